@@ -1,0 +1,104 @@
+"""The same training step in dltrain and in its peers.
+
+dltrain's is the product's whole path: config, data, graph, trainer with shuffled batches, loss, accuracy and guard.
+The peers get their batches ready made and compute no accuracy, which favours them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+Step = Callable[[], object]
+BATCHES = 20
+
+
+def data(widths: list[int], batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random features and labels for some batches."""
+    rng = np.random.default_rng(0)
+    count = BATCHES * batch
+    return rng.standard_normal((count, widths[0]), dtype=np.float32), rng.integers(0, widths[-1], count)
+
+
+def dltrain_step(widths: list[int], batch: int) -> Step:
+    """One step of the trainer, with everything that `dltrain fit` does in a step."""
+    from dltrain import config
+    from dltrain.training.progress import SilentProgress
+    from dltrain.training.session import prepare
+
+    folder = Path(tempfile.mkdtemp())
+    x, y = data(widths, batch)
+    y[: widths[-1]] = np.arange(widths[-1])  # every class is there
+    np.savez(folder / "data.npz", x=x, y=y)
+    layers = [layer for width in widths[1:-1] for layer in ({"dense": width}, "relu")]
+    text = config.dump(
+        {
+            "task": "classification",
+            "data": {"source": {"npz": "data.npz"}, "split": {"random": {"validation": 0, "test": 0}}},
+            "model": {"graph": {"logits": [*layers, "dense"]}},
+            "optimizer": "adam",
+            "train": {"epochs": 10**6, "batch_size": batch},
+        }
+    )
+    (folder / "config.yaml").write_text(text)
+    trainer = prepare(config.load(folder / "config.yaml")).trainer(NoJournal(), SilentProgress())
+    return trainer.advance
+
+
+class NoJournal:
+    """Keeps nothing: the disk is not what is measured."""
+
+    def interrupted(self) -> bool:
+        """Never."""
+        return False
+
+    def record(self, record: object) -> None:
+        """Forget it."""
+
+    def save(self, trainer: object) -> None:
+        """Forget it."""
+
+
+def torch_step(widths: list[int], batch: int, fused: bool = False) -> Step:
+    """PyTorch: Sequential, cross-entropy, Adam (one tensor at a time, or its fused form)."""
+    import torch
+
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    x, y = data(widths, batch)
+    xs, ys = torch.from_numpy(x).split(batch), torch.from_numpy(y).split(batch)
+    layers: list[torch.nn.Module] = []
+    for inputs, outputs in zip(widths, widths[1:], strict=False):
+        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
+    model, loss = torch.nn.Sequential(*layers[:-1]), torch.nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters(), fused=fused or None)
+    turn = 0
+
+    def step() -> None:
+        nonlocal turn
+        turn = (turn + 1) % BATCHES
+        optimizer.zero_grad(set_to_none=True)
+        loss(model(xs[turn]), ys[turn]).backward()
+        optimizer.step()
+
+    return step
+
+
+def sklearn_step(widths: list[int], batch: int) -> Step:
+    """scikit-learn's MLPClassifier, one partial_fit a step."""
+    from sklearn.neural_network import MLPClassifier
+
+    x, y = data(widths, batch)
+    model = MLPClassifier(tuple(widths[1:-1]), solver="adam", batch_size=batch, alpha=0.0)
+    model.partial_fit(x[:batch], y[:batch], classes=np.arange(widths[-1]))
+    turn = 0
+
+    def step() -> None:
+        nonlocal turn
+        turn = (turn + 1) % BATCHES
+        model.partial_fit(x[turn * batch : (turn + 1) * batch], y[turn * batch : (turn + 1) * batch])
+
+    return step

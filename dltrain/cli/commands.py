@@ -1,0 +1,47 @@
+"""All commands with their modules and one line each, and the page that lists them.
+
+The page needs no import but this one, so that `dltrain --help` answers at once.
+"""
+
+from __future__ import annotations
+
+# name -> (module that holds it, its line)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "fit": ("dltrain.cli.fit", "Train from a config."),
+    "resume": ("dltrain.cli.resume", "Go on with a run that was stopped."),
+    "evaluate": ("dltrain.cli.evaluate", "Measure a trained run on a part of its data, or on other data."),
+    "predict": ("dltrain.cli.predict", "Say what a trained run makes of new samples."),
+    "gradcheck": ("dltrain.cli.gradcheck", "Prove the gradients of a config or run by numerical ones."),
+    "check": ("dltrain.cli.check", "Build a config and try one step; show layers, sizes and costs."),
+    "explain": ("dltrain.cli.explain", "Where every value of a config comes from, or what a name means."),
+    "list": ("dltrain.cli.list", "What a config may name: layers, losses, optimizers, …, shipped configs."),
+    "init": ("dltrain.cli.init", "Write a shipped config to start from."),
+    "schema": ("dltrain.cli.schema", "Print the JSON Schema of a config, for editors."),
+    "runs": ("dltrain.cli.runs", "List, show, compare and remove runs."),
+    "data": ("dltrain.cli.data", "List data sources, and show what one holds."),
+    "warmup": ("dltrain.cli.warmup", "Compile all kernels now instead of at their first use."),
+    "completion": ("dltrain.cli.completion", "Print the script that completes commands in your shell."),
+}
+
+OVERVIEW = """\
+Usage: dltrain COMMAND [ARGUMENT]…
+
+Train, check and explain neural networks from one YAML file.
+
+Commands:
+{commands}
+
+Options:
+  --help      This page; after a command, the page of that command.
+  --version   The version of dltrain.
+  --debug     After an error, show the traceback too.
+  --json      With any command: print one JSON object and nothing else.
+
+Start with `dltrain fit digits-mlp`, or `dltrain init digits-mlp` for a config of your own.
+"""
+
+
+def overview() -> str:
+    """The page of `dltrain --help`."""
+    width = max(map(len, COMMANDS))
+    return OVERVIEW.format(commands="\n".join(f"  {name:<{width}}  {line}" for name, (_, line) in COMMANDS.items()))

@@ -1,0 +1,81 @@
+"""dltrain evaluate: measure a trained run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from dltrain.cli import arguments
+from dltrain.cli.base import command
+
+LARGEST_CONFUSION = 30  # classes; a larger matrix is unreadable, its worst pairs are listed instead
+KEYS = ("run", "checkpoint", "split", "samples", "metrics", "per_class", "confusion")
+
+
+@command("evaluate")
+@arguments.run
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Whose weights.")
+@click.option("--data", type=click.Path(), metavar="PATH", help="A file to measure on instead of a part of the data.")
+@arguments.runs
+@arguments.threads
+def cli(run: str, split: str, checkpoint: str, data: str | None, runs: str, threads: int | None, as_json: bool) -> None:
+    """Measure a trained run on a part of its data, or on another file.
+
+    RUN is a run folder, or the name of a run (its newest).
+    """
+    from dltrain.cli import threads as pool
+
+    pool.prepare(threads)
+    from dltrain import api
+    from dltrain.cli.output import emit
+
+    result = api.evaluate(run, split=split, checkpoint=checkpoint, data=data, runs=runs)
+    if as_json:
+        emit({key: result[key] for key in KEYS})
+    else:
+        show(result)
+
+
+def show(result: Mapping[str, Any]) -> None:
+    """Print metrics, a table of the classes, and the confusion matrix."""
+    from dltrain.cli import output
+
+    heading = f"{result['split']}: {result['samples']} samples, checkpoint of step {result['checkpoint']}"
+    metrics = [(name, output.number(value)) for name, value in result["metrics"].items()]
+    output.show(heading, "", output.table(["metric", "value"], metrics, right=["value"]))
+    if result["per_class"]:
+        rows = list(class_rows(result["per_class"]))
+        output.show("", output.table(rows[0], rows[1:], right=rows[0][1:]))
+    if result["confusion"]:
+        output.show("", confusion(result["confusion"], names_of(result)))
+
+
+def class_rows(per_class: Any) -> list[list[str]]:
+    """The table of the classes, its headers first."""
+    from dltrain.cli.output import number
+
+    items = per_class.items() if isinstance(per_class, Mapping) else ((row["class"], row) for row in per_class)
+    rows = [(str(name), {k: v for k, v in values.items() if k != "class"}) for name, values in items]
+    headers = list(rows[0][1]) if rows else []
+    return [["class", *headers], *([name, *(number(values[h]) for h in headers)] for name, values in rows)]
+
+
+def names_of(result: Mapping[str, Any]) -> list[str]:
+    """The names of the classes, in the order of the confusion matrix."""
+    return [str(name) for name in result.get("classes") or range(len(result["confusion"]))]
+
+
+def confusion(counts: Sequence[Sequence[int]], names: Sequence[str]) -> Any:
+    """The confusion matrix as a table: rows are the true classes; of many classes only the worst pairs."""
+    from dltrain.cli.output import table
+
+    if len(names) <= LARGEST_CONFUSION:
+        headers = ["true \\ said", *names]
+        rows = [[name, *(str(n) if n else "." for n in row)] for name, row in zip(names, counts, strict=True)]
+        return table(headers, rows, right=names)
+    pairs = [(n, names[i], names[j]) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
+    worst = sorted(pairs, key=lambda pair: -pair[0])[:20]
+    return table(["times", "true", "said"], worst, right=["times"], title="most often confused")

@@ -1,0 +1,119 @@
+"""dltrain predict: what a trained run makes of new samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dltrain.cli import arguments
+from dltrain.cli.base import command
+
+FORMATS = (".csv", ".json")
+SHOWN = 50  # rows on the screen
+
+
+@command("predict")
+@arguments.run
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path())
+@click.option("--out", type=click.Path(), metavar="FILE", help="Write all predictions to FILE.csv or FILE.json.")
+@arguments.runs
+@arguments.threads
+def cli(
+    run: str,
+    inputs: tuple[str, ...],
+    out: str | None,
+    runs: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Say what a trained run makes of new samples: label and probabilities, or values.
+
+    RUN is a run folder, or the name of a run (its newest).  INPUT is a file (csv, npz, npy) with the same
+    features as the data that the run was trained on.
+    """
+    from dltrain.cli import threads as pool
+    from dltrain.errors import UsageError
+
+    if out is not None and Path(out).suffix.lower() not in FORMATS:
+        raise UsageError("this kind of file is not written", where=out, expected="a name that ends in .csv or .json")
+    pool.prepare(threads)
+    from dltrain import api
+    from dltrain.cli import output
+
+    result = api.predict(run, inputs, runs=runs)
+    if out is not None:
+        write(Path(out), result)
+        output.note(f"{result['samples']} predictions written to {out}")
+    if as_json:
+        output.emit(result)
+    elif out is None:
+        show(result["predictions"])
+
+
+def flat(prediction: Mapping[str, Any]) -> dict[str, Any]:
+    """One prediction as columns.
+
+    Example:
+        >>> flat({"label": "a", "probabilities": {"a": 0.75, "b": 0.25}})
+        {'label': 'a', 'probability_a': 0.75, 'probability_b': 0.25}
+    """
+    columns: dict[str, Any] = {}
+    for key, value in prediction.items():
+        if isinstance(value, Mapping):
+            columns |= {f"probability_{name}": share for name, share in value.items()}
+        else:
+            columns[key] = value
+    return columns
+
+
+def write(path: Path, result: Mapping[str, Any]) -> None:
+    """Write all predictions, as CSV or JSON by the file's ending."""
+    import json
+
+    from dltrain.runs.files import atomic_write, plain
+
+    if path.suffix.lower() == ".json":
+        atomic_write(path, json.dumps(plain(result), allow_nan=False, indent=1, ensure_ascii=False) + "\n")
+    else:
+        atomic_write(path, as_csv(result["predictions"]))
+
+
+def as_csv(predictions: Sequence[Mapping[str, Any]]) -> str:
+    """All predictions as CSV with a header."""
+    import csv
+    import io
+
+    rows = [flat(prediction) for prediction in predictions]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["label"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def show(predictions: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table: the label with its probability and the runner-up, or the values."""
+    from dltrain.cli import output
+
+    rows = [_row(number, prediction) for number, prediction in enumerate(predictions[:SHOWN])]
+    headers = list(rows[0]) if rows else ["sample"]
+    output.show(output.table(headers, [list(row.values()) for row in rows], right=headers))
+    if len(predictions) > SHOWN:
+        output.show("", f"{SHOWN} of {len(predictions)}; --out FILE.csv writes all")
+
+
+def _row(sample: int, prediction: Mapping[str, Any]) -> dict[str, str]:
+    from dltrain.cli.output import number
+
+    row = {"sample": str(sample)}
+    for key, value in prediction.items():
+        if not isinstance(value, Mapping):
+            row[key] = number(value) if isinstance(value, float) else str(value)
+            continue
+        likely = sorted(value.items(), key=lambda item: -item[1])[:2]
+        row["probability"] = number(likely[0][1])
+        row["or else"] = f"{likely[1][0]} ({number(likely[1][1])})" if len(likely) > 1 else ""
+    return row

@@ -1,0 +1,138 @@
+"""What only the whole config shows: the model's inside, parts that do not fit, values without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dltrain import registry
+from dltrain.config.check import Problems, check, check_arguments, check_spec
+from dltrain.config.provenance import Path
+from dltrain.config.sections import Fields
+from dltrain.config.words import show
+from dltrain.errors import ConfigError, Problem
+from dltrain.suggest import hint
+
+# Stand-ins for what only the data know; their values do not matter here.
+PLACEHOLDERS = {"classes": 2, "outputs": 1, "features": 1}
+
+
+def verify(config: Mapping[str, Any]) -> Problems:
+    """All that is wrong with a config, each thing once.
+
+    Parameters:
+        config: plain data with the keys of a config
+    """
+    problems = check(config, Fields)
+    model = config.get("model")
+    if isinstance(model, Mapping):
+        problems += model_problems(model)
+    if not any(problem.path[:1] in (("task",), ("loss",), ("metrics",)) for problem in problems):
+        problems += fitting_problems(config)
+    return list(dict.fromkeys(problems))
+
+
+def model_problems(model: Mapping[str, Any]) -> Problems:
+    """What is wrong with the notation, and with the values of the layers' parameters."""
+    from dltrain.model.notation import parse_model
+
+    try:
+        plan = parse_model(model, variables=PLACEHOLDERS, output_units=1)
+    except ConfigError as error:
+        return error.problems + written_problems(model)
+    layers = registry.entries("layer")
+    problems: Problems = []
+    for node in plan.nodes:
+        paths = {name: node.place(name) for name in node.arguments}
+        problems += check_arguments(layers[node.kind].arguments, node.arguments, paths)
+    return problems
+
+
+def written_problems(model: Mapping[str, Any]) -> Problems:
+    """Wrong values of layers' parameters, found without understanding the model: those that hold no $name."""
+    names = set(model["blocks"]) if isinstance(model.get("blocks"), Mapping) else set()
+    problems: Problems = []
+    for part in ("blocks", "graph"):
+        chains = model.get(part)
+        for wire, chain in chains.items() if isinstance(chains, Mapping) else ():
+            for item, path in items_of(chain, ("model", part, wire)):
+                ((name, value),) = item.items()
+                entry = registry.entries("layer").get(name) if name not in names else None
+                if entry is not None and value is not None and "$" not in repr(value):
+                    problems += argument_problems(entry, value, (*path, name))
+    return problems
+
+
+def argument_problems(entry: registry.Entry, value: Any, path: Path) -> Problems:
+    """Wrong values of one layer's parameters; wrong names are the notation's affair."""
+    if isinstance(value, Mapping) and not registry.takes_mapping(entry, value):
+        known = {name: given for name, given in value.items() if entry.argument(name)}
+        return check_arguments(entry.arguments, known, {name: (*path, name) for name in known})
+    if not entry.arguments:
+        return []
+    first = entry.arguments[0].name
+    return check_arguments(entry.arguments, {first: value}, {first: path})
+
+
+def items_of(chain: Any, path: Path) -> Iterator[tuple[Mapping[str, Any], Path]]:
+    """The layers with parameters of a chain and of all chains in it, with their paths."""
+    for index, item in enumerate(chain) if isinstance(chain, list) else ():
+        if isinstance(item, list):
+            yield from items_of(item, (*path, index))
+        elif isinstance(item, Mapping) and len(item) == 1:
+            name, value = next(iter(item.items()))
+            if isinstance(value, list):
+                yield from items_of(value, (*path, index, name))
+            if not (isinstance(value, list) and any(isinstance(part, (list, Mapping, str)) for part in value)):
+                yield item, (*path, index)
+
+
+def fitting_problems(config: Mapping[str, Any]) -> Problems:
+    """Loss and metrics that do not fit the task, metrics named twice, monitors that are not measured."""
+    task = registry.read(config.get("task", "classification"), "task").entry
+    if task is None:
+        return []
+    problems: Problems = []
+    losses = getattr(task.make, "losses", None)
+    if config.get("loss") is not None and losses and name_of(config["loss"]) not in losses:
+        what = f"this loss does not fit the task {task.name}"
+        problems.append(Problem(("loss",), what, " or ".join(losses), show(config["loss"])))
+    metrics = config.get("metrics")
+    known = getattr(task.make, "metrics", None) if metrics is None else metrics
+    if known is None:
+        return problems
+    names = [name_of(spec) for spec in known]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            what = f"the metric {name!r} is named twice"
+            problems.append(Problem(("metrics", index), what, "each metric once", repr(name), "remove one of the two"))
+    return problems + monitor_problems(config, ["loss", *names])
+
+
+def monitor_problems(config: Mapping[str, Any], names: list[str]) -> Problems:
+    """Monitors that name a metric which is not computed."""
+    measured = [f"{part}.{name}" for part in ("validation", "train") for name in dict.fromkeys(names)]
+    problems = []
+    for path, monitor in monitors(config):
+        if isinstance(monitor, str) and monitor not in measured:
+            advice = hint(monitor, measured, "name the metric in `metrics:` to have it measured")
+            problems.append(Problem(path, "this is not measured", " or ".join(measured), show(monitor), advice))
+    return problems
+
+
+def monitors(config: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Every `monitor` of the training and of the hooks."""
+    train, hooks = config.get("train"), config.get("hooks")
+    if isinstance(train, Mapping) and "monitor" in train:
+        yield ("train", "monitor"), train["monitor"]
+    for index, spec in enumerate(hooks) if isinstance(hooks, list) else ():
+        path: Path = ("hooks", index)
+        if not check_spec(spec, "hook", path):
+            reading = registry.read(spec, "hook", path)
+            if reading.arguments.get("monitor") is not None:
+                yield reading.paths["monitor"], reading.arguments["monitor"]
+
+
+def name_of(spec: Any) -> str:
+    """The name in a spec."""
+    return spec if isinstance(spec, str) else str(next(iter(spec)))

@@ -1,0 +1,170 @@
+"""The fixed keys of a config: its top level and its sections, with types, ranges and defaults.
+
+They are described like registered things: by annotated constructors with documented parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
+
+from dltrain.config.interval import SECONDS, Interval
+from dltrain.registry import Reference
+from dltrain.types import PositiveInt
+
+
+@dataclass(frozen=True)
+class Form:
+    """A mark on text: it must match a pattern.
+
+    Parameters:
+        pattern: regular expression for the whole text
+        words: the form in words, for errors
+    """
+
+    pattern: str
+    words: str
+
+    def problem(self, value: str) -> str:
+        """What is wrong with the text; empty when nothing is."""
+        return "" if re.fullmatch(self.pattern, value) else "this text has the wrong form"
+
+
+@dataclass(frozen=True)
+class UnitsOnly:
+    """A mark on an interval: only these units.
+
+    Parameters:
+        units: the units
+        words: the form in words, for errors
+    """
+
+    units: tuple[str, ...]
+    words: str
+
+    def problem(self, value: str) -> str:
+        """What is wrong with the interval; empty when nothing is."""
+        return "" if Interval.parse(value).unit in self.units else "this is not a time"
+
+
+@dataclass(frozen=True)
+class Notation:
+    """A mark on the model: its inside is the model notation, read by `dltrain.model.notation`."""
+
+    words: str = "a map with `graph:` and, where needed, vars, inputs, blocks and outputs"
+
+
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?"
+RunName = Annotated[str, Form(NAME, "a name of letters, digits, '-', '_' and '.', at most 64 long")]
+Seed = Annotated[int, Ge(0), Le(2**64 - 1)]
+Duration = Annotated[Interval, UnitsOnly(tuple(SECONDS), "a time such as '10 minutes' (seconds, minutes or hours)")]
+Source = Annotated[Any, Reference("source")]
+Split = Annotated[Any, Reference("split")]
+Preparation = Annotated[Any, Reference("preparation")]
+Loss = Annotated[Any, Reference("loss")]
+Metric = Annotated[Any, Reference("metric")]
+
+DEFAULT_EPOCHS = 10
+
+
+class Data:
+    """Where the examples come from, how they are divided, and how they are prepared.
+
+    Parameters:
+        source: the data set
+        split: how examples are drawn for validation and test, where the source does not say it itself
+        prepare: preparations in their order, fitted on the training examples only
+    """
+
+    def __init__(self, source: Source, split: Split = "random", prepare: list[Preparation] = []) -> None:  # noqa: B006
+        self.source, self.split, self.prepare = source, split, prepare
+
+
+class Train:
+    """How long to train, on what batches, and when to evaluate and to save.
+
+    Training ends with whichever of `epochs`, `steps` and `time` is reached first.
+
+    Parameters:
+        epochs: passes over the training examples; 10 where neither steps nor time is given
+        steps: optimizer steps
+        time: training time, such as '10 minutes'
+        batch_size: examples in a step
+        shuffle: whether every epoch has an order of its own
+        evaluate_every: when validation runs
+        checkpoint_every: when a checkpoint is saved
+        monitor: the metric that says what is best, train.METRIC or validation.METRIC; default: the loss, of
+            validation where there is one
+        keep: checkpoints kept beside the best
+    """
+
+    def __init__(
+        self,
+        epochs: PositiveInt | None = None,
+        steps: PositiveInt | None = None,
+        time: Duration | None = None,
+        batch_size: PositiveInt = 32,
+        shuffle: bool = True,
+        evaluate_every: Interval = "1 epoch",  # type: ignore[assignment]
+        checkpoint_every: Interval = "1 epoch",  # type: ignore[assignment]
+        monitor: str | None = None,
+        keep: Annotated[int, Ge(2)] = 2,
+    ) -> None:
+        self.epochs = DEFAULT_EPOCHS if epochs is None and steps is None and time is None else epochs
+        self.steps = steps
+        self.time = None if time is None else Interval.parse(time)
+        self.batch_size, self.shuffle, self.monitor, self.keep = batch_size, shuffle, monitor, keep
+        self.evaluate_every = Interval.parse(evaluate_every)
+        self.checkpoint_every = Interval.parse(checkpoint_every)
+
+
+class Fields:
+    """The top level of a config.
+
+    Parameters:
+        name: name of the experiment, and of its run folders; default: the file's name
+        seed: what all random numbers are derived from
+        dtype: floating point type of the model
+        task: the kind of learning problem
+        data: the examples
+        model: the network
+        loss: what is minimized; default: the task's
+        metrics: what is measured beside the loss; default: the task's
+        optimizer: how the parameters are changed
+        regularize: penalties on the kernels
+        train: the training
+        hooks: what else happens during training
+        folder: where relative paths of data start; default: the config's folder (a run's config names it)
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        model: Annotated[dict[str, Any], Notation()],
+        name: RunName = "experiment",
+        seed: Seed = 0,
+        dtype: Literal["float32", "float64"] = "float32",
+        task: Annotated[Any, Reference("task")] = "classification",
+        loss: Loss | None = None,
+        metrics: list[Metric] | None = None,
+        optimizer: Annotated[Any, Reference("optimizer")] = "adam",
+        regularize: list[Annotated[Any, Reference("regularizer")]] = [],  # noqa: B006
+        train: Train = {},  # type: ignore[assignment]  # noqa: B006
+        hooks: list[Annotated[Any, Reference("hook")]] = [],  # noqa: B006
+        folder: str | None = None,
+    ) -> None:
+        self.name, self.seed, self.dtype, self.task = name, seed, dtype, task
+        self.data, self.model, self.loss, self.metrics = data, model, loss, metrics
+        self.optimizer, self.regularize, self.train, self.hooks = optimizer, regularize, train, hooks
+        self.folder = folder
+
+
+# Order of the keys in a resolved config.
+ORDER = (
+    *("name", "seed", "dtype", "task", "data", "model", "loss", "metrics"),
+    *("optimizer", "regularize", "train", "hooks"),
+)
+SECTIONS = (Data, Train, Fields)

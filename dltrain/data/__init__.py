@@ -1,0 +1,36 @@
+"""Data: sources, splits, preparation, and the loader that cuts batches.
+
+source -> Pool -> checks -> split -> preparation fitted on the training part -> DataSet -> Loader -> Batch
+"""
+
+from dltrain.data import arrays, embedded, hdf5, idx, preparation, splits, synthetic, tables
+from dltrain.data.assemble import fingerprint, load
+from dltrain.data.describe import catalog, describe, show
+from dltrain.data.examples import PARTS, DataSet, Examples, Pool
+from dltrain.data.folders import DataFolders
+from dltrain.data.fresh import load_like
+from dltrain.data.loader import Batch, Loader
+
+__all__ = [
+    "PARTS",
+    "Batch",
+    "DataFolders",
+    "DataSet",
+    "Examples",
+    "Loader",
+    "Pool",
+    "arrays",
+    "catalog",
+    "describe",
+    "embedded",
+    "fingerprint",
+    "hdf5",
+    "idx",
+    "load",
+    "load_like",
+    "preparation",
+    "show",
+    "splits",
+    "synthetic",
+    "tables",
+]

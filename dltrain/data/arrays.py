@@ -1,0 +1,223 @@
+"""Arrays stored in files: reading .npy and .npz as if each were made to do harm, and the npz source."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
+
+from dltrain.data.examples import Array, Pool
+from dltrain.data.folders import DataFolders
+from dltrain.data.opening import allowance, read_exactly, stream
+from dltrain.errors import CorruptFileError, DataError
+from dltrain.registry import register
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
+
+AXES = 8
+MEMBERS = 1000  # most arrays of a .npz
+HEADER = 10_000  # longest header of an array, in bytes
+FORM = re.compile(
+    r"\{ *'descr': *'(?P<descr>[<>=|]?[biufcmMOSUV]\d{0,6})', *'fortran_order': *(?P<fortran_order>True|False),"
+    r" *'shape': *\((?P<shape>(?:\d{1,19}, *)*(?:\d{1,19})?)\),? *\} *\n?"
+)
+LONGEST_TEXT = 1024  # bytes of one text
+
+
+@register("source", "npz")
+class Npz:
+    """Arrays in a NumPy file: `numpy.savez("set.npz", x=features, y=targets)`.
+
+    Features are (N, …) numbers, targets (N,) or (N, M) numbers, or (N,) text.  Nothing is unpickled.
+
+    Parameters:
+        path: the .npz file, relative to the config, ./data or $DLTRAIN_DATA
+        x: name of the array with the features
+        y: name of the array with the targets
+        test_path: a .npz file that is the test part, with the same names unless `x_test` and `y_test` say otherwise
+        x_test: name of the array with the features of the test part
+        y_test: name of the array with the targets of the test part
+        classes: labels, or their names, in the order of the class numbers
+    """
+
+    def __init__(
+        self,
+        path: str,
+        x: str = "x",
+        y: str = "y",
+        test_path: str | None = None,
+        x_test: str | None = None,
+        y_test: str | None = None,
+        classes: list[str | int] | None = None,
+    ) -> None:
+        self.path, self.x, self.y, self.test_path, self.x_test, self.y_test = path, x, y, test_path, x_test, y_test
+        self.classes = classes
+
+    def load(self, folders: DataFolders) -> Pool:
+        """x (N, …), y (N, …) as stored.
+
+        Raises:
+            DataError: when an array is not there or does not fit the others.
+            CorruptFileError: when a file is damaged.
+        """
+        return paired(self, folders, read_npz)
+
+
+def paired(source: Any, folders: DataFolders, read: Any) -> Pool:
+    """The pool of a source with parameters path, x, y, test_path, x_test, y_test and classes.
+
+    Parameters:
+        source: the source
+        folders: where files are looked up
+        read: function from a path and names to {name: array}
+    """
+    path = folders.find(source.path)
+    test_names = (source.x_test or source.x, source.y_test or source.y)
+    if source.test_path is not None:
+        test_file = folders.find(source.test_path)
+        train, test = read(path, (source.x, source.y)), read(test_file, test_names)
+    elif source.x_test is not None or source.y_test is not None:
+        test_file = path
+        if source.x_test is None or source.y_test is None:
+            raise DataError("`x_test` and `y_test` belong together", where=str(path), hint="name both arrays")
+        train = test = read(path, (source.x, source.y, *test_names))
+    else:
+        train, test, test_file = read(path, (source.x, source.y)), None, path
+    parts = [(str(path), train[source.x], train[source.y])]
+    if test is not None:
+        shown = str(test_file) if test_file != path else f"{path} {test_names[0]}"
+        parts.append((shown, test[test_names[0]], test[test_names[1]]))
+    return joined(parts, source.classes)
+
+
+def joined(parts: list[tuple[str, Array, Array]], classes: list[Any] | None) -> Pool:
+    """One pool from (file, features, targets) for training and, perhaps, for the test.
+
+    Raises:
+        DataError: when shapes or types do not fit together.
+    """
+    where, x, y = parts[0]
+    for name, features, targets in parts:
+        if features.ndim == 0 or targets.ndim == 0 or len(features) != len(targets):
+            got = f"features {features.shape} and targets {targets.shape}"
+            raise DataError("features and targets differ in number", where=name, got=got)
+    if len(parts) == 1:
+        return Pool({"x": x, "y": y}, where, classes=classes, files=((where, 0),))
+    test_where, x_test, y_test = parts[1]
+    for first, second, what in ((x, x_test, "features"), (y, y_test, "targets")):
+        if first.shape[1:] != second.shape[1:] or (first.dtype.kind in "US") != (second.dtype.kind in "US"):
+            expected = f"{first.dtype} of shape {first.shape[1:]} as in {where}"
+            got = f"{second.dtype} of shape {second.shape[1:]}"
+            raise DataError(
+                f"the {what} of the test part are unlike the others", where=test_where, expected=expected, got=got
+            )
+    columns = {"x": np.concatenate([x, x_test]), "y": np.concatenate([y, y_test])}
+    given = {"test": np.arange(len(x), len(x) + len(x_test))}
+    return Pool(columns, where, given=given, classes=classes, files=((where, 0), (test_where, len(x))))
+
+
+def read_npz(path: Path, names: tuple[str, ...] | None = None) -> dict[str, Array]:
+    """Some or all arrays of a .npz file.
+
+    Raises:
+        DataError: when an array is not there.
+        CorruptFileError: when the file is damaged, or declares more than it holds.
+    """
+    import zipfile
+
+    where = str(path)
+    broken = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
+    try:
+        with stream(path) as (file, size), zipfile.ZipFile(file) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()[: MEMBERS + 1]}
+            if len(members) > MEMBERS:
+                raise CorruptFileError("the file has too many arrays", where=where, expected=f"at most {MEMBERS}")
+            wanted = dict.fromkeys(members if names is None else names)
+            return {name: read_member(archive, members, name, size, where) for name in wanted}
+    except broken as error:
+        reason = str(error).partition("\n")[0][:120]
+        raise CorruptFileError("this is not a whole .npz file", where=where, got=reason) from error
+
+
+def read_member(archive: ZipFile, members: Mapping[str, ZipInfo], name: str, size: int, where: str) -> Array:
+    """One array of a .npz file of `size` bytes."""
+    if name not in members:
+        have = ", ".join(list(members)[:8]) or "none"
+        raise DataError(f"there is no array {name!r}", where=where, expected=f"one of {have}")
+    info = members[name]
+    if info.compress_size > size or info.file_size > allowance(info.compress_size):
+        hint = "store it with numpy.savez, without compression, if you trust it"
+        got = f"{info.file_size:,} bytes"
+        raise CorruptFileError(f"the array {name!r} unpacks to too much", where=where, got=got, hint=hint)
+    with archive.open(info) as member:
+        return read_array(cast(BinaryIO, member), info.file_size, f"{where} {name}")
+
+
+def read_npy(path: Path) -> Array:
+    """The array of a .npy file.
+
+    Raises:
+        CorruptFileError: when the file is damaged, or declares more than it holds.
+    """
+    with stream(path) as (file, size):
+        return read_array(file, size, str(path))
+
+
+def read_array(file: BinaryIO, size: int, where: str) -> Array:
+    """Read one array in NumPy's format; nothing is allocated before its header and the file's size agree."""
+    prefix = file.read(12)
+    version = tuple(prefix[6:8])
+    wide = version == (2, 0)
+    if prefix[:6] != b"\x93NUMPY" or version not in ((1, 0), (2, 0)) or len(prefix) < 12:
+        raise CorruptFileError("this is not a NumPy array", where=where, expected="format 1 or 2", got=repr(prefix[:8]))
+    length = int.from_bytes(prefix[8:12] if wide else prefix[8:10], "little")
+    if length > HEADER:
+        raise CorruptFileError(
+            "the header is too long", where=where, expected=f"at most {HEADER} bytes", got=str(length)
+        )
+    if length < 16:
+        raise CorruptFileError("the header is too short", where=where, got=f"{length} bytes")
+    start = (12 if wide else 10) + length
+    shape, fortran, dtype = read_header(prefix[start - length :] + file.read(start - 12), where)
+    count = dtype.itemsize
+    for axis in shape:
+        count *= axis
+    if len(shape) > AXES or count != size - start:
+        expected, got = f"{count:,} bytes for {shape}", f"{size - start:,}"
+        raise CorruptFileError("header and size disagree", where=where, expected=expected, got=got)
+    flat = np.frombuffer(read_exactly(file, count, where), dtype)
+    array = flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+    return np.ascontiguousarray(array, dtype.newbyteorder("="))
+
+
+def read_header(text: bytes, where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """(shape, whether the first axis runs fastest, type) from the text in which NumPy writes them."""
+    found = FORM.fullmatch(text.decode("latin-1"))
+    try:
+        dtype = np.dtype(found["descr"]) if found else None
+    except TypeError:
+        dtype = None
+    if found is None or dtype is None:
+        got = repr(text.decode("latin-1").strip())[:80]
+        raise CorruptFileError("this header is not read", where=where, expected="a plain array of one type", got=got)
+    check_type(dtype, where)
+    shape = tuple(int(axis) for axis in re.findall(r"\d+", found["shape"]))
+    return shape, found["fortran_order"] == "True", dtype
+
+
+def check_type(dtype: Any, where: str) -> None:
+    """Raise a CorruptFileError unless elements are plain numbers or short text."""
+    if dtype.hasobject:
+        hint = "store numbers or text: numpy.asarray(values, dtype=float)"
+        raise CorruptFileError("the array holds pickled objects, which are never loaded", where=where, hint=hint)
+    text = dtype.kind in "US" and 0 < dtype.itemsize <= LONGEST_TEXT
+    number = dtype.kind in "biuf" and dtype.itemsize <= 8
+    if not (text or number):
+        raise CorruptFileError(
+            "the array has a type that is not read", where=where, expected="numbers or text", got=str(dtype)
+        )

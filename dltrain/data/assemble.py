@@ -1,0 +1,105 @@
+"""From a config's `data:` section to a data set: source, checks, split, preparation."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from dltrain.data import preparation
+from dltrain.data.examples import PARTS, Array, DataSet, Examples, Pool
+from dltrain.data.folders import DataFolders
+from dltrain.data.targets import check_features, labels_of, values_of
+from dltrain.errors import DataError
+from dltrain.registry import create, parse
+
+
+def load(section: Any, *, needs: str, seed: int, folders: DataFolders, dtype: str) -> DataSet:
+    """Read, check, split and prepare the data of a config.
+
+    Parameters:
+        section: has `source`, `split` and `prepare`, specs as written in the config; a split of None means
+            stratified for classes and random for values
+        needs: what the targets must be: "classes", "binary" (two classes) or "values" (numbers)
+        seed: of the run; the split depends on it and on nothing else
+        folders: where data files are looked up
+        dtype: float32 or float64
+
+    Raises:
+        DataError: when the data is not what the task needs; it names file, sample and value.
+        CorruptFileError: when a file is damaged.
+    """
+    pool = create("source", section.source).load(folders)
+    return assemble(pool, section, needs=needs, seed=seed, dtype=dtype)
+
+
+def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> DataSet:
+    """A data set from a pool that has been read; see `load`."""
+    x = check_features(pool)
+    if "y" not in pool.columns:
+        raise DataError("there are no targets to learn from", where=pool.where)
+    classes, names = None, pool.target_names or ["y"]
+    if needs == "values":
+        y, names = values_of(pool, dtype)
+    else:
+        y, classes = labels_of(pool, needs)
+        pool = Pool(**{**vars(pool), "classes": classes})
+    split = create("split", section.split or ("random" if needs == "values" else "stratified"))
+    positions = split.split(pool, None if classes is None else y, seed)
+    if classes is not None:
+        check_learnable(y[positions["train"]], classes, pool)
+    whole = Examples({"x": x, "y": y}, np.arange(len(x)))
+    raw = {part: whole.take(index) for part, index in positions.items()}
+    specs = list(section.prepare or [])
+    constants = preparation.fit(specs, raw["train"], dtype)
+    return DataSet(
+        parts={part: preparation.apply(specs, constants, raw[part], dtype, pool.place) for part in PARTS},
+        shape=x.shape[1:],
+        classes=classes,
+        feature_names=list(pool.feature_names),
+        target_names=list(names),
+        fingerprint=fingerprint(pool.columns),
+        prepare=specs,
+        constants=constants,
+        layout=dict(pool.layout),
+        description=in_words(section.source),
+        dtype=dtype,
+    )
+
+
+def in_words(spec: Any) -> str:
+    """A source as one reads it: its name and files.
+
+    Example:
+        >>> in_words({"idx": {"images": "a.gz", "labels": "b.gz"}}), in_words("iris")
+        ('idx a.gz', 'iris')
+    """
+    entry, arguments = parse(spec, "source")
+    return " ".join([entry.name, *(str(arguments[name]) for name in ("path", "images") if name in arguments)])
+
+
+def check_learnable(labels: Array, classes: list[str], pool: Pool) -> None:
+    """Raise a DataError when a class has no example to learn from."""
+    counts = np.bincount(labels, minlength=len(classes))
+    if not counts.all():
+        name = classes[int(np.flatnonzero(counts == 0)[0])]
+        hint = "use `split: stratified`, or collect more examples"
+        raise DataError(f"class {name!r} has no example in the training part", where=pool.where, hint=hint)
+
+
+def fingerprint(columns: dict[str, Array]) -> str:
+    """SHA-256 over name, type, shape and bytes of raw columns: the same for the same data on every machine.
+
+    Example:
+        >>> a = fingerprint({"x": np.arange(3)})
+        >>> a == fingerprint({"x": np.arange(3)}), a == fingerprint({"x": np.arange(3.0)})
+        (True, False)
+    """
+    digest = hashlib.sha256()
+    for name in sorted(columns):
+        column = np.ascontiguousarray(columns[name])
+        column = column.astype(column.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{name} {column.dtype.str} {column.shape}\n".encode())
+        digest.update(memoryview(column.reshape(-1).view(np.uint8).data))
+    return digest.hexdigest()

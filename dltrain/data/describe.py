@@ -1,0 +1,134 @@
+"""What is in a data set, and which data sets there are: for `dltrain data show` and `dltrain data ls`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from dltrain.data.assemble import assemble
+from dltrain.data.examples import Array, DataSet, chunks
+from dltrain.data.folders import DataFolders
+from dltrain.data.targets import guess_needs
+from dltrain.registry import create, entries
+
+KINDS = {
+    r"\.csv(\.gz)?$": "csv",
+    r"\.tsv(\.gz)?$": "csv",
+    r"\.npz$": "npz",
+    r"\.(h5|hdf5)$": "hdf5",
+    r"idx\d-ubyte(\.gz)?$": "idx",
+}
+MOST_FILES = 1000
+DEPTH = 3
+MOST_FEATURES = 40  # features described one by one
+
+
+def describe(data: DataSet) -> dict[str, Any]:
+    """A data set in plain data: sizes, classes, ranges.
+
+    Returns:
+        description, samples, parts {part: count}, shape, dtype, prepare, fingerprint; `classes` [{name, train,
+        validation, test}] or `targets` [{name, min, max, mean, deviation}]; `features`, the same for each named
+        feature, or one entry for all of them.  Values are those after preparation.
+    """
+    x = [examples.columns["x"] for examples in data.parts.values()]
+    found: dict[str, Any] = {
+        "description": data.description,
+        "samples": sum(map(len, data.parts.values())),
+        "parts": {part: len(examples) for part, examples in data.parts.items()},
+        "shape": list(data.shape),
+        "dtype": data.dtype,
+        "prepare": data.prepare,
+        "fingerprint": data.fingerprint,
+    }
+    if data.classes is not None:
+        counts = {
+            part: np.bincount(examples.columns["y"], minlength=len(data.classes)).tolist()
+            for part, examples in data.parts.items()
+        }
+        found["classes"] = [
+            {"name": name, **{part: counts[part][k] for part in counts}} for k, name in enumerate(data.classes)
+        ]
+    else:
+        y = [examples.columns["y"] for examples in data.parts.values()]
+        found["targets"] = [{"name": n, **ranges([a[:, k] for a in y])} for k, n in enumerate(data.target_names)]
+    if data.feature_names and len(data.shape) == 1 and len(data.feature_names) <= MOST_FEATURES:
+        found["features"] = [{"name": n, **ranges([a[:, k] for a in x])} for k, n in enumerate(data.feature_names)]
+    else:
+        found["features"] = [{"name": "all", **ranges(x)}]
+    return found
+
+
+def ranges(arrays: list[Array]) -> dict[str, float]:
+    """Smallest, largest, mean and standard deviation over some arrays.
+
+    Example:
+        >>> ranges([np.array([1.0, 2.0]), np.array([3.0])])["mean"]
+        2.0
+    """
+    arrays = [a for a in arrays if a.size]
+    count = sum(a.size for a in arrays)
+    mean = sum(float(a[rows].sum(dtype=np.float64)) for a in arrays for rows in chunks(a)) / count
+    squares = sum(float(np.square(a[rows].astype(np.float64) - mean).sum()) for a in arrays for rows in chunks(a))
+    return {
+        "min": min(float(a.min()) for a in arrays),
+        "max": max(float(a.max()) for a in arrays),
+        "mean": mean,
+        "deviation": float(np.sqrt(squares / count)),
+    }
+
+
+def show(spec: Any, folders: DataFolders) -> dict[str, Any]:
+    """Describe what a source holds, unprepared; the parts are those of a random split unless the source has its own."""
+    pool = create("source", spec).load(folders)
+    section = SimpleNamespace(source=spec, split="random", prepare=[])
+    return describe(assemble(pool, section, needs=guess_needs(pool), seed=0, dtype="float64"))
+
+
+def catalog(folders: DataFolders) -> list[dict[str, Any]]:
+    """The data sets that can be named in a config: sources that need no file, and the files in the data folders.
+
+    Returns:
+        [{"name", "kind", "summary"}] for sources and [{"name", "kind", "folder", "bytes"}] for files.
+    """
+    sources = [
+        {"name": entry.name, "kind": "source", "summary": entry.summary}
+        for entry in entries("source").values()
+        if not any(argument.required for argument in entry.arguments)
+    ]
+    seen: set[str] = set()
+    found = []
+    for folder in folders.folders:
+        for path in data_files(folder):
+            name = path.relative_to(folder).as_posix()
+            if name not in seen and len(seen) < MOST_FILES:
+                seen.add(name)
+                size = path.stat().st_size
+                found.append({"name": name, "kind": kind_of(name), "folder": str(folder), "bytes": size})
+    return sources + found
+
+
+def kind_of(name: str) -> str:
+    """The source that reads files of this name; empty when none does.
+
+    Example:
+        >>> kind_of("t10k-images-idx3-ubyte.gz"), kind_of("a.csv"), kind_of("a.txt")
+        ('idx', 'csv', '')
+    """
+    return next((kind for pattern, kind in KINDS.items() if re.search(pattern, name)), "")
+
+
+def data_files(folder: Path) -> Iterator[Path]:
+    """Data files below a folder, by name, not too deep; links are not followed."""
+    for here, folders, files in os.walk(folder):
+        inner = Path(here)
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        if len(inner.relative_to(folder).parts) >= DEPTH:
+            folders.clear()
+        yield from (inner / name for name in sorted(files) if kind_of(name) and (inner / name).is_file())

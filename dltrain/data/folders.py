@@ -1,0 +1,80 @@
+"""Where files named in a config are looked up, and how they are kept inside those folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from dltrain.errors import DataError, StorageError
+
+VARIABLE = "DLTRAIN_DATA"
+
+
+class DataFolders:
+    """The folders in which a config's data files may lie: the config's own, ``./data``, ``$DLTRAIN_DATA``.
+
+    Parameters:
+        config_folder: folder of the config, or None when there is no file
+
+    Example:
+        >>> DataFolders(None).find("../secret.csv")
+        Traceback (most recent call last):
+        dltrain.errors.DataError: ../secret.csv: a data path must stay inside its folder; expected a path without '..'
+    """
+
+    def __init__(self, config_folder: Path | str | None = None) -> None:
+        folders = [] if config_folder is None else [Path(config_folder)]
+        folders.append(Path("data"))
+        if os.environ.get(VARIABLE):
+            folders.append(Path(os.environ[VARIABLE]))
+        self.folders = tuple(folders)
+
+    def find(self, path: str) -> Path:
+        """The file that a relative path names: the first of the folders that has it.
+
+        Raises:
+            DataError: when the path is not a plain relative one, leaves its folder, or is not there.
+        """
+        check_relative(path)
+        for folder in self.folders:
+            candidate = folder / path
+            if not candidate.exists():
+                continue
+            inside(candidate, folder, path)
+            if not candidate.is_file():
+                raise DataError("this is not a file", where=str(candidate), expected="a data file")
+            return candidate
+        raise DataError("there is no such data file", where=path, expected=self._searched(), hint=self._hint())
+
+    def _searched(self) -> str:
+        return "it in " + ", ".join(f"{folder}{os.sep}" for folder in self.folders)
+
+    def _hint(self) -> str:
+        if os.environ.get(VARIABLE):
+            return f"{VARIABLE} is searched last"
+        return f"set {VARIABLE} to the folder that holds your data sets"
+
+
+def check_relative(path: str) -> None:
+    """Raise a DataError unless a path is relative, without ``..`` and without control characters."""
+    shown = repr(path)[1:-1]
+    if not path or not path.isprintable():
+        raise DataError("a data path has no control characters and is not empty", where=shown or "data path")
+    if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or path.startswith("\\"):
+        hint = f"put the file beside the config, into ./data, or below ${VARIABLE}"
+        raise DataError("a data path must be relative", where=shown, hint=hint)
+    if ".." in PurePosixPath(path).parts or ".." in PureWindowsPath(path).parts:
+        raise DataError("a data path must stay inside its folder", where=shown, expected="a path without '..'")
+
+
+def inside(candidate: Path, folder: Path, path: str) -> None:
+    """Raise a DataError when links lead a path out of its folder."""
+    real = candidate.resolve()
+    if not real.is_relative_to(folder.resolve()):
+        expected = f"a file that lies in {folder}{os.sep}"
+        raise DataError("a link leads out of the data folder", where=path, expected=expected, got=str(real))
+
+
+def read_error(error: OSError, path: Path) -> StorageError:
+    """The sentence for a file that the system does not let us read."""
+    return StorageError("this file cannot be read", where=str(path), got=error.strerror or str(error))

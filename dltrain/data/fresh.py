@@ -1,0 +1,128 @@
+"""New data, treated exactly as a run treated its own: for `evaluate --data` and `predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dltrain.data import preparation
+from dltrain.data.arrays import read_npy, read_npz
+from dltrain.data.examples import Array, DataSet, Examples, Pool
+from dltrain.data.hdf5 import read as read_hdf5
+from dltrain.data.idx import read_idx
+from dltrain.data.opening import stream
+from dltrain.data.rows import read_columns
+from dltrain.data.tables import pool_of, position
+from dltrain.data.targets import check_features, labels_of, values_of
+from dltrain.errors import DataError
+
+SIGNATURES = {b"PK": "npz", b"\x93NUMPY": "npy", b"\x89HDF\r\n\x1a\n": "hdf5", b"\0\0": "idx"}
+
+
+def load_like(
+    source: Path | str | Array, like: DataSet, *, target: bool = False, x: str = "x", y: str = "y"
+) -> Examples:
+    """Read examples from a file, or take an array of features, and prepare them with a run's constants.
+
+    Tables are matched by the names of their header, where the run's data had names too; otherwise the
+    columns stand as in the run's file, or are just the features.  Arrays are taken by name from .npz and
+    HDF5 files; .npy and IDX files hold features only.
+
+    Parameters:
+        source: a table, .npz, .npy, HDF5 or IDX file, recognised by its content; or features (N, …)
+        like: the run's data set, `DataSet.from_info(...)`
+        target: whether targets must be there
+        x: name of the array with the features
+        y: name of the array with the targets
+
+    Returns:
+        Examples with "x" and, where the file has them, "y"; ids count from 0.
+
+    Raises:
+        DataError: when the file does not fit the run's data; it names what is missing.
+        CorruptFileError: when it is damaged.
+    """
+    if isinstance(source, np.ndarray):
+        pool = Pool({"x": source}, "the array given", feature_names=like.feature_names if source.ndim == 2 else [])
+    else:
+        pool = read_pool(Path(source), like, x, y)
+    if target and "y" not in pool.columns:
+        expected = f"a column {like.target_names[0]!r}" if pool.feature_names else f"an array {y!r}"
+        raise DataError("the file has no targets to compare with", where=pool.where, expected=expected)
+    features = reshaped(check_features(pool), like, pool)
+    columns = {"x": features}
+    if "y" in pool.columns:
+        columns["y"] = targets_like(pool, like)
+    examples = Examples(columns, np.arange(len(features)))
+    return preparation.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
+
+
+def read_pool(path: Path, like: DataSet, x: str, y: str) -> Pool:
+    """The file's content, by its kind."""
+    with stream(path) as (file, _):
+        head = file.read(8)
+    kind = next((kind for signature, kind in SIGNATURES.items() if head.startswith(signature)), "table")
+    if kind == "table":
+        table = read_columns(path, Matcher(like, str(path)))
+        return pool_of([table], list(like.classes) if like.classes else None)
+    if kind == "npz":
+        found = read_npz(path)
+    elif kind == "hdf5":
+        found = read_hdf5(path, None)
+    else:
+        found = {x: read_npy(path) if kind == "npy" else read_idx(path)}
+    if x not in found:
+        raise DataError(f"there is no array {x!r}", where=str(path), expected=", ".join(found) or "arrays")
+    columns = {name: found[key] for name, key in (("x", x), ("y", y)) if key in found}
+    names = like.feature_names if columns["x"].ndim == 2 else []
+    return Pool(columns, str(path), classes=like.classes, feature_names=names, target_names=like.target_names)
+
+
+def reshaped(x: Array, like: DataSet, pool: Pool) -> Array:
+    """Features (N, *shape); a single example may come without its first axis."""
+    if x.shape == like.shape:
+        x = x[None]
+    if int(np.prod(x.shape[1:])) != int(np.prod(like.shape)):
+        expected, got = f"features of shape {like.shape}", str(x.shape[1:])
+        raise DataError("the file does not fit the run's data", where=pool.where, expected=expected, got=got)
+    return x.reshape(len(x), *like.shape)
+
+
+def targets_like(pool: Pool, like: DataSet) -> Array:
+    """Labels or values, numbered as in the run."""
+    if like.classes is not None:
+        return labels_of(pool, "classes")[0]
+    y, names = values_of(pool, like.dtype)
+    if len(names) != len(like.target_names):
+        expected = f"{len(like.target_names)} targets"
+        raise DataError(
+            "the file does not fit the run's data", where=pool.where, expected=expected, got=str(len(names))
+        )
+    return y
+
+
+class Matcher:
+    """Finds the run's columns in a table.
+
+    Parameters:
+        like: the run's data set
+        where: the file, for errors
+    """
+
+    def __init__(self, like: DataSet, where: str) -> None:
+        self.like, self.where = like, where
+
+    def __call__(self, names: list[str], width: int) -> tuple[list[int], list[int]]:
+        """(features, targets) as positions; no targets where the file has none."""
+        like, count = self.like, int(np.prod(self.like.shape))
+        if names and like.feature_names and like.layout.get("header", True):
+            features = [position(name, names, width, self.where) for name in like.feature_names]
+            targets = [names.index(name) for name in like.target_names if name in names]
+            return features, targets if len(targets) == len(like.target_names) else []
+        if width == like.layout.get("width"):
+            return list(like.layout["features"]), list(like.layout["targets"])
+        if width == count:
+            return list(range(width)), []
+        expected = f"{count} features" + (f", or {like.layout['width']} columns" if like.layout else "")
+        raise DataError("the file has another number of columns", where=self.where, expected=expected, got=str(width))

@@ -1,0 +1,114 @@
+"""Points in the plane, drawn anew from a seed: small problems that one can look at."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Gt, Lt
+
+from dltrain.data.examples import Array, Pool
+from dltrain.data.folders import DataFolders
+from dltrain.registry import register
+from dltrain.seeds import generator
+from dltrain.types import NonNegativeFloat, NonNegativeInt, PositiveFloat
+
+Samples = Annotated[int, Ge(8)]
+Several = Annotated[int, Ge(2)]
+
+
+@register("source", "moons")
+class Moons:
+    """Two half circles that reach into each other.
+
+        (cos t, sin t)   and   (1 - cos t, ½ - sin t),   t from 0 to π
+
+    Parameters:
+        samples: number of points
+        noise: standard deviation of what is added to each coordinate
+        seed: of the points; they are the same in every run, whatever the run's seed
+    """
+
+    def __init__(self, samples: Samples = 1000, noise: NonNegativeFloat = 0.1, seed: NonNegativeInt = 0) -> None:
+        self.samples, self.noise, self.seed = samples, noise, seed
+
+    def load(self, folders: DataFolders) -> Pool:
+        """x (samples, 2), y (samples,)."""
+        first = self.samples - self.samples // 2
+        t, u = np.linspace(0, np.pi, first), np.linspace(0, np.pi, self.samples // 2)
+        upper = np.stack([np.cos(t), np.sin(t)], axis=1)  # (first, 2)
+        lower = np.stack([1 - np.cos(u), 0.5 - np.sin(u)], axis=1)  # (samples - first, 2)
+        return plane([upper, lower], "moons", self.noise, self.seed, ["upper", "lower"])
+
+
+@register("source", "circles")
+class Circles:
+    """A circle around a smaller one.
+
+    Parameters:
+        samples: number of points
+        noise: standard deviation of what is added to each coordinate
+        factor: radius of the inner circle; the outer one has radius 1
+        seed: of the points; they are the same in every run, whatever the run's seed
+    """
+
+    def __init__(
+        self,
+        samples: Samples = 1000,
+        noise: NonNegativeFloat = 0.1,
+        factor: Annotated[float, Gt(0), Lt(1)] = 0.5,
+        seed: NonNegativeInt = 0,
+    ) -> None:
+        self.samples, self.noise, self.factor, self.seed = samples, noise, factor, seed
+
+    def load(self, folders: DataFolders) -> Pool:
+        """x (samples, 2), y (samples,)."""
+        counts = self.samples - self.samples // 2, self.samples // 2
+        rings = [
+            radius * np.stack([np.cos(t), np.sin(t)], axis=1)  # (count, 2)
+            for radius, count in zip((1.0, self.factor), counts, strict=True)
+            for t in [np.linspace(0, 2 * np.pi, count, endpoint=False)]
+        ]
+        return plane(rings, "circles", self.noise, self.seed, ["outer", "inner"])
+
+
+@register("source", "spirals")
+class Spirals:
+    """Arms that wind around each other, one for each class; the radius grows from 0 to 1.
+
+        r (cos φ, sin φ),   φ = 2π (k / classes + turns r)   for class k
+
+    Parameters:
+        samples: number of points
+        noise: standard deviation of what is added to each coordinate
+        classes: number of arms
+        turns: how often an arm winds around the middle
+        seed: of the points; they are the same in every run, whatever the run's seed
+    """
+
+    def __init__(
+        self,
+        samples: Samples = 1000,
+        noise: NonNegativeFloat = 0.02,
+        classes: Several = 3,
+        turns: PositiveFloat = 1.0,
+        seed: NonNegativeInt = 0,
+    ) -> None:
+        self.samples, self.noise, self.classes, self.turns, self.seed = samples, noise, classes, turns, seed
+
+    def load(self, folders: DataFolders) -> Pool:
+        """x (samples, 2), y (samples,)."""
+        arms = []
+        for k in range(self.classes):
+            r = np.linspace(0, 1, len(range(k, self.samples, self.classes)))
+            angle = 2 * np.pi * (k / self.classes + self.turns * r)
+            arms.append(r[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1))  # (count, 2)
+        return plane(arms, "spirals", self.noise, self.seed, [str(k) for k in range(self.classes)])
+
+
+def plane(groups: list[Array], where: str, noise: float, seed: int, classes: list[str]) -> Pool:
+    """A pool of the points of each class with normal noise added."""
+    x = np.concatenate(groups)
+    x = x + noise * generator(seed, where).standard_normal(x.shape)
+    y = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    return Pool({"x": x, "y": y}, where, classes=list(classes), feature_names=["horizontal", "vertical"])

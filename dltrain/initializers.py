@@ -1,0 +1,117 @@
+"""Initializers: what parameters are before training.
+
+Random numbers are drawn in float64 and then rounded, so that a float32 and a float64 model of one seed start from
+the same weights up to rounding.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from dltrain import registry
+from dltrain.kernels.arrays import Array
+from dltrain.registry import register
+from dltrain.types import NonNegativeFloat
+
+Mode = Literal["fan_in", "fan_out", "fan_avg"]
+Distribution = Literal["normal", "uniform"]
+Fans = tuple[int, int]  # (inputs, outputs) of one unit
+
+
+@register("initializer", "constant")
+class Constant:
+    """Every element the same.
+
+    Parameters:
+        value: the element
+    """
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def fill(self, value: Array, fans: Fans, rng: np.random.Generator) -> None:
+        """Fill the array."""
+        value[...] = self.value
+
+
+@register("initializer", "normal")
+class Normal:
+    """Normal with mean 0.
+
+    Parameters:
+        stddev: its standard deviation
+
+    Example:
+        >>> weights = np.empty(10_000)
+        >>> Normal(stddev=2).fill(weights, (1, 1), np.random.default_rng(0))
+        >>> round(weights.std(), 1)
+        np.float64(2.0)
+    """
+
+    def __init__(self, stddev: NonNegativeFloat = 0.05) -> None:
+        self.stddev = stddev
+
+    def fill(self, value: Array, fans: Fans, rng: np.random.Generator) -> None:
+        """Fill the array."""
+        value[...] = self.stddev * rng.standard_normal(value.shape)
+
+
+class VarianceScaling:
+    """Random with mean 0 and variance scale / n, n taken from the fans; normal, or uniform of the same variance.
+
+    The normal one is not truncated, so its variance is exact.
+
+    Parameters:
+        scale: 1 keeps the variance of a linear layer's signals, 2 that of a layer before relu
+        mode: what n is: the number of inputs, of outputs, or their mean
+        distribution: normal or uniform
+    """
+
+    def __init__(self, scale: NonNegativeFloat, mode: Mode, distribution: Distribution) -> None:
+        self.scale, self.mode, self.distribution = scale, mode, distribution
+
+    def fill(self, value: Array, fans: Fans, rng: np.random.Generator) -> None:
+        """Fill the array."""
+        fan_in, fan_out = fans
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        stddev = math.sqrt(self.scale / max(n, 1))
+        if self.distribution == "normal":
+            value[...] = stddev * rng.standard_normal(value.shape)
+        else:
+            limit = math.sqrt(3) * stddev
+            value[...] = rng.uniform(-limit, limit, value.shape)
+
+
+LECUN = "LeCun, Bottou, Orr and Müller, Efficient backprop, 1998."
+GLOROT = "Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010."
+HE = "He, Zhang, Ren and Sun, Delving deep into rectifiers, 2015."
+
+# name, scale, mode, distribution, what it suits, source
+SCALED: tuple[tuple[str, float, Mode, Distribution, str, str], ...] = (
+    ("lecun_normal", 1, "fan_in", "normal", "linear and selu layers", LECUN),
+    ("lecun_uniform", 1, "fan_in", "uniform", "linear and selu layers", LECUN),
+    ("glorot_normal", 1, "fan_avg", "normal", "tanh, sigmoid and softmax layers", GLOROT),
+    ("glorot_uniform", 1, "fan_avg", "uniform", "tanh, sigmoid and softmax layers", GLOROT),
+    ("he_normal", 2, "fan_in", "normal", "relu layers", HE),
+    ("he_uniform", 2, "fan_in", "uniform", "relu layers", HE),
+)
+CONSTANTS = {"zeros": 0.0, "ones": 1.0}
+
+
+def _register_tables() -> None:
+    def add(name: str, make: Any, doc: str) -> None:
+        registry.add(registry.Entry("initializer", name, make, (), inspect.cleandoc(doc)))
+
+    for name, value in CONSTANTS.items():
+        add(name, partial(Constant, value), f"Every element {value:g}.")
+    for name, scale, mode, distribution, suits, source in SCALED:
+        summary = f"{distribution.capitalize()} with mean 0 and variance {scale:g} / {mode}, for {suits}."
+        add(name, partial(VarianceScaling, scale, mode, distribution), f"{summary}\n\nSource: {source}")
+
+
+_register_tables()

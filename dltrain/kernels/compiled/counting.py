@@ -1,0 +1,193 @@
+"""Counts and sums for metrics, the guard against NaN, and the gathering of a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+from dltrain.kernels.arrays import Array, check_labels
+from dltrain.kernels.compiled.elementwise import SERIAL
+from dltrain.kernels.compiled.jit import OPTIONS, SUMS, compiled, kernel
+from dltrain.kernels.compiled.pointwise import F
+from dltrain.kernels.reference import counting as reference
+
+EXPONENT = np.uint32(0x7F800000)  # all bits set only in NaN and the infinities
+
+
+@kernel("f2 i1 i2", **OPTIONS)
+def confusion(scores, labels, counts):
+    """False when a label is out of range; nothing is counted then."""
+    K = scores.shape[1]
+    for i in range(len(labels)):
+        if labels[i] < 0 or labels[i] >= K or labels[i] >= len(counts) or K > counts.shape[1]:
+            return False
+    for i in range(len(labels)):
+        row = scores[i]
+        best = 0
+        for j in range(1, K):
+            if row[j] > row[best] or (row[j] != row[j] and row[best] == row[best]):
+                best = j
+        counts[labels[i], best] += 1
+    return True
+
+
+@kernel("f1 f1 i2", **OPTIONS)
+def binary(z, targets, counts):
+    for i in range(z.size):
+        counts[np.int64(targets[i] > F(0.5)), np.int64(z[i] > F(0))] += 1
+
+
+@kernel("f2 f2 d2", **OPTIONS)
+def moments(y, t, sums):
+    for i in range(len(y)):
+        for j in range(y.shape[1]):
+            target = np.float64(t[i, j])
+            difference = np.float64(y[i, j]) - target
+            sums[0, j] += 1
+            sums[1, j] += target
+            sums[2, j] += target * target
+            sums[3, j] += difference * difference
+            sums[4, j] += abs(difference)
+
+
+@kernel("read2 read1 f2", **OPTIONS)
+def rows_serial(x, index, out):
+    """False when an index is out of range; nothing is copied then."""
+    return in_range(index, len(x)) and copy_rows(x, index, out, 0, len(index))
+
+
+@kernel("read2 read1 f2 int", parallel=True, **OPTIONS)
+def rows_parallel(x, index, out, threads):
+    if not in_range(index, len(x)):
+        return False
+    B = len(index)
+    for t in prange(threads):
+        copy_rows(x, index, out, t * B // threads, (t + 1) * B // threads)
+    return True
+
+
+@njit(**OPTIONS)
+def in_range(index, count):
+    for i in index:
+        if i < 0 or i >= count:
+            return False
+    return True
+
+
+@njit(**OPTIONS)
+def copy_rows(x, index, out, first, last):
+    for i in range(first, last):
+        out[i] = x[index[i]]
+    return True
+
+
+@njit(**OPTIONS)
+def finite(x):
+    largest = np.uint32(0)
+    bits = x.view(np.uint32)
+    for i in range(bits.size):
+        largest = max(largest, np.uint32(bits[i] & EXPONENT))
+    return largest < EXPONENT
+
+
+@kernel("f1", **OPTIONS)
+def finite_serial(x):
+    return finite(x)
+
+
+@kernel("f1 int", parallel=True, **OPTIONS)
+def finite_parallel(x, threads):
+    parts = np.empty(threads, np.bool_)
+    for t in prange(threads):
+        parts[t] = finite(x[t * x.size // threads : (t + 1) * x.size // threads])
+    return parts.all()
+
+
+@njit(**SUMS)
+def squares(x):
+    total = 0.0
+    for i in range(x.size):
+        total += np.float64(x[i]) * np.float64(x[i])
+    return total
+
+
+@kernel("f1", **OPTIONS)
+def squares_serial(x):
+    return squares(x)
+
+
+@kernel("f1 int", parallel=True, **OPTIONS)
+def squares_parallel(x, threads):
+    parts = np.empty(threads, np.float64)
+    for t in prange(threads):
+        parts[t] = squares(x[t * x.size // threads : (t + 1) * x.size // threads])
+    total = 0.0
+    for t in range(threads):
+        total += parts[t]
+    return total
+
+
+def count_confusion(scores: Array, labels: Array, counts: Array) -> Array:
+    """See the reference."""
+    try:
+        if not compiled.confusion(scores, labels, counts):
+            check_labels(labels, len(counts))
+            return reference.count_confusion(scores, labels, counts)
+    except TypeError:
+        return reference.count_confusion(scores, labels, counts)
+    return counts
+
+
+def count_binary(z: Array, targets: Array, counts: Array) -> Array:
+    """See the reference."""
+    try:
+        compiled.binary(z.reshape(-1), targets.reshape(-1), counts)
+    except TypeError:
+        return reference.count_binary(z, targets, counts)
+    return counts
+
+
+def add_moments(y: Array, t: Array, sums: Array) -> Array:
+    """See the reference."""
+    try:
+        compiled.moments(y, t, sums)
+    except TypeError:
+        return reference.add_moments(y, t, sums)
+    return sums
+
+
+def take_rows(x: Array, index: Array, out: Array) -> Array:
+    """See the reference."""
+    if x.size and x.flags.c_contiguous and out.flags.c_contiguous:
+        try:
+            rows, into = x.reshape(len(x), -1), out.reshape(len(out), x.size // len(x))
+            if out.size < SERIAL:
+                if compiled.rows_serial(rows, index, into):
+                    return out
+            elif compiled.rows_parallel(rows, index, into, compiled.threads):
+                return out
+        except TypeError:
+            pass
+    return reference.take_rows(x, index, out)
+
+
+def all_finite(x: Array) -> bool:
+    """See the reference."""
+    try:
+        if x.size < SERIAL:
+            return compiled.finite_serial(x.reshape(-1))
+        return compiled.finite_parallel(x.reshape(-1), compiled.threads)
+    except TypeError:
+        return reference.all_finite(x)
+
+
+def sum_of_squares(x: Array) -> Any:
+    """See the reference."""
+    try:
+        if x.size < SERIAL:
+            return compiled.squares_serial(x.reshape(-1))
+        return compiled.squares_parallel(x.reshape(-1), compiled.threads)
+    except TypeError:
+        return reference.sum_of_squares(x)

@@ -1,0 +1,80 @@
+"""How the kernels are compiled: one signature each, when it is first needed, kept on disk.
+
+A kernel takes float32 arrays that are aligned, writable and in C order.  Instead of asking that of every
+argument at every call, a wrapper just calls the kernel: an array of another kind (float64, strided, read-only)
+is refused by Numba's own dispatch with a TypeError, and then goes the slow way, usually to the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import get_num_threads, njit
+
+from dltrain.kernels.arrays import Array
+
+FLOAT32 = np.dtype(np.float32)
+OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
+# What may be assumed of arithmetic: fused multiply-adds always; in sums also another order.  Never that NaN
+# and infinity do not occur, for the guard against them must see them.
+PLAIN = {**OPTIONS, "fastmath": {"contract"}}
+SUMS = {**OPTIONS, "fastmath": {"contract", "reassoc", "nsz"}}
+SHORT = {
+    "f1": "float32[::1]",
+    "f2": "float32[:,::1]",
+    "f3": "float32[:,:,::1]",
+    "f4": "float32[:,:,:,::1]",
+    "i1": "int64[::1]",
+    "i2": "int64[:,::1]",
+    "d2": "float64[:,::1]",
+    "int": "int64",
+    "float": "float64",
+    "bool": "boolean",
+    "read1": "Array(int64, 1, 'C', readonly=True)",
+    "read2": "Array(float32, 2, 'C', readonly=True)",
+}
+
+
+class Registry:
+    """All compiled kernels, by name, as attributes; the first access compiles one, or loads it from disk.
+
+    `threads` is the number of parts that parallel kernels cut their work into.  Numba's own count would cost
+    a microsecond at every call.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[str, Callable[[], Any]] = {"threads": get_num_threads}
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            make = self.known[name]
+        except KeyError:
+            raise AttributeError(name) from None
+        setattr(self, name, make())
+        return self.__dict__[name]
+
+
+compiled = Registry()
+
+
+def kernel(arguments: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: register a function as a kernel that takes exactly these types.
+
+    Parameters:
+        arguments: types in Numba's words, and by SHORT
+        options: of numba.njit
+    """
+    types = ", ".join(SHORT.get(word, word) for word in arguments.split())
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled.known[function.__name__] = lambda: njit(f"({types},)", **options)(function)
+        return function
+
+    return decorate
+
+
+def fits(*arrays: Array | None) -> bool:
+    """Whether these are all float32, in C order, aligned and writable; None counts as fitting."""
+    return all(array is None or (array.dtype == FLOAT32 and array.flags.carray) for array in arrays)

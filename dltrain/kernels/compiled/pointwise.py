@@ -1,0 +1,78 @@
+"""Functions of one number that LLVM turns into vector code, where a library call would stay scalar."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from dltrain.kernels.compiled.jit import PLAIN
+from dltrain.kernels.compiled.tile import SIGMOID, TANH
+
+F = np.float32
+
+
+@njit(inline="always")
+def tanh(x):
+    """x P(x²)/Q(x²) within ±7.9, beyond which tanh is 1 in float32; error below 3e-7.  NaN stays NaN.
+
+    Source: the rational minimax approximation of Eigen's float tanh.
+    """
+    limit = F(7.90531110763549805)
+    x = limit if x > limit else x
+    x = -limit if x < -limit else x
+    s = x * x
+    p = F(-2.76076847742355e-16) * s + F(2.00018790482477e-13)
+    p = p * s + F(-8.60467152213735e-11)
+    p = p * s + F(5.12229709037114e-08)
+    p = p * s + F(1.48572235717979e-05)
+    p = p * s + F(6.37261928875436e-04)
+    p = p * s + F(4.89352455891786e-03)
+    q = F(1.19825839466702e-06) * s + F(1.18534705686654e-04)
+    q = q * s + F(2.26843463243900e-03)
+    q = q * s + F(4.89352518554385e-03)
+    return x * p / q
+
+
+@njit(inline="always")
+def exp(x):
+    """2ⁿ P(x - n log 2) with P of degree 7; error below 2 units in the last place.
+
+    0 below -87.3, never above exp(88.37); NaN stays NaN.
+
+    Source: Cephes' expf (Moshier 1992): its polynomial, and log 2 in two parts.
+    """
+    low, high, shift = F(-87.3), F(88.37), F(12582912.0)  # 1.5 · 2²³ pushes the fraction out of a float32
+    c = low if x < low else x
+    c = high if c > high else c
+    shifted = c * F(1.44269504) + shift
+    n = shifted - shift
+    r = (c - n * F(0.693359375)) - n * F(-2.12194440e-4)
+    p = F(1.9875691500e-4) * r + F(1.3981999507e-3)
+    p = p * r + F(8.3334519073e-3)
+    p = p * r + F(4.1665795894e-2)
+    p = p * r + F(1.6666665459e-1)
+    p = p * r + F(5.0000001201e-1)
+    p = p * (r * r) + r + F(1)
+    power = np.int32((np.float32(shifted).view(np.int32) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return F(0) if x < low else p * power
+
+
+@njit(inline="always")
+def sigmoid(x):
+    """1/(1 + exp(-x))."""
+    return F(1) / (F(1) + exp(-x))
+
+
+@njit(**PLAIN)
+def activate(z, r0, r1, j0, j1, activation):
+    """z[r0:r1, j0:j1] = f(z[r0:r1, j0:j1]) for the activations that the tile does not apply itself."""
+    if activation == TANH:
+        for i in range(r0, r1):
+            row = z[i, j0:j1]
+            for j in range(row.size):
+                row[j] = tanh(row[j])
+    elif activation == SIGMOID:
+        for i in range(r0, r1):
+            row = z[i, j0:j1]
+            for j in range(row.size):
+                row[j] = sigmoid(row[j])

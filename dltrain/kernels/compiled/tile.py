@@ -1,0 +1,249 @@
+"""The register tile: the inner loops of every matrix product, written as LLVM functions.
+
+`multiply` computes a few rows of a product and keeps them in registers from the first to the last term;
+the `pack` routines bring the other factor into panels, `WIDTH` columns side by side, zero beyond the edge.
+Six strides make `multiply` serve a product with either factor transposed, and a direct convolution:
+
+    C[i, j] = start[i, j] + Σ_o Σ_k A[i·ai + k·ak + o·ao] · B[k·bk + o·bo + j]
+
+Every element is summed in the order of k, one multiply-add after the other, whatever the tile, the batch and
+the number of threads: a row's result does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from llvmlite import ir
+from numba.extending import intrinsic
+
+from dltrain.kernels.compiled.emit import F32, I32, Writer, calling, integer, routine
+from dltrain.kernels.compiled.processor import tile
+
+TILE = tile()
+ROWS, VECTORS, LANES = TILE
+WIDTH = TILE.columns
+# Few rows leave registers free: they are multiplied with this many panels at once, to hide the latency.
+AT_ONCE = (1, *(max(1, min(4, ROWS // rows)) for rows in range(1, ROWS + 1)))
+LINEAR, RELU, TANH, SIGMOID = range(4)
+
+
+def write_multiply(
+    rows: int,
+    panels: int,
+    w: Writer,
+    a: Any,
+    ai: Any,
+    ak: Any,
+    ao: Any,
+    b: Any,
+    bk: Any,
+    bo: Any,
+    bp: Any,
+    start: Any,
+    si: Any,
+    c: Any,
+    ci: Any,
+    inner: Any,
+    outer: Any,
+    columns: Any,
+    relu: Any,
+) -> None:
+    """Write the tile of this many rows and panels; `bp` is the distance between panels, `columns` counts C's."""
+    lanes = [(v * LANES, p, v % VECTORS) for p in range(panels) for v in range(p * VECTORS, (p + 1) * VECTORS)]
+    places = [(i, *lane) for i in range(rows) for lane in lanes]
+    sums = [w.slot(w.zero) for _ in places]
+    full = w.builder.icmp_signed(">=", columns, integer(panels * WIDTH))
+
+    def at(base: Any, stride: Any, i: int, first: int) -> Any:
+        return w.element(base, w.builder.mul(stride, integer(i)), first)
+
+    def load(masked: bool) -> None:
+        for place, (i, first, _, _) in zip(sums, places, strict=True):
+            w.builder.store(w.load(at(start, si, i, first), w.mask(first, columns) if masked else None), place)
+
+    def store(masked: bool) -> None:
+        limit = w.builder.select(w.builder.icmp_signed("!=", relu, integer(0)), zero, minus_infinity)
+        floor = w.spread(limit)
+        for place, (i, first, _, _) in zip(sums, places, strict=True):
+            value = w.builder.load(place)
+            value = w.builder.select(w.builder.fcmp_ordered("<", value, floor), floor, value)  # NaN stays NaN
+            w.store(value, at(c, ci, i, first), w.mask(first, columns) if masked else None)
+
+    zero, minus_infinity = ir.Constant(F32, 0.0), ir.Constant(F32, float("-inf"))
+    with w.builder.if_then(w.builder.icmp_signed("!=", start, integer(0))):
+        w.either(full, lambda: load(False), lambda: load(True))
+    with w.repeat(outer) as o:
+        a_slot = w.slot(integer(0))
+        b_slot = w.slot(integer(0))
+        w.builder.store(w.element(a, w.builder.mul(o, ao)), a_slot)
+        w.builder.store(w.element(b, w.builder.mul(o, bo)), b_slot)
+        with w.repeat(inner):
+            at_a, at_b = w.builder.load(a_slot), w.builder.load(b_slot)
+            from_b = [w.load(w.element(at_b, w.builder.mul(bp, integer(p)), v * LANES)) for _, p, v in lanes]
+            for i in range(rows):
+                from_a = w.number(w.element(at_a, w.builder.mul(ai, integer(i))))
+                for j, term in enumerate(from_b):
+                    place = sums[i * len(lanes) + j]
+                    w.builder.store(w.multiply_add(from_a, term, w.builder.load(place)), place)
+            w.builder.store(w.element(at_a, ak), a_slot)
+            w.builder.store(w.element(at_b, bk), b_slot)
+    w.either(full, lambda: store(False), lambda: store(True))
+
+
+MULTIPLY = {
+    (rows, panels): routine(f"dltrain_multiply_{rows}_{panels}", 16, LANES, partial(write_multiply, rows, panels))
+    for rows in range(1, ROWS + 1)
+    for panels in {1, AT_ONCE[rows]}
+}
+
+
+def write_choice(w: Writer, rows: Any, panels: Any, *arguments: Any) -> None:
+    """Write the jump to the tile of a number of rows and panels that is known only when it runs."""
+    key = w.builder.add(w.builder.mul(rows, integer(8)), panels)
+    end = w.function.append_basic_block("end")
+    choice = w.builder.switch(key, end)
+    for (count, wide), get in MULTIPLY.items():
+        block = w.function.append_basic_block(f"rows_{count}_{wide}")
+        choice.add_case(integer(8 * count + wide), block)
+        w.builder.position_at_end(block)
+        w.builder.call(get(w.function.module), list(arguments))
+        w.builder.branch(end)
+    w.builder.position_at_end(end)
+
+
+CHOICE = routine("dltrain_multiply", 18, LANES, write_choice)
+
+
+def write_pack_rows(w: Writer, source: Any, stride: Any, rows: Any, columns: Any, panel: Any) -> None:
+    """Write panel[k, j] = source[k, j]."""
+
+    def copy(masked: bool) -> None:
+        masks = [w.mask(v * LANES, columns) if masked else None for v in range(VECTORS)]
+        with w.repeat(rows) as k:
+            row, to = w.element(source, w.builder.mul(k, stride)), w.element(panel, w.builder.mul(k, integer(WIDTH)))
+            for v, mask in enumerate(masks):
+                w.store(w.load(w.element(row, v * LANES), mask), w.element(to, v * LANES))
+
+    full = w.builder.icmp_signed(">=", columns, integer(WIDTH))
+    w.either(full, lambda: copy(False), lambda: copy(True))
+
+
+def write_pack_columns(w: Writer, source: Any, stride: Any, rows: Any, columns: Any, panel: Any) -> None:
+    """Write panel[k, j] = source[j, k], blocks of lanes × lanes turned over in registers.
+
+    The rows of the panel are filled up to a multiple of WIDTH, with zeros.
+    """
+    panels = w.builder.sdiv(w.builder.add(rows, integer(WIDTH - 1)), integer(WIDTH))
+    blocks = w.builder.mul(panels, integer(VECTORS))
+    with w.repeat(blocks) as block:
+        k = w.builder.mul(block, integer(LANES))
+        left = w.builder.sub(rows, k)
+        whole = w.builder.and_(
+            w.builder.icmp_signed(">=", left, integer(LANES)), w.builder.icmp_signed(">=", columns, integer(WIDTH))
+        )
+
+        def turn(masked: bool, k: Any = k, left: Any = left) -> None:
+            for v in range(VECTORS):
+                lines = []
+                for j in range(v * LANES, (v + 1) * LANES):
+                    mask = None
+                    if masked:
+                        there = w.builder.icmp_signed(">", columns, integer(j))
+                        mask = w.mask(0, w.builder.select(there, left, integer(0)))
+                    lines.append(w.load(w.element(source, k, w.builder.mul(stride, integer(j))), mask))
+                for i, line in enumerate(transposed(w, lines)):
+                    row = w.builder.mul(w.builder.add(k, integer(i)), integer(WIDTH))
+                    w.store(line, w.element(panel, row, v * LANES))
+
+        w.either(whole, partial(turn, False), partial(turn, True))
+
+
+def transposed(w: Writer, lines: list[Any]) -> list[Any]:
+    """A square of vectors turned over, in log2(lanes) stages of exchanges between two of them."""
+    lines, step = list(lines), LANES // 2
+    while step:
+        low = [lane if not lane & step else LANES + lane - step for lane in range(LANES)]
+        high = [lane + step if not lane & step else LANES + lane for lane in range(LANES)]
+        masks = [ir.Constant(ir.VectorType(I32, LANES), order) for order in (low, high)]
+        for i in range(LANES):
+            if not i & step:
+                pair = lines[i], lines[i + step]
+                lines[i], lines[i + step] = (w.builder.shuffle_vector(*pair, mask) for mask in masks)
+        step //= 2
+    return lines
+
+
+def write_pack_gradient(
+    w: Writer, dy: Any, y: Any, stride: Any, rows: Any, columns: Any, activation: Any, panel: Any, sums: Any
+) -> None:
+    """Write panel[k, j] = dy[k, j] f'(y[k, j]); sums[j] = Σ_k panel[k, j]."""
+    end = w.function.append_basic_block("end")
+    choice = w.builder.switch(activation, end)
+    for code in (LINEAR, RELU, TANH, SIGMOID):
+        block = w.function.append_basic_block(f"activation_{code}")
+        choice.add_case(integer(code), block)
+        w.builder.position_at_end(block)
+        masks = [w.mask(v * LANES, columns) for v in range(VECTORS)]
+        totals = [w.slot(w.zero) for _ in masks]
+        with w.repeat(rows) as k:
+            at, to = w.builder.mul(k, stride), w.element(panel, w.builder.mul(k, integer(WIDTH)))
+            for v, mask in enumerate(masks):
+                gradient = w.load(w.element(dy, at, v * LANES), mask)
+                if code != LINEAR:
+                    gradient = derivative(w, code, gradient, w.load(w.element(y, at, v * LANES), mask))
+                w.store(gradient, w.element(to, v * LANES))
+                w.builder.store(w.builder.fadd(w.builder.load(totals[v]), gradient), totals[v])
+        for v, total in enumerate(totals):
+            w.store(w.builder.load(total), w.element(sums, v * LANES))
+        w.builder.branch(end)
+    w.builder.position_at_end(end)
+
+
+def derivative(w: Writer, activation: int, dy: Any, y: Any) -> Any:
+    """dy f'(y) for two vectors."""
+    if activation == RELU:
+        return w.builder.select(w.builder.fcmp_ordered("<=", y, w.zero), w.zero, dy)
+    one = ir.Constant(w.vector, [1.0] * LANES)
+    if activation == TANH:
+        return w.builder.fmul(dy, w.builder.fsub(one, w.builder.fmul(y, y)))
+    return w.builder.fmul(dy, w.builder.fmul(y, w.builder.fsub(one, y)))
+
+
+PACK_ROWS = routine("dltrain_pack_rows", 5, LANES, write_pack_rows)
+PACK_COLUMNS = routine("dltrain_pack_columns", 5, LANES, write_pack_columns)
+PACK_GRADIENT = routine("dltrain_pack_gradient", 8, LANES, write_pack_gradient)
+
+
+@intrinsic
+def multiply(_, rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu):  # type: ignore[no-untyped-def]
+    """The tile of the module's docstring, for `rows` rows and 1 or AT_ONCE[rows] panels.
+
+    Parameters:
+        rows: rows of C, 1 to ROWS
+        panels: panels of B, `bp` elements apart
+        start: address of what is added to the sums (C itself, a bias with stride 0), or 0
+        columns: how many columns of C there are from here on
+        relu: 1 to store max(0, sum)
+    """
+    arguments = (rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu)
+    return calling(CHOICE, *arguments)
+
+
+@intrinsic
+def pack_rows(_, source, stride, rows, columns, panel):  # type: ignore[no-untyped-def]
+    """panel[k, j] = source[k, j] for k < rows; 0 where j ≥ columns."""
+    return calling(PACK_ROWS, source, stride, rows, columns, panel)
+
+
+@intrinsic
+def pack_columns(_, source, stride, rows, columns, panel):  # type: ignore[no-untyped-def]
+    """panel[k, j] = source[j, k] for k < rows; 0 where j ≥ columns, and up to a multiple of WIDTH rows."""
+    return calling(PACK_COLUMNS, source, stride, rows, columns, panel)
+
+
+@intrinsic
+def pack_gradient(_, dy, y, stride, rows, columns, activation, panel, sums):  # type: ignore[no-untyped-def]
+    """panel[k, j] = dy[k, j] f'(y[k, j]) and sums[j] = Σ_k panel[k, j]; 0 where j ≥ columns."""
+    return calling(PACK_GRADIENT, dy, y, stride, rows, columns, activation, panel, sums)

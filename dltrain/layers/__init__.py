@@ -1,0 +1,17 @@
+"""The layers, one family a file; importing this package registers them all."""
+
+from dltrain.layers import activation, dense, dropout, merge, normalization, shape
+from dltrain.layers.base import Layer, Parameter, ShapeError, Statistic
+
+__all__ = [
+    "Layer",
+    "Parameter",
+    "ShapeError",
+    "Statistic",
+    "activation",
+    "dense",
+    "dropout",
+    "merge",
+    "normalization",
+    "shape",
+]

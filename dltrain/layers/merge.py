@@ -1,0 +1,76 @@
+"""Layers that join several wires."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dltrain.layers.base import Array, Backward, Layer, Shape, ShapeError
+from dltrain.registry import register
+
+if TYPE_CHECKING:
+    from dltrain.model.mode import Mode
+
+
+@register("layer", "add")
+class Add(Layer):
+    """Sum of wires of one shape.
+
+        y = x₁ + x₂ + …, dxᵢ = dy        (N, …)
+
+    Write the branches, ``add: [[], [dense: 8, relu]]`` ([] is the identity), or name wires, ``add: {with: h1}``.
+
+    Source: He et al.: Deep residual learning for image recognition, 2015.
+    """
+
+    merges = True
+
+    def build(self, *shapes: Shape) -> Shape:
+        """All shapes are the same."""
+        if any(shape != shapes[0] for shape in shapes):
+            raise ShapeError("add joins wires of one shape", f"{shapes[0]} from all of them")
+        return shapes[0]
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """The gradient goes to every input."""
+        y = mode.kernels(inputs[0]).add(inputs, mode.output(inputs[0].shape, inputs[0].dtype))
+        count = len(inputs)
+        return y, lambda dy: (dy,) * count
+
+
+@register("layer", "concat")
+class Concat(Layer):
+    """Wires side by side along their last axis (features, channels).
+
+        y = [x₁, x₂, …]        (N, …, C₁), (N, …, C₂), … -> (N, …, C₁ + C₂ + …)
+
+    Write the branches, ``concat: [[dense: 8], [dense: 4]]``, or name wires, ``concat: {with: h1}``.
+
+    Source: Szegedy et al.: Going deeper with convolutions, 2014.
+    """
+
+    merges = True
+
+    def build(self, *shapes: Shape) -> Shape:
+        """All axes but the last are the same."""
+        if any(shape[:-1] != shapes[0][:-1] for shape in shapes):
+            raise ShapeError("concat joins wires that differ only in the last axis", f"{shapes[0][:-1]} before it")
+        self.cuts = [int(cut) for cut in np.cumsum([0, *(shape[-1] for shape in shapes)])]
+        return (*shapes[0][:-1], self.cuts[-1])
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """The gradient is cut where the inputs were joined."""
+        first, cuts = inputs[0], self.cuts
+        y = mode.output((*first.shape[:-1], cuts[-1]), first.dtype)
+        np.concatenate(inputs, axis=-1, out=y)
+
+        def backward(dy: Array) -> tuple[Array, ...]:
+            parts = []
+            for x, start, stop in zip(inputs, cuts, cuts[1:], strict=False):
+                dx = mode.like(x)
+                dx[...] = dy[..., start:stop]
+                parts.append(dx)
+            return tuple(parts)
+
+        return y, backward

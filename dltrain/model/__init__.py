@@ -1,0 +1,1 @@
+"""From the model part of a config to a graph that runs."""

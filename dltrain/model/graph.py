@@ -1,0 +1,308 @@
+"""A model that runs: nodes in order, forward, and backward by the closures that forward left behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dltrain.errors import ConfigError, DataError, Problem, UsageError
+from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError, Statistic
+from dltrain.model.fusion import FUSIONS, Fusion
+from dltrain.model.mode import Mode
+from dltrain.model.parameters import ParameterVector
+from dltrain.registry import create
+from dltrain.seeds import name_key
+
+if TYPE_CHECKING:
+    from dltrain.model.notation import NodeSpec, Plan
+
+GraphBackward = Callable[[Mapping[str, Array]], dict[str, Array]]
+
+
+class Node:
+    """A layer at its place in a graph.
+
+    Parameters:
+        path: `wire.index.kind`
+        kind: the layer's registered name
+        layer: the layer; nodes that share weights share it
+        inputs: paths of the nodes, or names of the graph's inputs, that it reads
+        shape: of its output, without the batch axis
+    """
+
+    __slots__ = ("border", "drops", "inputs", "key", "kind", "layer", "needs_dx", "path", "shape")
+
+    def __init__(self, path: str, kind: str, layer: Layer, inputs: tuple[str, ...], shape: Shape) -> None:
+        self.path, self.kind, self.layer, self.inputs, self.shape = path, kind, layer, inputs, shape
+        self.key = name_key(path)
+        self.border = 0  # the widest zero border that a reader of the output likes
+        self.needs_dx = True  # whether anything before it is trained
+        self.drops: tuple[str, ...] = ()  # values that nobody reads after it
+
+
+class Graph:
+    """A model: parameters, forward and backward.
+
+    Parameters:
+        plan: nodes and wires, from `notation.parse_model`
+        shapes: {input wire: shape without the batch axis}
+        dtype: of parameters and computation
+        seed: of the initial parameters and of dropout
+        fusions: which neighbours are replaced by a fused layer; [] runs every layer by itself
+
+    Raises:
+        ConfigError: when a layer cannot take its input's shape.
+
+    Example:
+        >>> from dltrain import build_model
+        >>> model = build_model({"inputs": {"x": [4]}, "graph": {"y": [{"dense": 3}, "tanh"]}})
+        >>> outputs, backward = model.forward({"x": np.ones((2, 4), "float32")})
+        >>> outputs["y"].shape, backward({"y": np.ones((2, 3), "float32")})["x"].shape
+        ((2, 3), (2, 4))
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        shapes: Mapping[str, Shape],
+        dtype: Any = "float32",
+        seed: int = 0,
+        fusions: Sequence[Fusion] = FUSIONS,
+    ) -> None:
+        self.plan, self.dtype, self.seed = plan, np.dtype(dtype), seed
+        self.inputs = {wire: tuple(shape) for wire, shape in shapes.items()}
+        self.plan_nodes = build_nodes(plan, self.inputs)
+        known = {node.path: node.shape for node in self.plan_nodes} | self.inputs
+        self.wires = {wire: known[path] for wire, path in plan.wires.items()}
+        self.outputs = tuple(plan.outputs)
+        self._paths = dict(plan.wires)
+        self.parameters = collect(self.plan_nodes, plan.nodes, "parameters")
+        self.statistics: dict[str, Statistic] = collect(self.plan_nodes, plan.nodes, "statistics")
+        self._version = [0]
+        self.vector = ParameterVector(self.parameters, self.dtype)
+        self.vector.fill(self.parameters, seed)
+        for parameter in self.parameters.values():
+            parameter.version = self._version
+        for statistic in self.statistics.values():
+            statistic.value = np.full(statistic.shape, statistic.fill, self.dtype)
+        self.fusions = tuple(fusions)
+        self.nodes = fuse(self.plan_nodes, set(plan.wires.values()), fusions)
+        look_around(self.nodes, self.inputs, {self._paths[wire] for wire in self.outputs})
+        self._list = list(self.parameters.values())
+
+    def forward(
+        self,
+        inputs: Mapping[str, Array],
+        train: bool = False,
+        mode: Mode | None = None,
+        wires: Iterable[str] | None = None,
+    ) -> tuple[dict[str, Array], GraphBackward]:
+        """Compute the outputs, and a function from their gradients to the inputs'.
+
+        The backward pass adds to the gradients of the parameters until `zero_grad` is called; it may be run once.
+
+        Parameters:
+            inputs: {input wire: array (N, …)}
+            train: dropout drops and batch norm uses the batch; ignored when a mode is given
+            mode: memory, kernels, seed …; without one, arrays are the caller's to keep
+            wires: which wires to return; default the model's outputs
+        """
+        if mode is None:
+            mode = Mode(train, seed=self.seed)
+            self.check_inputs(inputs)
+            inputs = {wire: np.asarray(array) for wire, array in inputs.items()}
+        wanted = self.outputs if wires is None else tuple(wires)
+        keep = {self._paths[wire] for wire in wanted}
+        values: dict[str, Array] = dict(inputs)
+        backwards: list[Backward] = []
+        back: Any = None
+        for node in self.nodes:
+            mode.node = node
+            values[node.path], back = node.layer.forward(mode, *[values[path] for path in node.inputs])
+            if mode.backward:
+                backwards.append(back)
+            for path in node.drops:
+                if path not in keep:
+                    del values[path]
+        del back
+        outputs = {wire: values[self._paths[wire]] for wire in wanted}
+
+        def backward(gradients: Mapping[str, Array]) -> dict[str, Array]:
+            return self._backward(backwards, gradients, mode)
+
+        return outputs, backward
+
+    def _backward(self, backwards: list[Backward], gradients: Mapping[str, Array], mode: Mode) -> dict[str, Array]:
+        total: dict[str, Array] = {}
+        for wire, gradient in gradients.items():
+            accumulate(total, self._paths[wire], gradient, mode)
+        for node in reversed(self.nodes):
+            back = backwards.pop()
+            dy = total.pop(node.path, None)
+            if dy is None:
+                continue
+            mode.node = node
+            dxs = back(dy)
+            del back, dy
+            if dxs is None:
+                continue
+            for path, dx in zip(node.inputs, dxs if type(dxs) is tuple else (dxs,), strict=True):
+                if dx is not None:
+                    accumulate(total, path, dx, mode)  # type: ignore[arg-type]
+        for parameter in self._list:
+            if parameter.fresh:
+                parameter.grad.fill(0)
+        return total
+
+    def zero_grad(self) -> None:
+        """The next backward pass starts the gradients anew."""
+        for parameter in self._list:
+            parameter.fresh = True
+
+    def changed(self) -> None:
+        """Say that parameter values were modified, so that forms derived from them are made again."""
+        self._version[0] += 1
+
+    def state(self) -> dict[str, Array]:
+        """Copies of all parameters and statistics, {path: array}."""
+        return {path: tensor.value.copy() for path, tensor in self._tensors().items()}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """Take values from `state`, which must hold every tensor in its shape and nothing else.
+
+        Raises:
+            DataError: with the list of what is missing, too many or of another shape.
+        """
+        tensors = self._tensors()
+        wrong = [f"{path} is missing" for path in tensors if path not in state]
+        wrong += [f"{path} is not in the model" for path in state if path not in tensors]
+        wrong += [
+            f"{path} has shape {np.shape(state[path])}, the model's is {tensor.shape}"
+            for path, tensor in tensors.items()
+            if path in state and np.shape(state[path]) != tensor.shape
+        ]
+        if wrong:
+            raise DataError("these tensors are not those of the model: " + ", ".join(wrong))
+        for path, tensor in tensors.items():
+            tensor.value[...] = state[path]
+        self.changed()
+
+    def astype(self, dtype: Any, fusions: Sequence[Fusion] | None = None) -> Graph:
+        """The same model, with the same values, in another type of number; with its own fusions, or others."""
+        other = Graph(self.plan, self.inputs, dtype, self.seed, self.fusions if fusions is None else fusions)
+        other.load_state(self.state())
+        return other
+
+    def check_inputs(self, inputs: Mapping[str, Array]) -> None:
+        """Raise a UsageError unless there is one array of the right shape for each input."""
+        if set(inputs) != set(self.inputs):
+            expected, got = ", ".join(self.inputs), ", ".join(map(str, inputs)) or "none"
+            raise UsageError("forward takes one array for each input of the model", expected=expected, got=got)
+        for wire, array in inputs.items():
+            if np.shape(array)[1:] != self.inputs[wire]:
+                expected = f"shape (N, {', '.join(map(str, self.inputs[wire]))})"
+                raise UsageError("wrong shape", where=f"input {wire}", expected=expected, got=str(np.shape(array)))
+        if len({len(array) for array in inputs.values()}) > 1:
+            sizes = ", ".join(f"{wire}: {len(array)}" for wire, array in inputs.items())
+            raise UsageError("the inputs' batches differ in size", expected="one N for all", got=sizes)
+
+    def _tensors(self) -> dict[str, Parameter | Statistic]:
+        return {**self.parameters, **self.statistics}
+
+
+def build_nodes(plan: Plan, shapes: Mapping[str, Shape]) -> list[Node]:
+    """Make and build the layers; nodes that reuse weights get the layer that owns them."""
+    nodes: list[Node] = []
+    known: dict[str, Shape] = dict(shapes)
+    owners: dict[str, tuple[Layer, tuple[Shape, ...], Shape]] = {}
+    for spec in plan.nodes:
+        received = tuple(known[path] for path in spec.inputs)
+        if spec.weights in owners:
+            layer, built_for, shape = owners[spec.weights]
+            if received != built_for:
+                expected = f"shape {show_shapes(built_for)}, for which {spec.weights} was built"
+                raise misfit(spec, "shared weights take inputs of one shape", expected, received)
+        else:
+            layer = create("layer", {spec.kind: spec.arguments})
+            try:
+                shape = layer.build(*received)
+            except ShapeError as error:
+                raise misfit(spec, error.what, error.expected, received, error.hint) from None
+            owners[spec.weights] = layer, received, shape
+        known[spec.path] = shape
+        nodes.append(Node(spec.path, spec.kind, layer, spec.inputs, shape))
+    return nodes
+
+
+def misfit(spec: NodeSpec, what: str, expected: str, received: Sequence[Shape], hint: str = "") -> ConfigError:
+    """The error of a layer that cannot take the shapes of its inputs."""
+    problem = Problem(spec.where, f"{spec.path}: {what}", expected, f"shape {show_shapes(received)}", hint)
+    return ConfigError([problem])
+
+
+def show_shapes(shapes: Sequence[Shape]) -> str:
+    """(3,) and (4, 4)"""
+    return " and ".join(str(shape) for shape in shapes)
+
+
+def collect(nodes: Sequence[Node], specs: Sequence[NodeSpec], what: str) -> dict[str, Any]:
+    """{path of the layer that owns it + name: tensor} of all layers, each once."""
+    return {
+        f"{spec.path}.{tensor.name}": tensor
+        for node, spec in zip(nodes, specs, strict=True)
+        if spec.weights == spec.path
+        for tensor in getattr(node.layer, what)
+    }
+
+
+def fuse(nodes: Sequence[Node], ends: set[str], fusions: Sequence[Fusion]) -> list[Node]:
+    """Replace neighbours by a fused layer, never over the end of a wire or over a branch."""
+    readers = Counter(path for node in nodes for path in node.inputs)
+    fused: list[Node] = []
+    start = 0
+    while start < len(nodes):
+        for kinds, make in fusions:
+            part = nodes[start : start + len(kinds)]
+            chained = all(b.inputs == (a.path,) for a, b in zip(part, part[1:], strict=False))
+            free = all(readers[node.path] == 1 and node.path not in ends for node in part[:-1])
+            if tuple(node.kind for node in part) == kinds and chained and free:
+                last = part[-1]
+                layer = make(*(node.layer for node in part))
+                fused.append(Node(last.path, "+".join(kinds), layer, part[0].inputs, last.shape))
+                start += len(kinds)
+                break
+        else:
+            node = nodes[start]
+            fused.append(Node(node.path, node.kind, node.layer, node.inputs, node.shape))
+            start += 1
+    return fused
+
+
+def look_around(nodes: Sequence[Node], inputs: Mapping[str, Shape], outputs: set[str]) -> None:
+    """Tell each node what it must know of its neighbours: borders, who is trained, what may be dropped."""
+    by_path = {node.path: node for node in nodes}
+    trained = dict.fromkeys(inputs, False)
+    last_reader: dict[str, Node] = {}
+    for node in nodes:
+        node.needs_dx = any(trained[path] for path in node.inputs)
+        trained[node.path] = node.needs_dx or any(p.trainable for p in node.layer.parameters)
+        last_reader[node.path] = node
+        for path in node.inputs:
+            last_reader[path] = node
+            if path in by_path:
+                by_path[path].border = max(by_path[path].border, node.layer.input_border)
+    for node in nodes:
+        node.drops = tuple(path for path, last in last_reader.items() if last is node and path not in outputs)
+
+
+def accumulate(total: dict[str, Array], path: str, gradient: Array, mode: Mode) -> None:
+    """Add a gradient where a wire branches; never in place, since gradients may be shared."""
+    if path in total:
+        both = (total[path], gradient)
+        total[path] = mode.kernels(gradient).add(both, mode.like(gradient))
+    else:
+        total[path] = gradient
+

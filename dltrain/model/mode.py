@@ -1,0 +1,92 @@
+"""All a layer may know about the run it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dltrain.kernels import select
+from dltrain.layers.base import Array, Shape
+from dltrain.model.memory import Arena
+from dltrain.seeds import mix
+
+if TYPE_CHECKING:
+    from dltrain.model.graph import Node
+
+
+class Mode:
+    """Training or not, memory, kernels, and the node that is running.
+
+    Parameters:
+        training: dropout drops, batch norm uses the batch's own statistics
+        kernels: chooser of an implementation, from `kernels.select`
+        arena: where the arrays of a step come from; None takes them from the heap, to be kept as long as one likes
+        seed: of dropout and other draws
+        backward: whether closures for a backward pass are wanted
+        input_gradients: whether gradients are wanted for the graph's inputs too
+        update_statistics: whether running statistics learn from the batches seen
+    """
+
+    def __init__(
+        self,
+        training: bool = False,
+        *,
+        kernels: Callable[[Array], Any] | None = None,
+        arena: Arena | None = None,
+        seed: int = 0,
+        backward: bool = True,
+        input_gradients: bool = True,
+        update_statistics: bool = True,
+    ) -> None:
+        self.training, self.backward, self.input_gradients = training, backward, input_gradients
+        self.update_statistics = training and update_statistics
+        self.kernels = kernels or select("auto")
+        self.arena, self.seed, self.step = arena, seed, 0
+        self.empty: Callable[..., Array] = heap if arena is None else arena.empty
+        self.node: Node
+
+    def begin(self, step: int, key: Hashable = None) -> None:
+        """Start a step: its number decides what is drawn, its kind (sizes) which memory plan is used."""
+        self.step = step
+        if self.arena is not None:
+            self.arena.begin((self.training, self.backward, key))
+
+    @property
+    def needs_dx(self) -> bool:
+        """Whether anybody wants the gradient of the running node's input."""
+        return self.input_gradients or self.node.needs_dx
+
+    def output(self, shape: Shape, dtype: Any, border: int = 0) -> Array:
+        """Memory for the node's output, with the zero border that its readers like."""
+        return self.empty(shape, dtype, max(border, self.node.border) if len(shape) > 2 else 0)
+
+    def like(self, x: Array) -> Array:
+        """Memory for a gradient of x, with the same border."""
+        return self.empty(x.shape, x.dtype, self.whole(x)[1])
+
+    def whole(self, x: Array) -> tuple[Array, int]:
+        """The buffer behind x and the width of its zero border."""
+        return (x, 0) if self.arena is None else self.arena.whole(x)
+
+    def padded(self, x: Array, border: int) -> Array:
+        """x inside a zero border: the one it was born with, or else one copy."""
+        whole, has = self.whole(x)
+        if has == border:
+            return whole
+        if self.arena is not None:
+            copy = self.empty(x.shape, x.dtype, border)
+            copy[...] = x
+            return self.arena.whole(copy)[0]
+        widths = [(0, 0), *[(border, border)] * (x.ndim - 2), (0, 0)]
+        return np.pad(x, widths)
+
+    def key(self) -> int:
+        """The 64-bit key of this node's draws in this step."""
+        return mix(self.seed, self.step, self.node.key)
+
+
+def heap(shape: Shape, dtype: Any, border: int = 0) -> Array:
+    """Memory of its own; borders are made by `padded` when they are wanted."""
+    return np.empty(shape, dtype)

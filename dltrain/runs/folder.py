@@ -1,0 +1,257 @@
+"""A run folder: its files, how it is made, and how it is found again.
+
+`<root>/<name>-<number>/` holds `config.yaml` (complete), `metrics.jsonl`, `timing.jsonl`, `environment.json`,
+`summary.json` and `checkpoints/step-<number>.h5`.  `docs/runs.md` describes each.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dltrain.errors import CorruptFileError, UsageError
+from dltrain.runs import files
+from dltrain.runs.lock import RunLock
+
+FORMAT = 1
+MARKER = ".dltrain-run.json"
+LONGEST_NAME = 120  # bytes; with number and temporary suffix it stays below the 255 of common file systems
+CHECKPOINT = re.compile(r"step-(\d{8,15})\.h5")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder.
+
+    Parameters:
+        path: the folder
+
+    Example:
+        >>> import tempfile
+        >>> root = tempfile.TemporaryDirectory()
+        >>> [RunFolder.create(root.name, "digits").name for _ in range(2)]
+        ['digits-1', 'digits-2']
+        >>> RunFolder.find("digits", root.name).name     # the newest of this name
+        'digits-2'
+        >>> root.cleanup()
+    """
+
+    path: Path
+
+    @staticmethod
+    def create(root: str | Path, name: str) -> RunFolder:
+        """Make the next folder of a name; any number of processes may do so at once.
+
+        Parameters:
+            root: folder of all runs; made when it is not there
+            name: the run's name; what does not fit into a file name becomes a dash
+
+        Raises:
+            StorageError: when the system refuses.
+        """
+        root, name = Path(root).absolute(), safe_name(name)
+        files.make_folders(root)
+        number = max((taken for base, taken, _ in numbered(root) if base == name), default=0)
+        while True:
+            number += 1
+            try:
+                files.make_folder(root / f"{name}-{number}")
+                break
+            except FileExistsError:
+                continue  # another process was faster
+        run = RunFolder(root / f"{name}-{number}")
+        files.make_folder(run.checkpoints_path)
+        files.write_json(run.path / MARKER, {"format": FORMAT})
+        return run
+
+    @staticmethod
+    def open(path: str | Path) -> RunFolder:
+        """The run folder at a path.
+
+        Raises:
+            UsageError: when it is not a run folder.
+            CorruptFileError: when it is one of a later version of dltrain.
+        """
+        path = Path(path).absolute()
+        if not is_run(path):
+            raise UsageError("this is not a run folder", where=str(path), hint="`dltrain runs ls` shows all runs")
+        marker = files.read_json(path / MARKER, limit=4096)
+        if not isinstance(marker, dict) or marker.get("format") != FORMAT:
+            raise CorruptFileError(
+                "the run has another format", where=str(path), expected=f"format {FORMAT}", got=repr(marker)[:100]
+            )
+        run = RunFolder(path)
+        if run.checkpoints_path.is_symlink():  # old checkpoints are removed there: it must be the run's own
+            raise CorruptFileError("a link stands for the folder of the checkpoints", where=str(run.checkpoints_path))
+        return run
+
+    @staticmethod
+    def find(name_or_path: str | Path, root: str | Path = "runs") -> RunFolder:
+        """The run a user means: a path, a folder's name, a run's name (its newest), or the beginning of one.
+
+        Raises:
+            UsageError: when there is none, or the beginning fits several names.
+        """
+        text, root = str(name_or_path), Path(root)
+        if is_run(Path(text)):
+            return RunFolder.open(text)
+        known = [name for name in names(root) if is_run(root / name)]
+        if text in known:
+            return RunFolder.open(root / text)
+        same = [name for name in known if split_name(name)[0] == text]
+        begin = same or [name for name in known if text and name.startswith(text)]
+        bases = sorted({split_name(name)[0] for name in begin})
+        if len(bases) == 1:
+            return RunFolder.open(root / max(begin, key=split_name))
+        raise _not_found(text, root, bases, known)
+
+    @staticmethod
+    def newest(root: str | Path, name: str) -> RunFolder | None:
+        """The run of exactly this name with the highest number; None when there is none."""
+        root, name = Path(root), safe_name(name)
+        same = [(number, folder) for base, number, folder in numbered(root) if base == name and is_run(root / folder)]
+        return RunFolder.open(root / max(same)[1]) if same else None
+
+    @property
+    def name(self) -> str:
+        """Name and number, `digits-3`."""
+        return self.path.name
+
+    @property
+    def config_path(self) -> Path:
+        """The complete config."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics_path(self) -> Path:
+        """The metric log: JSON lines, a function of the training alone."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def timing_path(self) -> Path:
+        """The timing log: JSON lines with seconds."""
+        return self.path / "timing.jsonl"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def environment_path(self) -> Path:
+        """Versions and machine that the run started on."""
+        return self.path / "environment.json"
+
+    @property
+    def summary_path(self) -> Path:
+        """The result, written when a run ends or stops."""
+        return self.path / "summary.json"
+
+    def checkpoints(self) -> dict[int, Path]:
+        """The checkpoint files by step, in order of the steps, whether valid or not."""
+        return checkpoint_files(self.checkpoints_path)
+
+    def lock(self) -> RunLock:
+        """The lock of this run, to be held while anything is written: `with run.lock(): …`."""
+        return RunLock(self.path)
+
+    def write(self, path: Path, content: str | dict[str, Any]) -> None:
+        """Write one of the run's files atomically: text as it is, a mapping as JSON.
+
+        Raises:
+            StorageError: when the system refuses.
+        """
+        if isinstance(content, str):
+            files.atomic_write(path, content)
+        else:
+            files.write_json(path, content)
+
+
+def checkpoint_files(folder: str | Path) -> dict[int, Path]:
+    """The checkpoint files of a folder by step, in order of the steps; links and foreign names do not count."""
+    found = {}
+    for name in _listed(Path(folder)):
+        step = checkpoint_step(name)
+        if step is not None and files.is_regular(Path(folder, name)):
+            found[step] = Path(folder, name)
+    return dict(sorted(found.items()))
+
+
+def checkpoint_name(step: int) -> str:
+    """File name of a step's checkpoint."""
+    return f"step-{step:08d}.h5"
+
+
+def checkpoint_step(name: str) -> int | None:
+    """The step of a checkpoint's file name; None for every other name.
+
+    Example:
+        >>> checkpoint_step("step-00001234.h5"), checkpoint_step("step-1234.h5")
+        (1234, None)
+    """
+    match = CHECKPOINT.fullmatch(name)
+    return int(match[1]) if match and checkpoint_name(int(match[1])) == name else None
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a run folder itself, not a link to one."""
+    return path.is_dir() and not path.is_symlink() and files.is_regular(path / MARKER)
+
+
+def names(root: Path) -> list[str]:
+    """Names of all that lies in the folder of the runs; hidden things do not count."""
+    return [name for name in _listed(root) if not name.startswith(".")]
+
+
+def _listed(folder: Path) -> list[str]:
+    with files.explained(folder, "list the folder"):
+        try:
+            return sorted(os.listdir(folder))
+        except FileNotFoundError:
+            return []
+
+
+def split_name(name: str) -> tuple[str, int]:
+    """A folder's name as run name and number.
+
+    Example:
+        >>> split_name("digits-mlp-12"), split_name("notes")
+        (('digits-mlp', 12), ('notes', 0))
+    """
+    base, dash, number = name.rpartition("-")
+    return (base, int(number)) if dash and number.isascii() and number.isdigit() and len(number) < 10 else (name, 0)
+
+
+def numbered(root: Path) -> list[tuple[str, int, str]]:
+    """All that lies in the folder of the runs, as (run name, number, folder name)."""
+    return [(*split_name(name), name) for name in names(root)]
+
+
+def safe_name(name: str) -> str:
+    """A name that is one harmless path component: letters, digits, `.`, `_` and `-`.
+
+    Example:
+        >>> safe_name("../my run (2)"), safe_name("")
+        ('my-run-2', 'run')
+    """
+    text = unicodedata.normalize("NFC", name)
+    text = re.sub(r"[^\w.]+", "-", text).strip("-.")
+    while len(text.encode()) > LONGEST_NAME:
+        text = text[:-1]
+    return text.rstrip("-.") or "run"
+
+
+def _not_found(text: str, root: Path, bases: list[str], known: list[str]) -> UsageError:
+    if bases:
+        return UsageError("several runs begin like this", where=text, got=", ".join(bases[:8]), hint="name one of them")
+    choices = sorted({*known, *(split_name(name)[0] for name in known)})
+    near = difflib.get_close_matches(text, choices, 3)
+    hint = "did you mean " + " or ".join(map(repr, near)) + "?" if near else "`dltrain runs ls` shows all runs"
+    return UsageError(
+        "there is no such run", where=text, expected=f"a run folder, or the name of one in {root}", hint=hint
+    )

@@ -1,0 +1,110 @@
+"""Learning from examples with targets: one class of many, one of two, or numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dltrain.layers.base import Array
+from dltrain.metrics import BinaryConfusion, Confusion, Moments
+from dltrain.registry import register
+from dltrain.tasks.base import Task
+
+if TYPE_CHECKING:
+    from dltrain.data import Batch, DataSet
+
+
+@register("task", "classification")
+class Classification(Task):
+    """One class of two or more: the model ends in one logit for each class.
+
+        p(class k | x) = softmax(logits)_k
+    """
+
+    needs = "classes"
+    losses = ("softmax_cross_entropy",)
+    metrics = ("accuracy",)
+    statistics = ("confusion",)
+
+    def units(self, data: DataSet) -> int:
+        """One for each class."""
+        return len(data.classes or ())
+
+    def collectors(self, data: DataSet) -> dict[str, Any]:
+        """A confusion matrix."""
+        return {"confusion": Confusion(self.units(data))}
+
+    def targets(self, batch: Batch, outputs: Array) -> Array:
+        """Labels (N,)."""
+        return batch.target
+
+    def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
+        """The likeliest class and all probabilities."""
+        classes = data.classes or []
+        shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))
+        shares = shifted / shifted.sum(axis=1, keepdims=True)
+        return [
+            {"label": classes[int(row.argmax())], "probabilities": dict(zip(classes, map(float, row), strict=True))}
+            for row in shares
+        ]
+
+
+@register("task", "binary_classification")
+class BinaryClassification(Task):
+    """Yes or no: the model ends in a single logit.
+
+        p(second class | x) = 1 / (1 + exp(-logit))
+    """
+
+    needs = "binary"
+    losses = ("binary_cross_entropy",)
+    metrics = ("accuracy",)
+    statistics = ("confusion",)
+
+    def units(self, data: DataSet) -> int:
+        """One logit."""
+        return 1
+
+    def collectors(self, data: DataSet) -> dict[str, Any]:
+        """A 2 × 2 confusion matrix."""
+        return {"confusion": BinaryConfusion()}
+
+    def targets(self, batch: Batch, outputs: Array) -> Array:
+        """0 or 1 in the outputs' shape (N, 1) and type."""
+        return batch.target.reshape(-1, 1).astype(outputs.real.dtype)
+
+    def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
+        """The likelier class and both probabilities."""
+        classes = data.classes or []
+        shares = 1 / (1 + np.exp(-outputs[:, 0].astype(np.float64)))
+        return [
+            {"label": classes[int(p > 0.5)], "probabilities": dict(zip(classes, (1 - float(p), float(p)), strict=True))}
+            for p in shares
+        ]
+
+
+@register("task", "regression")
+class Regression(Task):
+    """Numbers: the model ends in one output for each target column."""
+
+    needs = "values"
+    losses = ("mean_squared_error",)
+    metrics = ("r2",)
+    statistics = ("moments",)
+
+    def units(self, data: DataSet) -> int:
+        """One for each target column."""
+        return len(data.target_names)
+
+    def collectors(self, data: DataSet) -> dict[str, Any]:
+        """Sums of targets and errors."""
+        return {"moments": Moments(self.units(data))}
+
+    def targets(self, batch: Batch, outputs: Array) -> Array:
+        """(N, columns)."""
+        return batch.target
+
+    def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
+        """The value of each target column."""
+        return [dict(zip(data.target_names, map(float, row), strict=True)) for row in outputs]

@@ -1,0 +1,70 @@
+"""Loss and metrics of a model over a part of the data, without training it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dltrain.layers.base import Array
+from dltrain.model.mode import Mode
+
+if TYPE_CHECKING:
+    from dltrain.data import Loader
+    from dltrain.model.graph import Graph
+    from dltrain.model.memory import Arena
+    from dltrain.tasks import Bound, Tally
+
+BATCH_SIZE = 512  # of evaluation: large enough for speed, and the same always, so that sums round the same
+
+
+class Evaluator:
+    """Runs a model over examples in their order.
+
+    Parameters:
+        graph: the model
+        task: the bound task
+        arena: memory, shared with training (the two never overlap)
+        kernels: chooser of an implementation
+        interrupted: polled between batches; when it returns True the evaluation is given up
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        task: Bound,
+        arena: Arena,
+        kernels: Callable[[Array], Any],
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.graph, self.task, self.interrupted = graph, task, interrupted
+        self.mode = Mode(False, kernels=kernels, arena=arena, backward=False)
+
+    def run(self, loader: Loader) -> Tally | None:
+        """Loss and metrics over all batches of one epoch; None when interrupted."""
+        tally, mode, graph, task = self.task.tally(), self.mode, self.graph, self.task
+        for index in range(loader.steps_per_epoch):
+            if self.interrupted():
+                return None
+            batch = loader.batch(0, index)
+            mode.begin(index, len(batch))
+            outputs, _ = graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
+            loss, _ = task.loss(outputs, batch, mode)
+            tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.wire]))
+        return tally
+
+    def outputs(self, inputs: Mapping[str, Array]) -> Array:
+        """The output wire's values for all samples, in order.
+
+        Parameters:
+            inputs: {input wire: array (N, …)}
+        """
+        count = len(next(iter(inputs.values())))
+        found = []
+        for index, start in enumerate(range(0, count, BATCH_SIZE)):
+            batch = {wire: array[start : start + BATCH_SIZE] for wire, array in inputs.items()}
+            self.mode.begin(index, min(BATCH_SIZE, count - start))
+            outputs, _ = self.graph.forward(batch, mode=self.mode, wires=self.task.wires)
+            found.append(outputs[self.task.wire].copy())
+        return np.concatenate(found)

@@ -1,0 +1,88 @@
+"""What happens beside the steps of a training run: when × what."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from dltrain.registry import register
+from dltrain.types import NonNegativeFloat, PositiveInt
+
+if TYPE_CHECKING:
+    from dltrain.training.trainer import Trainer
+
+
+class Hook(ABC):
+    """Something that watches a run, and may stop it.  It draws no random number and changes no training state."""
+
+    monitor: str | None = None
+
+    @abstractmethod
+    def after_evaluation(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Called with each record that has new metrics."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What must be known to go on after a resume; JSON values."""
+
+    @abstractmethod
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from `state()`."""
+
+
+@register("hook", "early_stopping")
+class EarlyStopping(Hook):
+    """Stop when a metric has not got better for a while.
+
+    The best weights are kept as a checkpoint in any case: `dltrain evaluate RUN --checkpoint best`.
+
+    Parameters:
+        patience: how many evaluations without a better value are waited for
+        monitor: the metric, as `validation.loss`; default the one of `train.monitor`
+        min_delta: how much better counts as better
+
+    Source: Prechelt: Early stopping, but when?, 1998.
+    """
+
+    def __init__(self, patience: PositiveInt, monitor: str | None = None, min_delta: NonNegativeFloat = 0.0) -> None:
+        self.patience, self.monitor, self.min_delta = patience, monitor, min_delta
+        self.best: float | None = None
+        self.wait = 0
+
+    def after_evaluation(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Count, and ask for a stop."""
+        monitor = self.monitor or trainer.monitor
+        value = lookup(record, monitor)
+        if value is None:
+            return
+        if self.best is None or better(value, self.best, trainer.higher_is_better(monitor), self.min_delta):
+            self.best, self.wait = value, 0
+            return
+        self.wait += 1
+        if self.wait >= self.patience:
+            trainer.stop("early_stopping")
+
+    def state(self) -> dict[str, Any]:
+        """Best value and count."""
+        return {"best": self.best, "wait": self.wait}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.best, self.wait = state["best"], state["wait"]
+
+
+def lookup(record: dict[str, Any], metric: str) -> float | None:
+    """The value of `part.name` in a record; None where it is absent or not a number.
+
+    Example:
+        >>> lookup({"validation": {"loss": 0.5}}, "validation.loss")
+        0.5
+    """
+    part, _, name = metric.partition(".")
+    value = record.get(part, {}).get(name)
+    return None if value is None or value != value else float(value)
+
+
+def better(value: float, best: float, higher: bool, margin: float = 0.0) -> bool:
+    """Whether a value beats the best by more than a margin."""
+    return value > best + margin if higher else value < best - margin

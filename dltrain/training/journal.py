@@ -1,0 +1,95 @@
+"""What a run writes down: records, times and checkpoints; and how it goes on from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dltrain.errors import CorruptFileError, DataError
+from dltrain.runs.metrics import MetricLog
+from dltrain.training import checkpoint
+
+if TYPE_CHECKING:
+    from dltrain.runs.folder import RunFolder
+    from dltrain.training.trainer import Trainer
+
+
+class Journal:
+    """Writes a run's folder while it trains.
+
+    Parameters:
+        run: the folder, locked by this process
+        keep: how many checkpoints stay beside the best
+        fixed: what every checkpoint holds beside the trainer's state: (arrays, JSON values)
+        interrupted: whether a signal has asked for the end
+        message: tells the user something
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        *,
+        keep: int,
+        fixed: tuple[Mapping[str, Any], Mapping[str, Any]],
+        interrupted: Callable[[], bool] = lambda: False,
+        message: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.run, self.keep, self.fixed, self.interrupted, self.message = run, keep, fixed, interrupted, message
+        self.log = MetricLog(run.metrics_path)
+        self.timing = MetricLog(run.timing_path)
+        self.started = time.monotonic()
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Write down the metrics of a step; the seconds go to a file of their own."""
+        self.log.append(record)
+        self.timing.append({"step": record["step"], "seconds": round(time.monotonic() - self.started, 3)})
+
+    def save(self, trainer: Trainer) -> None:
+        """Write a checkpoint; only then remove old ones."""
+        arrays, meta = trainer.state()
+        offset = self.log.sync()
+        folder = self.run.checkpoints_path
+        checkpoint.save(
+            folder,
+            trainer.step,
+            {**self.fixed[0], **arrays},
+            {**self.fixed[1], "trainer": meta, "log_offset": offset, "seconds": trainer.seconds},
+        )
+        best = () if trainer.best is None else (int(trainer.best["step"]),)
+        checkpoint.prune(folder, self.keep, best)
+
+    def restore(self, trainer: Trainer) -> None:
+        """Bring a trainer to the newest valid checkpoint, and cut the log to it; damaged files are reported.
+
+        Raises:
+            CorruptFileError: when no checkpoint is whole, or it belongs to other data.
+        """
+        path, damaged = checkpoint.newest_valid(self.run.checkpoints_path)
+        for broken, reason in damaged:
+            self.message(f"passed over a damaged checkpoint: {reason or broken}")
+        if path is None:
+            if damaged:
+                raise CorruptFileError(
+                    "no checkpoint is whole", where=str(self.run.checkpoints_path), hint="start a new run"
+                )
+            self.log.truncate(0)
+            return
+        arrays, meta = checkpoint.load(path)
+        was, now = meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"]
+        if was != now:
+            raise DataError(
+                "the data are not those the run was started with",
+                where=str(self.run.path),
+                expected=f"fingerprint {was[:16]}…",
+                got=f"{now[:16]}…",
+                hint="restore the data, or start a new run",
+            )
+        trainer.load_state(arrays, meta["trainer"])
+        trainer.seconds = meta["seconds"]
+        self.log.truncate(meta["log_offset"])
+
+    def close(self) -> None:
+        """Close the logs."""
+        self.log.close()
+        self.timing.close()

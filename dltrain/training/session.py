@@ -1,0 +1,154 @@
+"""From a checked experiment to everything that runs: data, model, task, optimizer, trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dltrain.data import DataFolders, DataSet, Loader, load
+from dltrain.errors import ConfigError, Problem
+from dltrain.kernels import select
+from dltrain.layers.base import Array
+from dltrain.model.graph import Graph
+from dltrain.model.memory import Arena
+from dltrain.model.mode import Mode
+from dltrain.model.notation import parse_model
+from dltrain.registry import create
+from dltrain.tasks import Bound
+from dltrain.training.evaluation import BATCH_SIZE, Evaluator
+from dltrain.training.hooks import Hook
+from dltrain.training.objective import Objective
+from dltrain.training.progress import Progress
+from dltrain.training.trainer import Limits, Trainer
+from dltrain.training.triggers import Every
+
+if TYPE_CHECKING:
+    from dltrain.config.experiment import Experiment
+    from dltrain.training.journal import Journal
+
+
+@dataclass
+class Session:
+    """An experiment brought to life.
+
+    Parameters:
+        experiment: the checked config
+        data: prepared data
+        graph: the model, initialised
+        task: the task, bound to loss, metrics and the output wire
+        objective: what is minimised
+        kernels: chooser of an implementation
+        arena: memory of training and evaluation
+    """
+
+    experiment: Experiment
+    data: DataSet
+    graph: Graph
+    task: Bound
+    objective: Objective
+    kernels: Callable[[Array], Any]
+    arena: Arena
+
+    def loader(self, part: str, *, batch_size: int = BATCH_SIZE, shuffle: bool = False) -> Loader | None:
+        """Batches of one part of the data; None when there is no such part."""
+        examples = self.data.parts.get(part)
+        if examples is None or len(examples) == 0:
+            return None
+        return self.loader_of(examples, batch_size=batch_size, shuffle=shuffle)
+
+    def loader_of(self, examples: Any, *, batch_size: int = BATCH_SIZE, shuffle: bool = False) -> Loader:
+        """Batches of some examples, fed to the model's inputs."""
+        inputs = dict.fromkeys(self.graph.inputs, "x")
+        return Loader(examples, batch_size, shuffle=shuffle, seed=self.experiment.seed, inputs=inputs)
+
+    def evaluator(self, interrupted: Callable[[], bool] = lambda: False) -> Evaluator:
+        """Runs the model over a part."""
+        return Evaluator(self.graph, self.task, self.arena, self.kernels, interrupted)
+
+    def trainer(self, journal: Journal, progress: Progress) -> Trainer:
+        """The trainer at step 0."""
+        experiment, train = self.experiment, self.experiment.train
+        optimizer = create("optimizer", experiment.optimizer)
+        optimizer.bind(self.graph.vector, self.kernels)
+        loader = self.loader("train", batch_size=train.batch_size, shuffle=train.shuffle)
+        if loader is None:
+            experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
+        validation = self.loader("validation")
+        hooks: list[Hook] = [create("hook", spec) for spec in experiment.hooks]
+        return Trainer(
+            objective=self.objective,
+            optimizer=optimizer,
+            loader=loader,
+            validation=validation,
+            evaluator=self.evaluator(journal.interrupted),
+            mode=Mode(True, kernels=self.kernels, arena=self.arena, seed=experiment.seed, input_gradients=False),
+            limits=Limits(train.epochs, train.steps, None if train.time is None else train.time.seconds),
+            hooks=hooks,
+            evaluate=Every(train.evaluate_every),
+            checkpoint=Every(train.checkpoint_every),
+            monitor=self.monitor(train.monitor),
+            journal=journal,
+            progress=progress,
+        )
+
+    def monitor(self, wanted: str | None) -> str:
+        """The metric that says "best": the config's, else the loss of the validation part where there is one."""
+        part = "validation" if self.loader("validation") is not None else "train"
+        monitor = wanted or f"{part}.loss"
+        where, _, name = monitor.partition(".")
+        known = ["loss", *self.task.metrics]
+        parts = ("train",) if part == "train" else ("validation", "train")
+        if where not in parts or name not in known:
+            expected = " or ".join(f"{p}.{m}" for p in parts for m in known)
+            self.experiment.fail([Problem(("train", "monitor"), "this is not measured", expected, repr(monitor))])
+        return monitor
+
+
+def load_data(experiment: Experiment) -> DataSet:
+    """The experiment's data: read, checked, split and prepared.
+
+    Raises:
+        DataError: when the data cannot be used.
+    """
+    needs = create("task", experiment.task).needs
+    folders = DataFolders(experiment.folder)
+    return load(experiment.data, needs=needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
+
+
+def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet | None = None) -> Session:
+    """Load the data, build the model and bind the task.
+
+    Parameters:
+        experiment: the checked config
+        implementation: of the kernels, see `kernels.select`
+        data: the data set where it is there already
+
+    Raises:
+        ConfigError: when model, loss or metrics do not fit the data.
+        DataError: when the data cannot be used.
+    """
+    task = create("task", experiment.task)
+    data = load_data(experiment) if data is None else data
+    try:
+        units, variables = task.units(data), task.variables(data)
+        plan = parse_model(experiment.model, variables=variables, output_units=units)
+        graph = Graph(plan, input_shapes(plan.inputs, data), experiment.dtype, experiment.seed)
+        bound = Bound(task, data, graph.outputs[-1], experiment.loss, experiment.metrics)
+        bound.check(graph)
+    except ConfigError as error:
+        experiment.fail(error.problems)
+    objective = Objective(graph, bound, [create("regularizer", spec) for spec in experiment.regularize])
+    return Session(experiment, data, graph, bound, objective, select(implementation), Arena())
+
+
+def input_shapes(declared: Any, data: DataSet) -> dict[str, tuple[int, ...]]:
+    """{input wire: shape}: those of the data, which those of the config must agree with."""
+    if len(declared) > 1:
+        path = ("model", "inputs", list(declared)[1])
+        raise ConfigError([Problem(path, "the data have one input column", "one input", f"{len(declared)} inputs")])
+    for wire, shape in declared.items():
+        if shape is not None and tuple(shape) != data.shape:
+            path = ("model", "inputs", wire)
+            raise ConfigError([Problem(path, "the data have another shape", str(list(data.shape)), str(list(shape)))])
+    return {next(iter(declared), "x"): data.shape}

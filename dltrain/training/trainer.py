@@ -1,0 +1,258 @@
+"""The loop: batches, steps, and what happens between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dltrain.errors import DltrainError, NumericsError
+from dltrain.model.mode import Mode
+from dltrain.optim import Moment
+from dltrain.training.autopsy import ADVICE, not_finite
+from dltrain.training.hooks import Hook, better, lookup
+from dltrain.training.triggers import Every, Now
+
+if TYPE_CHECKING:
+    from dltrain.data import Loader
+    from dltrain.training.evaluation import Evaluator
+    from dltrain.training.journal import Journal
+    from dltrain.training.objective import Objective
+    from dltrain.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to train: whichever limit is met first."""
+
+    epochs: int | None
+    steps: int | None
+    seconds: float | None
+
+
+class Trainer:
+    """Trains a model until a limit is met, a hook stops it, or a signal arrives.
+
+    Parameters:
+        objective: graph, task and penalties
+        optimizer: bound to the graph's vector
+        loader: training batches
+        validation: loader of the validation part, or None
+        evaluator: for the validation part
+        mode: of the training steps
+        limits: how long
+        hooks: early stopping …
+        evaluate: when to evaluate
+        checkpoint: when to save
+        monitor: the metric that says "best", as `validation.loss`
+        journal: keeps records and checkpoints
+        progress: shows them
+    """
+
+    def __init__(
+        self,
+        *,
+        objective: Objective,
+        optimizer: Any,
+        loader: Loader,
+        validation: Loader | None,
+        evaluator: Evaluator,
+        mode: Mode,
+        limits: Limits,
+        hooks: Sequence[Hook],
+        evaluate: Every,
+        checkpoint: Every,
+        monitor: str,
+        journal: Journal,
+        progress: Progress,
+    ) -> None:
+        self.objective, self.optimizer, self.loader, self.validation = objective, optimizer, loader, validation
+        self.evaluator, self.mode, self.limits, self.hooks = evaluator, mode, limits, hooks
+        self.evaluate, self.checkpoint, self.monitor = evaluate, checkpoint, monitor
+        self.journal, self.progress = journal, progress
+        self.graph = objective.graph
+        self.kernels = mode.kernels(self.graph.vector.value)
+        self.tally = objective.task.tally()
+        self.epoch = self.index = self.step = 0
+        self.rate = 0.0  # learning rate of the last step
+        self.settled = True  # whether everything due after the last step is done
+        self.started = time.monotonic()
+        self.seconds = 0.0
+        self.best: dict[str, Any] | None = None
+        self.stopped: str | None = None
+        self.metrics: dict[str, dict[str, float]] = {}
+        self.saved = -1  # step of the newest checkpoint
+        self.total_steps = self._total_steps()
+
+    def run(self) -> str:
+        """Train; returns why it ended: epochs, steps, time, early_stopping or signal."""
+        self.started = time.monotonic() - self.seconds
+        limits, names = self.limits, self.tally.names
+        self.progress.start(limits.epochs, self.total_steps, self.loader.steps_per_epoch, names, limits.seconds)
+        if self.saved < 0:
+            self.save()
+        self._settle()
+        while (reason := self._reason()) is None:
+            self.advance()
+        if self.saved != self.step:
+            self.save()
+        return reason
+
+    def advance(self) -> None:
+        """One step, and all that is due after it."""
+        self.train_step()
+        self.seconds = time.monotonic() - self.started
+        self._settle()
+
+    def train_step(self) -> None:
+        """One batch: forward, loss, backward, update.
+
+        Raises:
+            NumericsError: when loss or gradient is not finite; the parameters are then still those before the step.
+        """
+        batch = self.loader.batch(self.epoch, self.index, self.kernels)
+        mode, vector, kernels = self.mode, self.graph.vector, self.kernels
+        mode.begin(self.step, len(batch))
+        value = self.objective(batch, mode)
+        if not (np.isfinite(value.loss) and kernels.all_finite(vector.grad)):
+            raise not_finite(self.objective, batch, mode, self.step)
+        self.rate = self.optimizer.step(Moment(self.step, self.loader.steps_per_epoch, self.total_steps))
+        self.graph.changed()
+        self.tally.add(value.loss, value.penalty, value.outputs, batch, kernels)
+        self.step += 1
+        self.index += 1
+        self.settled = False
+
+    def stop(self, reason: str) -> None:
+        """Ask for the end of the run after this step (for hooks)."""
+        self.stopped = reason
+
+    def higher_is_better(self, monitor: str) -> bool:
+        """Whether a larger value of `part.metric` is the better one."""
+        return self.objective.task.higher_is_better(monitor.partition(".")[2])
+
+    def save(self) -> None:
+        """Write a checkpoint of this very state.
+
+        Raises:
+            NumericsError: when a parameter is not finite; such a state is never saved.
+        """
+        vector = self.graph.vector
+        if not self.kernels.all_finite(vector.value):
+            path = next(p for p, t in self.graph.parameters.items() if not np.isfinite(t.value).all())
+            what = f"the optimizer's last update made {path} non-finite"
+            raise NumericsError(what, where=f"step {self.step}", expected="finite numbers", hint=ADVICE)
+        self.journal.save(self)
+        self.saved = self.step
+
+    def _settle(self) -> None:
+        """Do what is due after a step: show, evaluate, record, save.
+
+        A signal may cut this short.  The state then says that the step is not settled, and a resumed run does it again.
+        """
+        if self.settled:
+            return
+        epoch_end = self.index == self.loader.steps_per_epoch
+        now = Now(self.epoch + epoch_end, self.step, epoch_end, self.seconds)
+        if self.seconds >= self.progress.next_poll:
+            self.progress.step(now, self.tally, self.rate)
+        evaluate, save = self.evaluate.due(now), self.checkpoint.due(now)
+        if epoch_end or evaluate:
+            record = self._evaluate(now, evaluate)
+            if record is None:
+                return
+            save |= self._take(record, now)
+        if epoch_end:
+            self.epoch, self.index = now.epoch, 0
+            self.tally.reset()
+        self.settled = True
+        if save:
+            self.save()
+
+    def _evaluate(self, now: Now, evaluate: bool) -> dict[str, Any] | None:
+        """The record of this step; None when a signal came before it was whole."""
+        record: dict[str, Any] = {"epoch": now.epoch, "step": now.step, "learning_rate": self.rate}
+        if now.epoch_end:
+            record["train"] = self.tally.results()
+        if evaluate and self.validation is not None:
+            tally = self.evaluator.run(self.validation)
+            if tally is None:
+                return None
+            record["validation"] = tally.results()
+        return record
+
+    def _take(self, record: dict[str, Any], now: Now) -> bool:
+        """Log a record, show it and let the hooks see it; returns whether it is the best so far."""
+        self.metrics |= {part: record[part] for part in ("train", "validation") if part in record}
+        self.journal.record(record)
+        self.progress.evaluated(record, self.seconds)
+        for hook in self.hooks:
+            hook.after_evaluation(self, record)
+        value = lookup(record, self.monitor)
+        if value is None:
+            return False
+        if self.best is not None and not better(value, self.best["value"], self.higher_is_better(self.monitor)):
+            return False
+        self.best = {"epoch": now.epoch, "step": now.step, "metric": self.monitor, "value": value}
+        return True
+
+    def _reason(self) -> str | None:
+        limits = self.limits
+        if self.stopped:
+            return self.stopped
+        if limits.epochs is not None and self.epoch >= limits.epochs:
+            return "epochs"
+        if limits.steps is not None and self.step >= limits.steps:
+            return "steps"
+        if limits.seconds is not None and self.seconds >= limits.seconds:
+            return "time"
+        return "signal" if self.journal.interrupted() else None
+
+    def _total_steps(self) -> int | None:
+        limits, per_epoch = self.limits, self.loader.steps_per_epoch
+        totals = [limits.steps, None if limits.epochs is None else limits.epochs * per_epoch]
+        return min((total for total in totals if total is not None), default=None)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Everything that the next step depends on: (arrays, JSON values)."""
+        tally = self.tally.state()
+        arrays = {f"model/{path}": value for path, value in self.graph.state().items()}
+        arrays |= {f"tally/{name}": array for name, array in tally.pop("arrays").items()}
+        slots = self.optimizer.state()
+        arrays |= {f"optimizer/{name}": slot for name, slot in slots.items() if isinstance(slot, np.ndarray)}
+        meta = {
+            "epoch": self.epoch,
+            "index": self.index,
+            "step": self.step,
+            "rate": self.rate,
+            "settled": self.settled,
+            "optimizer": {name: slot for name, slot in slots.items() if not isinstance(slot, np.ndarray)},
+            "tally": tally,
+            "hooks": [hook.state() for hook in self.hooks],
+            "best": self.best,
+            "stopped": self.stopped,
+            "metrics": self.metrics,
+        }
+        return arrays, meta
+
+    def load_state(self, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
+        """Go on from `state()`."""
+        self.graph.load_state(part(arrays, "model"))
+        self.optimizer.load_state({**part(arrays, "optimizer"), **meta["optimizer"]})
+        self.tally.load_state({**meta["tally"], "arrays": part(arrays, "tally")})
+        if len(meta["hooks"]) != len(self.hooks):
+            raise DltrainError("the checkpoint was made with other hooks", hint="resume with the run's own config")
+        for hook, state in zip(self.hooks, meta["hooks"], strict=True):
+            hook.load_state(state)
+        self.epoch, self.index, self.step = meta["epoch"], meta["index"], meta["step"]
+        self.rate, self.settled = meta["rate"], meta["settled"]
+        self.best, self.stopped, self.metrics = meta["best"], meta["stopped"], meta["metrics"]
+        self.saved = self.step
+
+
+def part(arrays: dict[str, Any], name: str) -> dict[str, Any]:
+    """The arrays under one name, without it."""
+    return {path.partition("/")[2]: array for path, array in arrays.items() if path.startswith(f"{name}/")}

@@ -1,0 +1,23 @@
+"""Types of constructor parameters: a Python type, the range it must lie in, or the registry it refers to.
+
+They are read by `registry.arguments_of`; the config checker, `dltrain explain` and the JSON Schema
+take ranges and references from them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from dltrain.registry import Reference
+
+PositiveInt = Annotated[int, Ge(1)]
+NonNegativeInt = Annotated[int, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0)]
+NonNegativeFloat = Annotated[float, Ge(0)]
+Rate = Annotated[float, Ge(0), Lt(1)]  # a share that may not be everything: dropout, momentum, beta
+Fraction = Annotated[float, Ge(0), Le(1)]
+
+Initializer = Annotated[Any, Reference("initializer")]
+Scheduled = Annotated[Any, Reference("schedule", literal=NonNegativeFloat)]  # a number, or a schedule of it

@@ -1,0 +1,190 @@
+"""One line for each registered thing: the contract tests run every check of `checks.py` on every line.
+
+A test fails when something is registered and has no line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as a config writes it, and what it takes.
+
+    Parameters:
+        kind: its registered name
+        arguments: as in a config
+        shapes: of its inputs, without the batch axis
+        tags: `random` (draws in training), `batch_coupled` (in training, a sample's output depends on the others),
+            `fixed_on_extremes` (outputs are finite on extremes, gradients need not be)
+        integers: {position of an integer input: how many values it may take}
+        masks: positions of inputs that are 0 or 1
+    """
+
+    kind: str
+    arguments: Mapping[str, Any]
+    shapes: tuple[Shape, ...]
+    tags: frozenset[str] = frozenset()
+    integers: Mapping[int, int] = field(default_factory=dict)
+    masks: frozenset[int] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """For the names of tests."""
+        options = ",".join(f"{key}={value}" for key, value in self.arguments.items())
+        return f"{self.kind}({options})-{'+'.join('x'.join(map(str, shape)) for shape in self.shapes)}"
+
+
+def layer(kind: str, *shapes: Shape, tags: str = "", **arguments: Any) -> Layer:
+    """A line of the table."""
+    return Layer(kind, arguments, shapes, frozenset(tags.split()))
+
+
+LAYERS = [
+    layer("dense", (4,), units=3),
+    layer("dense", (1,), units=1),
+    layer("dense", (7,), units=5, use_bias=False),
+    layer("dense", (33,), units=17, kernel_initializer="glorot_uniform", bias_initializer={"normal": 0.5}),
+    layer("dense", (3, 4), units=2),
+    layer("dense", (2, 5), units=6, use_bias=False),
+    layer("linear", (6,)),
+    layer("sigmoid", (6,)),
+    layer("sigmoid", (2, 3, 2)),
+    layer("tanh", (6,)),
+    layer("tanh", (3, 4)),
+    layer("relu", (6,)),
+    layer("relu", (3, 3, 2)),
+    layer("leaky_relu", (6,)),
+    layer("leaky_relu", (2, 4), negative_slope=0.3),
+    layer("softmax", (5,)),
+    layer("softmax", (3, 4)),
+    layer("softmax", (1,)),
+    layer("dropout", (40,), rate=0.4, tags="random"),
+    layer("dropout", (5, 4, 2), rate=0.75, tags="random"),
+    layer("dropout", (6,), rate=0.0),
+    layer("batch_norm", (4,), tags="batch_coupled"),
+    layer("batch_norm", (3, 4), tags="batch_coupled"),
+    layer("batch_norm", (3, 3, 2), momentum=0.5, epsilon=0.1, tags="batch_coupled"),
+    layer("batch_norm", (4,), center=False, tags="batch_coupled"),
+    layer("batch_norm", (4,), scale=False, tags="batch_coupled"),
+    layer("batch_norm", (4,), center=False, scale=False, tags="batch_coupled"),
+    layer("flatten", (4,)),
+    layer("flatten", (3, 2)),
+    layer("flatten", (2, 3, 2)),
+    layer("add", (4,), (4,)),
+    layer("add", (2, 3), (2, 3), (2, 3)),
+    layer("concat", (4,), (2,)),
+    layer("concat", (2, 3), (2, 1), (2, 4)),
+]
+
+# Layers of `example_layers.py`, which are not registered for good.
+EXAMPLES = [
+    layer("example_conv", (5, 4, 2), filters=3),
+    layer("example_conv", (5, 4, 2), filters=2, strides=2),
+    Layer("example_embedding", {"vocabulary": 6, "width": 3}, ((4,),), integers={0: 6}),
+    Layer("example_masked_mean", {}, ((4, 3), (4,)), masks=frozenset({1})),
+]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss: the shape of its outputs without the batch axis, and what its targets are (labels, binary, values)."""
+
+    name: str
+    shape: Shape
+    targets: str
+
+
+LOSSES = [
+    Loss("softmax_cross_entropy", (3,), "labels"),
+    Loss("softmax_cross_entropy", (2,), "labels"),
+    Loss("softmax_cross_entropy", (20,), "labels"),
+    Loss("binary_cross_entropy", (1,), "binary"),
+    Loss("binary_cross_entropy", (3,), "binary"),
+    Loss("mean_squared_error", (1,), "values"),
+    Loss("mean_squared_error", (4,), "values"),
+]
+
+# {name: spec}: every kind has its checks in test_contracts.py; parity with plain transcriptions of the papers and with
+# PyTorch over 100 steps is in test_optim.py.
+OPTIMIZERS = {
+    "gradient_descent": {"gradient_descent": {"learning_rate": 0.1}},
+    "momentum": {"momentum": {"learning_rate": 0.05, "nesterov": True}},
+    "rmsprop": {"rmsprop": {"learning_rate": 0.05, "clip_norm": 1.0}},
+    "adam": {"adam": {"learning_rate": {"warmup": {"learning_rate": 0.1, "length": 3, "per": "step"}}}},
+    "adamw": {"adamw": {"learning_rate": 0.1, "weight_decay": 0.01}},
+}
+SCHEDULES = {
+    "constant": {"constant": 0.1},
+    "inverse_time": {"inverse_time": {"learning_rate": 0.1, "decay_rate": 0.2}},
+    "exponential": {"exponential": {"learning_rate": 0.1, "decay_rate": 0.9}},
+    "staircase": {"staircase": {"learning_rate": 0.1, "decay_rate": 0.5, "every": 2}},
+    "cosine": {"cosine": {"learning_rate": 0.1, "floor": 0.01, "length": 5}},
+    "warmup": {"warmup": {"learning_rate": {"cosine": {"learning_rate": 0.1, "length": 8}}, "length": 2}},
+}
+# {name: (spec, variance as a function of fan in and fan out, mean)}
+INITIALIZERS = {
+    "constant": ({"constant": 0.25}, lambda i, o: 0.0, 0.25),
+    "zeros": ("zeros", lambda i, o: 0.0, 0.0),
+    "ones": ("ones", lambda i, o: 0.0, 1.0),
+    "normal": ({"normal": 0.2}, lambda i, o: 0.04, 0.0),
+    "lecun_normal": ("lecun_normal", lambda i, o: 1 / i, 0.0),
+    "lecun_uniform": ("lecun_uniform", lambda i, o: 1 / i, 0.0),
+    "glorot_normal": ("glorot_normal", lambda i, o: 2 / (i + o), 0.0),
+    "glorot_uniform": ("glorot_uniform", lambda i, o: 2 / (i + o), 0.0),
+    "he_normal": ("he_normal", lambda i, o: 2 / i, 0.0),
+    "he_uniform": ("he_uniform", lambda i, o: 2 / i, 0.0),
+}
+# {name: (spec, the best value it can take, whether larger is better)}; values against scikit-learn in test_metrics.py
+METRICS = {
+    "loss": ("loss", 0.0, False),
+    "accuracy": ("accuracy", 1.0, True),
+    "precision": ({"precision": "macro"}, 1.0, True),
+    "recall": ({"recall": "micro"}, 1.0, True),
+    "f1": ({"f1": "weighted"}, 1.0, True),
+    "r2": ("r2", 1.0, True),
+    "mean_squared_error": ("mean_squared_error", 0.0, False),
+    "mean_absolute_error": ("mean_absolute_error", 0.0, False),
+}
+REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
+SPLITS = {
+    "random": {"random": {"validation": 0.2, "test": 0.25}},
+    "stratified": {"stratified": {"validation": 0.2, "test": 30}},
+}
+PREPARATIONS = {"scale": {"scale": 16.0}, "standardize": "standardize"}
+# {name: (spec, what its targets are)}; the files they read are written by test_contracts.py
+SOURCES = {
+    "csv": ({"csv": {"path": "a.csv", "target": "label"}}, "classes"),
+    "npz": ({"npz": "a.npz"}, "classes"),
+    "hdf5": ({"hdf5": "a.h5"}, "classes"),
+    "idx": ({"idx": {"images": "images.idx", "labels": "labels.idx"}}, "classes"),
+    "digits": ("digits", "classes"),
+    "iris": ("iris", "classes"),
+    "wine": ("wine", "classes"),
+    "breast_cancer": ("breast_cancer", "binary"),
+    "diabetes": ("diabetes", "values"),
+    "linnerud": ("linnerud", "values"),
+    "moons": ({"moons": 100}, "binary"),
+    "circles": ({"circles": {"samples": 100, "noise": 0.1}}, "classes"),
+    "spirals": ({"spirals": {"samples": 120, "classes": 3}}, "classes"),
+}
+TASKS = {"classification": 3, "binary_classification": 1, "regression": 2}  # width of the last layer in the tests
+HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
+
+OTHERS: dict[str, Mapping[str, Any]] = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "initializer": INITIALIZERS,
+    "metric": METRICS,
+    "regularizer": REGULARIZERS,
+    "split": SPLITS,
+    "preparation": PREPARATIONS,
+    "source": SOURCES,
+    "task": TASKS,
+    "hook": HOOKS,
+}

@@ -1,0 +1,92 @@
+"""Small models with a loss and a batch, some of them random, for the tests of gradients and of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from dltrain.data.loader import Batch
+from dltrain.model.graph import Graph
+from dltrain.model.notation import parse_model
+from dltrain.registry import create
+from dltrain.tasks import Bound
+from dltrain.training.objective import Objective
+
+TASKS = ("classification", "binary_classification", "regression")
+SMOOTH = ("tanh", "sigmoid", "linear", "softmax")
+PIECEWISE = ("relu", {"leaky_relu": 0.2})
+
+
+def graph_of(model: Mapping[str, Any], shapes: Mapping[str, Any], units: int | None = None, **options: Any) -> Graph:
+    """A graph from a model in the notation."""
+    plan = parse_model(model, output_units=units, input_wires=list(shapes))
+    return Graph(plan, {wire: tuple(shape) for wire, shape in shapes.items()}, **options)
+
+
+def objective_of(graph: Graph, task: str, outputs: int = 3, penalties: Sequence[Any] = ()) -> Objective:
+    """The objective of a graph whose last wire has the width that the task wants."""
+    names = [str(i) for i in range(outputs)]
+    data: Any = SimpleNamespace(classes=names, target_names=names)
+    bound = Bound(create("task", task), data, graph.outputs[-1], None, None)
+    bound.check(graph)
+    return Objective(graph, bound, [create("regularizer", spec) for spec in penalties])
+
+
+def batch_of(graph: Graph, task: str, size: int, rng: np.random.Generator, outputs: int = 3) -> Batch:
+    """A batch of random samples."""
+    inputs = {wire: rng.standard_normal((size, *shape)).astype(graph.dtype) for wire, shape in graph.inputs.items()}
+    if task == "regression":
+        target = rng.standard_normal((size, outputs)).astype(graph.dtype)
+    else:
+        target = rng.integers(0, outputs if task == "classification" else 2, size)
+    return Batch(inputs, target, slice(None), 0, 0, np.arange(size))
+
+
+def random_layer(rng: np.random.Generator) -> Any:
+    """A layer that keeps or chooses a width, on vectors."""
+    width = int(rng.integers(1, 9))
+    layers: list[Any] = [{"dense": width}, {"dense": {"units": width, "use_bias": False}}, *SMOOTH, *PIECEWISE]
+    layers += [{"dense": width}, {"dropout": float(rng.choice([0.0, 0.3, 0.7]))}]
+    layers += ["batch_norm", {"batch_norm": {"center": False}}, {"batch_norm": {"scale": False}}]
+    return layers[rng.integers(len(layers))]
+
+
+def random_chain(rng: np.random.Generator, depth: int) -> list[Any]:
+    """Some layers, with branches in between."""
+    chain: list[Any] = []
+    for _ in range(int(rng.integers(1, 4))):
+        kind = rng.integers(6) if depth else 0
+        if kind == 4:
+            chain.append({"concat": [random_chain(rng, depth - 1), random_chain(rng, 0), []]})
+        elif kind == 5:
+            width = {"dense": int(rng.integers(1, 7))}
+            chain += [width, {"add": [[*random_chain(rng, 0), width], [], [width, "tanh"]]}]
+        else:
+            chain.append(random_layer(rng))
+    return chain
+
+
+def random_case(seed: int, dtype: str = "float32") -> tuple[Objective, Batch]:
+    """A random model with a random task, penalties and batch."""
+    rng = np.random.default_rng(seed)
+    task, outputs = TASKS[rng.integers(3)], int(rng.integers(2, 5))
+    width = 1 if task == "binary_classification" else outputs
+    shape = [(5,), (2, 3), (2, 2, 2)][rng.integers(3)]
+    start = ["flatten"] if len(shape) > 1 else []
+    if len(shape) == 2 and rng.integers(2):
+        start = [{"dense": 4}, "batch_norm", "relu", "flatten"]
+    shapes = {"x": shape}
+    model: dict[str, Any] = {"inputs": {"x": list(shape)}, "graph": {"a": [*start, *random_chain(rng, 1)]}}
+    last: list[Any] = [{"dense": width}]
+    if rng.integers(2):
+        shapes["z"] = shape
+        model["inputs"]["z"] = list(shape)
+        model["graph"]["b"] = [{"from": "z"}, {"reuse": "a"}]
+        last = [{"concat": {"with": "a"}} if rng.integers(2) else {"add": {"with": "a"}}, "tanh", {"dense": width}]
+    model["graph"]["out"] = last
+    penalties = [[], [{"l2": 0.01}], [{"l1": 0.003}], [{"l1": 1e-4}, {"l2": 0.1}]][rng.integers(4)]
+    graph = graph_of(model, shapes, dtype=dtype, seed=seed)
+    return objective_of(graph, task, outputs, penalties), batch_of(graph, task, int(rng.integers(1, 10)), rng, outputs)

@@ -1,0 +1,178 @@
+"""A run that is stopped, killed or watched differently ends with the same bytes (figures R1, R5, D1, D2, D3)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import StopAt, iris, result, unbroken
+
+from dltrain import api
+from dltrain.training.trainer import Trainer
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"optimizer": {"momentum": {"learning_rate": 0.05, "clip_norm": 0.5}}},
+    {"optimizer": {"rmsprop": {"learning_rate": {"cosine": {"learning_rate": 0.01}}}}},
+    {"optimizer": {"adamw": {"learning_rate": {"warmup": {"learning_rate": 0.01, "length": 9, "per": "step"}}}}},
+    {"optimizer": {"gradient_descent": {"learning_rate": {"exponential": {"learning_rate": 0.1, "decay_rate": 0.9}}}}},
+    {"train__batch_size": 40, "metrics": ["accuracy", "precision", "recall"]},
+    {"train__shuffle": False, "regularize": [{"l1": 0.001}]},
+    {"dtype": "float64"},
+    {"train__evaluate_every": "4 steps", "train__checkpoint_every": "3 steps"},
+    {"train__monitor": "validation.accuracy", "hooks": [{"early_stopping": {"patience": 1}}]},
+    {"data__prepare": ["scale"], "model__graph": {"logits": [{"residual": [{"dense": 4}, "tanh"]}, "dense"]}},
+    {"seed": 77, "data__split": {"random": {"validation": 0.2, "test": 0.0}}},
+]
+
+
+def stop_and_resume(config: dict[str, Any], runs: Path, step: int) -> dict[str, str]:
+    """Stop after a step by a signal, resume, and return the result."""
+    summary = api.fit(config, runs=runs, progress=StopAt(step))
+    assert summary["stopped"] == "signal", summary
+    assert summary["steps"] == step
+    resumed = api.resume(summary["run"])
+    assert resumed["stopped"] in ("epochs", "early_stopping")
+    return result(resumed["run"])
+
+
+@pytest.mark.parametrize("changes", OPTIONS[:4])
+def test_a_stop_at_these_batches_changes_no_byte(changes: dict[str, Any], tmp_path: Path) -> None:
+    config = iris(**changes)
+    expected = unbroken(config, tmp_path)
+    for step in (1, 6, 7, 8, 13):  # within an epoch, before, at and after its end
+        assert stop_and_resume(config, tmp_path / str(step), step) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", OPTIONS)
+def test_a_stop_at_any_batch_changes_no_byte(changes: dict[str, Any], tmp_path: Path) -> None:
+    config = iris(**changes)
+    summary = api.fit(config, runs=tmp_path)
+    expected = result(summary["run"])
+    for step in range(1, summary["steps"]):
+        assert stop_and_resume(config, tmp_path / str(step), step) == expected
+
+
+def test_many_stops_in_one_run_change_no_byte(tmp_path: Path) -> None:
+    config = iris()
+    expected = unbroken(config, tmp_path)
+    summary = api.fit(config, runs=tmp_path, progress=StopAt(2))
+    for step in (5, 7, 14, 15, 20):
+        summary = api.resume(summary["run"], progress=StopAt(step))
+    assert result(api.resume(summary["run"])["run"]) == expected
+
+
+@pytest.mark.parametrize(
+    "cadence",
+    [
+        {"train__checkpoint_every": "1 steps"},
+        {"train__checkpoint_every": "1000 epochs"},
+        {"train__evaluate_every": "2 steps"},
+        {"train__keep": 2, "train__checkpoint_every": "5 steps"},
+    ],
+)
+def test_when_one_looks_or_saves_changes_no_weight(cadence: dict[str, Any], tmp_path: Path) -> None:
+    expected = unbroken(iris(), tmp_path)
+    summary = api.fit(iris(**cadence), runs=tmp_path)
+    found = result(summary["run"])
+    weights = [name for name in expected if name.startswith(("model/", "optimizer/"))]
+    assert weights
+    assert {name: found[name] for name in weights} == {name: expected[name] for name in weights}
+
+
+def test_resume_of_a_finished_run_trains_no_further(tmp_path: Path) -> None:
+    summary = api.fit(iris(), runs=tmp_path)
+    before = result(summary["run"])
+    again = api.resume(summary["run"])
+    assert again["steps"] == summary["steps"]
+    assert again["metrics"] == summary["metrics"]
+    assert result(summary["run"]) == before
+
+
+def test_fit_with_resume_goes_on_with_the_run_of_that_name(tmp_path: Path) -> None:
+    stopped = api.fit(iris(), runs=tmp_path, progress=StopAt(4))
+    done = api.fit(iris(), runs=tmp_path, resume=True)
+    assert done["run"] == stopped["run"]
+    assert done["stopped"] == "epochs"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_process_with_its_exit_code(number: int, tmp_path: Path) -> None:
+    summary = api.fit(iris(), runs=tmp_path, progress=StopAt(3, number))
+    assert summary["exit_code"] == 128 + number
+
+
+DEFECTS = {
+    "optimizer count lost": ("optimizer", lambda meta, arrays: meta["optimizer"].update(step=0)),
+    "batch trained twice": ("index", lambda meta, arrays: meta.update(index=meta["index"] - 1)),
+    "batch left out": ("index", lambda meta, arrays: meta.update(index=meta["index"] + 1)),
+    "epoch off by one": ("epoch", lambda meta, arrays: meta.update(epoch=meta["epoch"] + 1)),
+    "step lost": ("step", lambda meta, arrays: meta.update(step=meta["step"] - 1)),
+    "best forgotten": ("best", lambda meta, arrays: meta.update(best=None)),
+    "patience reset": ("hooks", lambda meta, arrays: meta["hooks"][0].update(wait=0, best=None)),
+    "metric sums reset": ("tally", lambda meta, arrays: meta["tally"].update(loss_sum=0.0, count=0)),
+    "confusion reset": ("arrays", lambda meta, arrays: arrays["tally/confusion/counts"].fill(0)),
+    "first moment lost": ("arrays", lambda meta, arrays: arrays["optimizer/first_moment"].fill(0)),
+    "second moment lost": ("arrays", lambda meta, arrays: arrays["optimizer/second_moment"].fill(0)),
+    "running mean lost": ("arrays", lambda meta, arrays: arrays["model/logits.1.batch_norm.moving_mean"].fill(0)),
+    "a weight rounded": ("arrays", lambda meta, arrays: arrays["model/logits.0.dense.kernel"].round(3, arrays["model/logits.0.dense.kernel"])),
+    "evaluation left out": ("settled", lambda meta, arrays: meta.update(settled=True)),
+}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_planted_resume_defect_is_caught(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figure D3: the comparison of bytes is sharp enough to see each of these."""
+    config = iris(hooks=[{"early_stopping": {"patience": 4}}], train__epochs=12, train__monitor="validation.accuracy")
+    config["optimizer"] = {"adam": {"learning_rate": 0.1}}
+    summary = api.fit(config, runs=tmp_path)
+    assert summary["stopped"] == "early_stopping"
+    expected = result(summary["run"])
+    late = name in ("evaluation left out", "best forgotten", "patience reset")
+    stop = summary["steps"] - 7 if late else 10  # an epoch's end shortly before the run's, else within an epoch
+    stopped = api.fit(config, runs=tmp_path / "stopped", progress=StopAt(stop))
+    assert stopped["stopped"] == "signal"
+    load_state = Trainer.load_state
+
+    def defective(trainer: Trainer, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
+        DEFECTS[name][1](meta, arrays)
+        load_state(trainer, arrays, meta)
+
+    monkeypatch.setattr(Trainer, "load_state", defective)
+    try:
+        resumed = api.resume(stopped["run"])
+    except Exception:
+        return  # noticed at once
+    assert result(resumed["run"]) != expected
+
+
+def kills(count: int, folder: Path) -> dict[str, Any]:
+    """Run the harness that kills a training `count` times; its report."""
+    command = [sys.executable, str(Path(__file__).with_name("kill_harness.py")), str(count), str(folder)]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ}, check=False)
+    assert finished.returncode == 0, finished.stderr
+    report: dict[str, Any] = json.loads(finished.stdout)
+    return report
+
+
+def check_kills(report: dict[str, Any], count: int) -> None:
+    assert report["kills"] == count
+    assert report["lost"] == []  # checkpoints that were acknowledged and then not there
+    assert report["different"] == []  # runs whose end differs from the unbroken one
+    assert report["finished"] > 0
+
+
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+    check_kills(kills(50, tmp_path), 50)
+
+
+@pytest.mark.slow
+def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
+    check_kills(kills(200, tmp_path), 200)

@@ -1,0 +1,213 @@
+"""Training as a person does it: known results, limits, hooks, and numbers that leave the finite (figure B4)."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_runs import StopAt, iris, result
+
+from dltrain import api, config
+from dltrain.errors import DataError, NumericsError
+from dltrain.kernels import select
+from dltrain.model.mode import Mode
+from dltrain.optim import Moment
+from dltrain.registry import create
+from dltrain.runs.folder import RunFolder
+from dltrain.training import checkpoint
+from dltrain.training.progress import SilentProgress
+from dltrain.training.session import prepare
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+
+
+def shipped(name: str) -> Path:
+    return CONFIGS / "tabular" / f"{name}.yaml"
+
+
+def test_digits_reach_97_5_percent(tmp_path: Path) -> None:
+    summary = api.fit(shipped("digits-mlp"), runs=tmp_path)
+    assert summary["test"]["accuracy"] >= 0.975
+    assert api.evaluate(summary["run"])["metrics"] == summary["test"]
+
+
+def test_mnist_reaches_98_3_percent(tmp_path: Path, dltrain_data: Path) -> None:
+    summary = api.fit(shipped("mnist-mlp"), runs=tmp_path)
+    assert summary["test"]["accuracy"] >= 0.983
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "bound"),
+    [
+        ("iris-softmax", "accuracy", 0.9),
+        ("breast-cancer-logistic", "accuracy", 0.95),
+        ("wine-mlp", "accuracy", 0.95),
+        ("diabetes-regression", "r2", 0.35),
+        ("moons-mlp", "accuracy", 0.95),
+        ("spirals-mlp", "accuracy", 0.95),
+        ("circles-dropout", "accuracy", 0.9),
+        ("residual-digits", "accuracy", 0.96),
+    ],
+)
+def test_shipped_configs_learn(name: str, metric: str, bound: float, tmp_path: Path) -> None:
+    assert api.fit(shipped(name), runs=tmp_path)["test"][metric] >= bound
+
+
+def test_every_shipped_config_is_tried() -> None:
+    tried = {"digits-mlp", "mnist-mlp", "iris-softmax", "breast-cancer-logistic", "wine-mlp", "diabetes-regression"}
+    tried |= {"moons-mlp", "spirals-mlp", "circles-dropout", "residual-digits"}
+    assert {path.stem for path in CONFIGS.rglob("*.yaml")} == tried
+
+
+def test_same_seed_same_run_other_seed_other_run(tmp_path: Path) -> None:
+    first, second = (result(api.fit(iris(), runs=tmp_path)["run"]) for _ in range(2))
+    assert first == second
+    assert result(api.fit(iris(seed=6), runs=tmp_path)["run"]) != first
+
+
+@pytest.mark.parametrize(
+    ("limits", "stopped", "steps"),
+    [
+        ({"epochs": 2}, "epochs", 14),
+        ({"epochs": 9, "steps": 5}, "steps", 5),
+        ({"epochs": 100000, "time": "0.2 seconds"}, "time", None),
+    ],
+)
+def test_the_first_limit_ends_the_run(limits: dict[str, Any], stopped: str, steps: int | None, tmp_path: Path) -> None:
+    summary = api.fit(iris(train={**limits, "batch_size": 15}), runs=tmp_path)
+    assert summary["stopped"] == stopped
+    assert steps is None or summary["steps"] == steps
+
+
+def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
+    early = [{"early_stopping": {"patience": 2}}]
+    summary = api.fit(iris(hooks=early, train__epochs=400, optimizer={"adam": 0.05}, regularize=[]), runs=tmp_path)
+    assert summary["stopped"] == "early_stopping"
+    assert summary["epochs"] == summary["best"]["epoch"] + 2
+    values = [r["validation"]["loss"] for r in api.load_run(summary["run"]).metrics]
+    assert summary["best"]["value"] == min(values)
+    at_best = api.evaluate(summary["run"], split="validation", checkpoint="best")
+    assert at_best["metrics"]["loss"] == pytest.approx(summary["best"]["value"], rel=1e-12)
+    assert at_best["checkpoint"] == summary["best"]["step"]
+
+
+def test_train_metrics_are_sums_over_samples_not_means_of_batches(tmp_path: Path) -> None:
+    """With a learning rate of nearly 0 and a small last batch, the epoch's loss is the loss of the whole part."""
+    still = iris(optimizer={"gradient_descent": 1e-12}, train__batch_size=40, train__epochs=1)
+    still["model"] = {"graph": {"logits": [{"dense": 8}, "tanh", "dense"]}}
+    summary = api.fit(still, runs=tmp_path)
+    whole = api.evaluate(summary["run"], split="train", checkpoint="last")["metrics"]
+    assert summary["metrics"]["train"]["loss"] == pytest.approx(whole["loss"], rel=1e-6)
+    assert summary["metrics"]["train"]["accuracy"] == whole["accuracy"]
+
+
+def test_checkpoints_kept_are_the_newest_and_the_best(tmp_path: Path) -> None:
+    summary = api.fit(iris(train__epochs=12, train__keep=2, optimizer={"adam": 0.1}, regularize=[]), runs=tmp_path)
+    steps = checkpoint.list_steps(RunFolder.open(summary["run"]).checkpoints_path)
+    assert set(steps) == {77, 84, summary["best"]["step"]}
+
+
+def test_fast_dev_run_takes_two_steps(tmp_path: Path) -> None:
+    summary = api.fit(shipped("digits-mlp"), runs=tmp_path, fast_dev_run=True)
+    assert summary["steps"] == 2
+
+
+class Fault(SilentProgress):
+    """Puts a number into some array after a step."""
+
+    def __init__(self, step: int, array: np.ndarray[Any, Any], value: float) -> None:
+        self.at, self.array, self.value, self.next_poll = step, array, value, 0.0
+
+    def step(self, now: Any, tally: Any, rate: float) -> None:
+        """Called after every step."""
+        if now.step == self.at:
+            self.array.reshape(-1)[3] = self.value
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", ["logits.0.dense.kernel", "logits.0.dense.bias", "logits.1.batch_norm.gamma", "logits.4.dense.kernel"])
+def test_a_number_that_is_not_finite_stops_the_run_within_a_step(place: str, value: float, tmp_path: Path) -> None:
+    experiment = config.from_mapping(iris())
+    run = RunFolder.create(tmp_path, "nan")
+    run.write(run.config_path, config.dump(experiment.resolved))
+    session = prepare(experiment)
+    progress = Fault(9, session.graph.parameters[place].value, value)
+    with pytest.raises(NumericsError, match=place.replace(".", r"\.")) as caught:
+        train_session(session, run, progress)
+    assert "step 9" in str(caught.value)
+    assert "batch 3" in str(caught.value)
+    assert_checkpoints_are_finite(run)
+
+
+def test_a_gradient_that_overflows_names_its_layer(tmp_path: Path) -> None:
+    experiment = config.from_mapping(iris(train__epochs=50, optimizer={"gradient_descent": 1e30}, regularize=[]))
+    run = RunFolder.create(tmp_path, "big")
+    session = prepare(experiment)
+    with pytest.raises(NumericsError, match=r"dense|batch_norm"):
+        train_session(session, run, SilentProgress())
+    assert_checkpoints_are_finite(run)
+
+
+def train_session(session: Any, run: RunFolder, progress: SilentProgress) -> None:
+    from dltrain.training.journal import Journal
+
+    journal = Journal(run, keep=2, fixed=api.fixed_parts(session))
+    session.trainer(journal, progress).run()
+
+
+def assert_checkpoints_are_finite(run: RunFolder) -> None:
+    assert run.checkpoints()
+    for path in run.checkpoints().values():
+        assert all(np.isfinite(array).all() for array in checkpoint.load(path)[0].values())
+
+
+def test_features_that_are_not_finite_are_refused_when_loaded(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).standard_normal((40, 3)), np.arange(40) % 2
+    x[17, 2] = np.nan
+    np.savez(tmp_path / "bad.npz", x=x, y=y)
+    mapping = iris(data__source={"npz": "bad.npz"})
+    (tmp_path / "bad.yaml").write_text(config.dump(mapping))
+    with pytest.raises(DataError, match="17"):
+        api.fit(tmp_path / "bad.yaml", runs=tmp_path)
+
+
+def test_reference_and_compiled_kernels_train_alike() -> None:
+    losses = []
+    for implementation in ("reference", "auto"):
+        session = prepare(config.from_mapping(iris(train__epochs=30)), implementation)
+        loader = session.loader("train", batch_size=15, shuffle=True)
+        optimizer = create("optimizer", "adam")
+        optimizer.bind(session.graph.vector, session.kernels)
+        mode = Mode(True, kernels=select(implementation), arena=session.arena, seed=5, input_gradients=False)
+        for step in range(60):
+            batch = loader.batch(*divmod(step, loader.steps_per_epoch))
+            mode.begin(step, len(batch))
+            losses.append(session.objective(batch, mode).loss)
+            optimizer.step(Moment(step, loader.steps_per_epoch, None))
+            session.graph.changed()
+    np.testing.assert_allclose(losses[:60], losses[60:], rtol=2e-3)
+
+
+def test_predictions_agree_with_evaluation(tmp_path: Path) -> None:
+    summary = api.fit(iris(train__epochs=20), runs=tmp_path)
+    loaded = api.load_run(summary["run"])
+    from sklearn.datasets import load_iris
+
+    raw = load_iris()
+    predictions = loaded.predict(raw.data[:, :4])
+    labels = [p["label"] for p in predictions]
+    accuracy = np.mean([label == raw.target_names[t] for label, t in zip(labels, raw.target, strict=True)])
+    assert accuracy > 0.9
+    assert all(abs(sum(p["probabilities"].values()) - 1) < 1e-9 for p in predictions)
+
+
+def test_a_second_signal_during_evaluation_is_not_needed(tmp_path: Path) -> None:
+    """A signal that arrives before the epoch's evaluation leaves a state that a resume settles."""
+    stopped = api.fit(iris(), runs=tmp_path, progress=StopAt(7, signal.SIGTERM))
+    assert stopped["metrics"]["train"] == {}
+    assert stopped["epochs"] == 0
+    resumed = api.resume(stopped["run"])
+    assert [r["epoch"] for r in api.load_run(resumed["run"]).metrics] == [1, 2, 3]
