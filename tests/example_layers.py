@@ -85,6 +85,8 @@ class ExampleEmbedding(Layer):
         width: D
     """
 
+    takes_integers = True
+
     def __init__(self, vocabulary: int, width: int) -> None:
         self.vocabulary, self.width = vocabulary, width
 

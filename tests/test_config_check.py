@@ -119,13 +119,17 @@ def test_values_in_words_are_short() -> None:
     assert all(len(show(value)) < 90 for value in ("x" * 1000, 10**1000, {"x" * 500: 1}, list(range(1000))))
 
 
-@pytest.mark.parametrize("text", ["", "epoch", "0 epochs", "-1 epochs", "1.5 steps", "1 day", "1e3 steps", "1", "1 Epoch"])
+@pytest.mark.parametrize(
+    "text", ["", "epoch", "0 epochs", "-1 epochs", "1.5 steps", "1 day", "1e3 steps", "1", "1 Epoch"]
+)
 def test_intervals_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Every.parse(text)
 
 
-@pytest.mark.parametrize(("text", "again"), [("1 epochs", "1 epoch"), ("500steps", "500 steps"), ("2.0 hours", "2 hours")])
+@pytest.mark.parametrize(
+    ("text", "again"), [("1 epochs", "1 epoch"), ("500steps", "500 steps"), ("2.0 hours", "2 hours")]
+)
 def test_intervals(text: str, again: str) -> None:
     assert str(Every.parse(text)) == again
     assert Every.parse(Every.parse(text)) == Every.parse(again)

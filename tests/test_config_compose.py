@@ -292,7 +292,8 @@ def test_a_folder_for_data_may_be_named(base: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "name"), [("a b.yaml", "a-b"), ("ü.yaml", "experiment"), ("x.v2.yaml", "x.v2"), (f"{'y' * 90}.yaml", "y" * 64)]
+    ("file", "name"),
+    [("a b.yaml", "a-b"), ("ü.yaml", "experiment"), ("x.v2.yaml", "x.v2"), (f"{'y' * 90}.yaml", "y" * 64)],
 )
 def test_names_come_from_the_file(tmp_path: Path, file: str, name: str) -> None:
     assert load(write(tmp_path, BASE, file)).name == name

@@ -36,15 +36,15 @@ SAID = """\
 got 0
      6 |     logits: [dense: {units: 0, use_bias: no}, rleu, dense]
        |                             ^
-{file}:6:42: model.graph.logits.0.dense.use_bias: this is not true or false; expected true or false; got the text 'no'; \
-write false without quotes
+{file}:6:42: model.graph.logits.0.dense.use_bias: this is not true or false; expected true or false; \
+got the text 'no'; write false without quotes
      6 |     logits: [dense: {units: 0, use_bias: no}, rleu, dense]
        |                                          ^
 {file}:6:47: model.graph.logits.1: there is no layer or block of this name; got 'rleu'; did you mean 'relu'?
      6 |     logits: [dense: {units: 0, use_bias: no}, rleu, dense]
        |                                               ^
-{file}:7:20: optimizer.adam.lr: adam has no parameter 'lr'; expected learning_rate, beta_1, beta_2, epsilon, clip_norm; \
-did you mean 'learning_rate'?
+{file}:7:20: optimizer.adam.lr: adam has no parameter 'lr'; expected learning_rate, beta_1, beta_2, epsilon, \
+clip_norm; did you mean 'learning_rate'?
      7 | optimizer: {adam: {lr: 1e-3, beta_1: "0.9"}}
        |                    ^
 {file}:7:38: optimizer.adam.beta_1: this is not a number; expected a number from 0 up to but not including 1; \
@@ -110,7 +110,10 @@ def test_all_problems_at_once_with_carets(tmp_path: Path) -> None:
         ("train: {monitor: loss}", ["this is not measured; expected validation.loss or"]),
         ("metrics: [accuracy, f1, accuracy]", ["metrics.2: the metric 'accuracy' is named twice"]),
         ("metrics: accuracy", ["this is not a list", "write it in brackets"]),
-        ("hooks: [early_stopping: {patience: 3, monitor: train.r2}]", ["hooks.0.early_stopping.monitor", "not measured"]),
+        (
+            "hooks: [early_stopping: {patience: 3, monitor: train.r2}]",
+            ["hooks.0.early_stopping.monitor", "not measured"],
+        ),
         ("hooks: [early_stopping]", ["early_stopping needs a value for 'patience'"]),
         ("batch_size: 3", ["did you mean `train.batch_size`?"]),
         ("layers: []", ["did you mean `model.graph`?"]),

@@ -80,16 +80,45 @@ train:
 VALUES = [
     *("ten", "'3'", "-1", "0", "1.5", "1e999", ".nan", "-.inf", "true", "no", "~", "", "[]", "{}", "[[[]]]", "{a: 1}"),
     *("[1, x]", "$width", "$", "$$=3", "&a x", "*a", "!!int 3", "!t", "1_000", "10 %", "2024-01-01", "|", ">", "''"),
-    *("1" * 5000, "x" * 5000, "ünïcode", "{adam: {adam: 1}}", "{dense: {dense: 3}}", "adam", "dense", "1 epoch", "[a: b"),
+    *(
+        "1" * 5000,
+        "x" * 5000,
+        "ünïcode",
+        "{adam: {adam: 1}}",
+        "{dense: {dense: 3}}",
+        "adam",
+        "dense",
+        "1 epoch",
+        "[a: b",
+    ),
 ]
-BYTES = [b"\x00", b"\xff", b"\xc3", b"\t", b"\x1b[2J", b":", b"- ", b"[", b"{", b"'", b'"', b"#", b"\r", b"%", b"@", b"\n"]
+BYTES = [
+    b"\x00",
+    b"\xff",
+    b"\xc3",
+    b"\t",
+    b"\x1b[2J",
+    b":",
+    b"- ",
+    b"[",
+    b"{",
+    b"'",
+    b'"',
+    b"#",
+    b"\r",
+    b"%",
+    b"@",
+    b"\n",
+]
 PLACE = re.compile(r"^\S+\.yaml:\d+:\d+: ")
 
 
 def mutate(text: str, rng: random.Random) -> bytes:
     """A text with one to four random changes."""
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        text = rng.choice((drop, double, swap, move, insert, indent, spell, spell, value, value, graft, graft))(text, rng)
+        text = rng.choice((drop, double, swap, move, insert, indent, spell, spell, value, value, graft, graft))(
+            text, rng
+        )
     data = text.encode()
     if rng.random() < 0.08:
         at = rng.randrange(len(data) + 1)
@@ -159,7 +188,9 @@ def graft(text: str, rng: random.Random) -> str:
 
 def insert(text: str, rng: random.Random) -> str:
     lines, at = line(text, rng)
-    extra = rng.choice(("epochs: 3", "- relu", "extends: none.yaml", "extends: ../x.yaml", "{", "---", "...", "? x", "<<: 1"))
+    extra = rng.choice(
+        ("epochs: 3", "- relu", "extends: none.yaml", "extends: ../x.yaml", "{", "---", "...", "? x", "<<: 1")
+    )
     lines.insert(at, " " * rng.choice((0, 2, 4)) + extra)
     return "\n".join(lines)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from data_files import arrays, csv_text, loaded, npy
 
+from dltrain import config
 from dltrain.data import PARTS, DataFolders, DataSet, Examples, Loader, catalog, describe, load_like, preparation, show
 from dltrain.data.examples import CHUNK
 from dltrain.errors import ConfigError, DataError
 from dltrain.kernels import select
+from dltrain.registry import entries
 
 NOWHERE = Path("nowhere")
 
@@ -254,6 +258,21 @@ def test_new_arrays_are_treated_like_the_runs_own(tmp_path: Path) -> None:
     assert Loader(load_like(raw["x"], data), 32, shuffle=False, seed=0).batch(0, 1).target.shape == (32, 0)
 
 
+def test_new_arrays_may_have_the_names_of_the_runs_own(tmp_path: Path) -> None:
+    found = arrays()
+    np.savez(tmp_path / "a.npz", images=found["x"], labels=found["y"], more=found["x"][:9], and_more=found["y"][:9])
+    np.savez(tmp_path / "b.npz", more=found["x"], and_more=found["y"])
+    np.savez(tmp_path / "c.npz", other=found["x"])
+    names = {"x": "images", "y": "labels", "x_test": "more", "y_test": "and_more"}
+    data = stored(loaded({"npz": {"path": "a.npz", **names}}, tmp_path))
+    for file in ("a.npz", "b.npz"):
+        examples = load_like(tmp_path / file, data, target=True)
+        np.testing.assert_array_equal(examples.columns["x"], found["x"])
+        np.testing.assert_array_equal(examples.columns["y"], found["y"])
+    with pytest.raises(DataError, match=r"c\.npz: .*expected x or images or more; got other"):
+        load_like(tmp_path / "c.npz", data)
+
+
 def test_values_are_checked_like_the_runs_own(tmp_path: Path) -> None:
     data = loaded("linnerud", NOWHERE, needs="values")
     rows = "Chins,Situps,Jumps,Weight,Waist,Pulse\n1,2,3,4,5,6\n"
@@ -314,3 +333,17 @@ def test_a_split_left_out_is_stratified_for_classes() -> None:
 
     data = load(section, needs="classes", seed=0, folders=DataFolders(None), dtype="float32")
     assert set(np.bincount(data.parts["test"].columns["y"]).tolist()) <= {7, 8}
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "data.md").read_text()
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", PAGE, re.S))
+def test_the_pages_examples_are_valid(text: str) -> None:
+    config.from_mapping({**yaml.safe_load(text), "model": {"graph": {"logits": ["dense"]}}})
+
+
+def test_the_page_names_everything() -> None:
+    for kind in ("source", "split", "preparation"):
+        for name in entries(kind):
+            assert f"`{name}`" in PAGE, name

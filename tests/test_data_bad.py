@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from data_files import arrays, csv_text, idx, images, loaded, npy, npy_header, npz
 
-from dltrain.errors import ConfigError, CorruptFileError, DataError, DltrainError
+from dltrain.errors import ConfigError, CorruptFileError, DataError, DltrainError, StorageError
 
 GOOD = csv_text()
 LINES = GOOD.splitlines(keepends=True)
@@ -316,6 +316,7 @@ def test_sound_tables_in_other_clothes_are_the_same(name: str, tmp_path: Path) -
         ("a\nb.csv", "control"),
         ("", "control"),
         ("none.csv", "DLTRAIN_DATA"),
+        ("loop.csv", "no such data file"),
         ("folder", "not a file"),
         ("link.csv", "leads out"),
         ("linked/secret.csv", "leads out"),
@@ -330,7 +331,13 @@ def test_paths_stay_in_their_folders(path: str, said: str, tmp_path: Path, monke
         secret.write_text(GOOD)
     (inner / "link.csv").symlink_to(outer / "secret.csv")
     (inner / "linked").symlink_to(outer)
+    (inner / "loop.csv").symlink_to("loop.csv")
     refused({"csv": path}, inner, "classes", [said])
+
+
+def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
+    with pytest.raises((DataError, StorageError), match="read the file|no such data file"):
+        loaded({"csv": "a" * 300}, tmp_path)
 
 
 def test_pipes_are_not_waited_for(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_california_housing_names_its_first_missing_value(dltrain_data: Path) ->
     source = {
         "csv": {"path": "california-housing/housing.csv.gz", "target": "median_house_value", "features": features}
     }
-    with pytest.raises(DataError, match=r"housing\.csv\.gz:292, 'total_bedrooms': a value is missing"):
+    with pytest.raises(DataError, match=r"housing\.csv\.gz:184, 'total_bedrooms': a value is missing"):
         loaded(source, dltrain_data, needs="values")
 
 

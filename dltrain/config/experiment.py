@@ -137,10 +137,8 @@ def finish(
             set_node(root, path_of(key), node_of(value, Origin("command line", "command line"), flaws), flaws)
         provenance.written = {path: node.origin for path, node in root.walk()}
         config = root.plain()
-        known = [problem.path for problem, _ in flaws]
-        for problem in verify(config):
-            if not any(path and problem.path[: len(path)] == path for path in known):
-                flaws.append((problem, None))
+        hostile = any(isinstance(problem, Refusal) for problem, _ in flaws)
+        flaws += [(problem, None) for problem in ([] if hostile else verify(config)) if not follows(problem, flaws)]
     if flaws:
         error = ConfigError([problem for problem, _ in flaws], provenance.report(flaws))
         if any(isinstance(problem, Refusal) for problem in error.problems):
@@ -148,6 +146,14 @@ def finish(
         raise error
     home = config.pop("folder", None)
     return Experiment(config, provenance, FilePath(home) if home else folder, name)
+
+
+def follows(problem: Problem, flaws: Flaws) -> bool:
+    """Whether a problem only follows from a flaw: it lies at or below its place, or in what could not be extended."""
+    paths = [flaw.path for flaw, _ in flaws]
+    return any(path and problem.path[: len(path)] == path for path in paths) or (
+        problem.path == () and ("extends",) in paths
+    )
 
 
 def stem(file: FilePath) -> str:

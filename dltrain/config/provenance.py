@@ -12,6 +12,7 @@ Path = tuple["str | int", ...]
 
 WIDEST = 120  # columns of a source line that are shown
 MOST_SHOWN = 50  # problems
+LONGEST = 250  # characters of one part of a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,10 @@ class Provenance:
     def located(self, problem: Problem, origin: Origin | None = None) -> str:
         """One problem as text: place, sentence, and the source line with a caret."""
         origin = origin or self.place(problem.path, problem.at_key)
-        where = str(origin) if origin.line or origin.kind in ("command line", "python") else ""
-        parts = ": ".join(part for part in (where, problem.dotted) if part)
-        text = sentence(problem.what, where=parts, expected=problem.expected, got=problem.got, hint=problem.hint)
+        where = printable(str(origin)) if origin.line or origin.kind in ("command line", "python") else ""
+        parts = ": ".join(part for part in (where, tidy(problem.dotted)) if part)
+        what, expected, got, hint = map(tidy, (problem.what, problem.expected, problem.got, problem.hint))
+        text = sentence(what, where=parts, expected=expected, got=got, hint=hint)
         return "\n".join([text, *self.excerpt(origin)])
 
     def excerpt(self, origin: Origin) -> list[str]:
@@ -124,7 +126,7 @@ class Provenance:
         lines = self.texts.get(origin.file, [])
         if not 0 < origin.line <= len(lines):
             return []
-        line, column = lines[origin.line - 1].replace("\t", " "), origin.column - 1
+        line, column = printable(lines[origin.line - 1].replace("\t", " ")), origin.column - 1
         start = max(0, column - WIDEST // 2) if len(line) > WIDEST else 0
         shown = ("…" if start else "") + line[start : start + WIDEST] + ("…" if len(line) > start + WIDEST else "")
         margin = f"{origin.line:6} | " if origin.kind == "file" else "       | "
@@ -137,3 +139,14 @@ class Provenance:
         placed.sort(key=lambda pair: (order.get(pair[1].file, len(order)), pair[1].line, pair[1].column))
         texts = [self.located(problem, origin) for problem, origin in placed[:MOST_SHOWN]]
         return "\n".join([*texts, *([f"… and {more} more"] if (more := len(placed) - MOST_SHOWN) > 0 else [])])
+
+
+def tidy(text: str) -> str:
+    """A text for one line: not too long, and without characters that change the screen."""
+    text = printable(text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """A text with a dot in place of each character that does not print: control codes, odd spaces, line ends."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "·" for c in text)

@@ -76,7 +76,8 @@ class Builder:
         """The one document of a text; None when it is empty."""
         import yaml
 
-        self.events = yaml.parse(text, Loader=yaml.SafeLoader)
+        parser = yaml.SafeLoader(text)
+        self.events = iter(parser.get_event, None)
         root, documents = None, 0
         try:
             for event in self.events:
@@ -87,8 +88,12 @@ class Builder:
                     root = self.node(event, (), 1, None)
         except yaml.MarkedYAMLError as error:
             raise syntax_error(error) from None
-        except (yaml.YAMLError, ValueError, OverflowError) as error:  # e.g. "\UFFFFFFFF"
-            raise Stop(Problem((), "this is not valid YAML", got=shorten(str(error))), 1, 1) from None
+        except (ValueError, OverflowError):
+            mark = parser.get_mark()
+            problem = Problem((), "this is not valid YAML", "a character of Unicode", "an escape beyond it")
+            raise Stop(problem, mark.line + 1, mark.column + 1) from None
+        finally:
+            parser.dispose()
         return root
 
     def refuse_document(self, event: Any, number: int) -> None:
@@ -153,7 +158,7 @@ class Builder:
             hint = "use `extends:` or `model.vars` for what repeats"
             self.refuse((*path, name), event, "merges are not allowed", "<<", hint)
         elif len(name) > LONGEST_KEY or not name.isprintable():
-            expected = f"at most {LONGEST_KEY} characters in one line"
+            expected = f"at most {LONGEST_KEY} characters, all of them visible"
             raise self.stop(path, event, "this key cannot be used", expected, f"{len(name)} characters")
         elif event.style is None and not isinstance(self.scalar(event, (*path, name)), str):
             got = shorten(name) or "nothing"
@@ -226,7 +231,9 @@ def syntax_error(error: Any) -> Stop:
     """What PyYAML's parser did not understand, as a problem."""
     mark = error.problem_mark or error.context_mark
     said = " ".join(part for part in (error.context, error.problem) if part)
-    expected, hint = next(((right, advice) for sign, right, advice in ADVICE if sign in said), ("YAML", ""))
+    expected, hint = next(
+        ((right, advice) for sign, right, advice in ADVICE if sign in said), ("one value, list or map", "")
+    )
     found = re.search(r"but (?:found|got) ('.*')|character ('.*') that", str(error.problem))
     got = (found[1] or found[2]) if found else str(error.problem or said).removeprefix("found ")
     problem = Problem((), "this is not valid YAML", expected, shorten(TOKENS.get(got, got), 100), hint)

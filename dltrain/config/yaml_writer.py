@@ -23,12 +23,13 @@ def dump(mapping: Mapping[str, Any]) -> str:
         mapping: maps with text keys, lists, text, numbers, booleans, None
 
     Example:
-        >>> print(dump({"train": {"epochs": 3, "keep": 2}, "metrics": ["f1", {"precision": "macro"}], "seed": "1e-3"}), end="")
+        >>> config = {"train": {"epochs": 3, "keep": 2}, "metrics": ["f1", {"precision": "macro"}], "name": "1e-3"}
+        >>> print(dump(config), end="")
         train:
           epochs: 3
           keep: 2
         metrics: [f1, precision: macro]
-        seed: "1e-3"
+        name: "1e-3"
     """
     return "".join(line + "\n" for line in map_lines(mapping)) or "{}\n"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -92,7 +94,8 @@ def paired(source: Any, folders: DataFolders, read: Any) -> Pool:
     if test is not None:
         shown = str(test_file) if test_file != path else f"{path} {test_names[0]}"
         parts.append((shown, test[test_names[0]], test[test_names[1]]))
-    return joined(parts, source.classes)
+    layout = {"x": [source.x, test_names[0]], "y": [source.y, test_names[1]]}
+    return replace(joined(parts, source.classes), layout=layout)
 
 
 def joined(parts: list[tuple[str, Array, Array]], classes: list[Any] | None) -> Pool:
@@ -132,16 +135,24 @@ def read_npz(path: Path, names: tuple[str, ...] | None = None) -> dict[str, Arra
 
     where = str(path)
     broken = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
-    try:
-        with stream(path) as (file, size), zipfile.ZipFile(file) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()[: MEMBERS + 1]}
-            if len(members) > MEMBERS:
-                raise CorruptFileError("the file has too many arrays", where=where, expected=f"at most {MEMBERS}")
-            wanted = dict.fromkeys(members if names is None else names)
-            return {name: read_member(archive, members, name, size, where) for name in wanted}
-    except broken as error:
-        reason = str(error).partition("\n")[0][:120]
-        raise CorruptFileError("this is not a whole .npz file", where=where, got=reason) from error
+    with stream(path) as (file, size):
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return read_members(archive, names, size, where)
+        except (*broken, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # the disk's fault; a damaged directory leads to seeks that are invalid
+            reason = str(error).partition("\n")[0][:120]
+            raise CorruptFileError("this is not a whole .npz file", where=where, got=reason) from error
+
+
+def read_members(archive: ZipFile, names: Iterable[str] | None, size: int, where: str) -> dict[str, Array]:
+    """Some or all arrays of a .npz file of `size` bytes."""
+    members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()[: MEMBERS + 1]}
+    if len(members) > MEMBERS:
+        raise CorruptFileError("the file has too many arrays", where=where, expected=f"at most {MEMBERS}")
+    wanted = dict.fromkeys(members if names is None else names)
+    return {name: read_member(archive, members, name, size, where) for name in wanted}
 
 
 def read_member(archive: ZipFile, members: Mapping[str, ZipInfo], name: str, size: int, where: str) -> Array:

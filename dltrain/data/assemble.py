@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> 
         y, names = values_of(pool, dtype)
     else:
         y, classes = labels_of(pool, needs)
-        pool = Pool(**{**vars(pool), "classes": classes})
+        pool = replace(pool, classes=list(classes))
     split = create("split", section.split or ("random" if needs == "values" else "stratified"))
     positions = split.split(pool, None if classes is None else y, seed)
     if classes is not None:

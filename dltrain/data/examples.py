@@ -27,7 +27,7 @@ class Pool:
         target_names: names of the columns of "y"
         files: (file, its first position) where the examples lie in several files
         lines: (N,) line of each example in its file, for text files
-        layout: where features and targets stand in a row of the file, for text files
+        layout: where features and targets stand in the file: positions in a row of text, or names of arrays
     """
 
     columns: dict[str, Array]
@@ -98,7 +98,7 @@ class DataSet:
         fingerprint: sha256 over type, shape and bytes of the raw columns
         prepare: specs of the preparations, in order
         constants: their fitted constants, {"0.standardize.mean": array}
-        layout: where features and targets stand in a row of the source's file, for text files
+        layout: where features and targets stand in the source's file: positions in a row of text, or names of arrays
         description: the source in words
         dtype: type of the features: float32 or float64
     """

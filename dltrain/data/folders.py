@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from dltrain.errors import DataError, StorageError
+from dltrain.errors import DataError
+from dltrain.runs.files import explained
 
 VARIABLE = "DLTRAIN_DATA"
 
@@ -34,12 +35,14 @@ class DataFolders:
 
         Raises:
             DataError: when the path is not a plain relative one, leaves its folder, or is not there.
+            StorageError: when the system does not let us look.
         """
         check_relative(path)
         for folder in self.folders:
             candidate = folder / path
-            if not candidate.exists():
-                continue
+            with explained(candidate, "read the file"):
+                if not candidate.exists():
+                    continue
             inside(candidate, folder, path)
             if not candidate.is_file():
                 raise DataError("this is not a file", where=str(candidate), expected="a data file")
@@ -73,8 +76,3 @@ def inside(candidate: Path, folder: Path, path: str) -> None:
     if not real.is_relative_to(folder.resolve()):
         expected = f"a file that lies in {folder}{os.sep}"
         raise DataError("a link leads out of the data folder", where=path, expected=expected, got=str(real))
-
-
-def read_error(error: OSError, path: Path) -> StorageError:
-    """The sentence for a file that the system does not let us read."""
-    return StorageError("this file cannot be read", where=str(path), got=error.strerror or str(error))

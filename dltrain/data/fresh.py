@@ -20,21 +20,17 @@ from dltrain.errors import DataError
 SIGNATURES = {b"PK": "npz", b"\x93NUMPY": "npy", b"\x89HDF\r\n\x1a\n": "hdf5", b"\0\0": "idx"}
 
 
-def load_like(
-    source: Path | str | Array, like: DataSet, *, target: bool = False, x: str = "x", y: str = "y"
-) -> Examples:
+def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False) -> Examples:
     """Read examples from a file, or take an array of features, and prepare them with a run's constants.
 
     Tables are matched by the names of their header, where the run's data had names too; otherwise the
-    columns stand as in the run's file, or are just the features.  Arrays are taken by name from .npz and
-    HDF5 files; .npy and IDX files hold features only.
+    columns stand as in the run's file, or are just the features.  Arrays are taken from .npz and HDF5
+    files by the names x and y, or those in the run's own file; .npy and IDX files hold features only.
 
     Parameters:
         source: a table, .npz, .npy, HDF5 or IDX file, recognised by its content; or features (N, …)
         like: the run's data set, `DataSet.from_info(...)`
         target: whether targets must be there
-        x: name of the array with the features
-        y: name of the array with the targets
 
     Returns:
         Examples with "x" and, where the file has them, "y"; ids count from 0.
@@ -46,9 +42,9 @@ def load_like(
     if isinstance(source, np.ndarray):
         pool = Pool({"x": source}, "the array given", feature_names=like.feature_names if source.ndim == 2 else [])
     else:
-        pool = read_pool(Path(source), like, x, y)
+        pool = read_pool(Path(source), like)
     if target and "y" not in pool.columns:
-        expected = f"a column {like.target_names[0]!r}" if pool.feature_names else f"an array {y!r}"
+        expected = f"a column {like.target_names[0]!r}" if pool.feature_names else "an array 'y'"
         raise DataError("the file has no targets to compare with", where=pool.where, expected=expected)
     features = reshaped(check_features(pool), like, pool)
     columns = {"x": features}
@@ -58,7 +54,7 @@ def load_like(
     return preparation.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
 
 
-def read_pool(path: Path, like: DataSet, x: str, y: str) -> Pool:
+def read_pool(path: Path, like: DataSet) -> Pool:
     """The file's content, by its kind."""
     with stream(path) as (file, _):
         head = file.read(8)
@@ -71,10 +67,16 @@ def read_pool(path: Path, like: DataSet, x: str, y: str) -> Pool:
     elif kind == "hdf5":
         found = read_hdf5(path, None)
     else:
-        found = {x: read_npy(path) if kind == "npy" else read_idx(path)}
-    if x not in found:
-        raise DataError(f"there is no array {x!r}", where=str(path), expected=", ".join(found) or "arrays")
-    columns = {name: found[key] for name, key in (("x", x), ("y", y)) if key in found}
+        found = {"x": read_npy(path) if kind == "npy" else read_idx(path)}
+    columns: dict[str, Array] = {}
+    for name in ("x", "y"):
+        key = next((key for key in (name, *like.layout.get(name, ())) if key in found), None)
+        if key is not None:
+            columns[name] = found[key]
+    if "x" not in columns:
+        expected = " or ".join(dict.fromkeys(["x", *like.layout.get("x", ())]))
+        got = ", ".join(found) or "no array"
+        raise DataError("there is no array with the features", where=str(path), expected=expected, got=got)
     names = like.feature_names if columns["x"].ndim == 2 else []
     return Pool(columns, str(path), classes=like.classes, feature_names=names, target_names=like.target_names)
 
@@ -124,5 +126,5 @@ class Matcher:
             return list(like.layout["features"]), list(like.layout["targets"])
         if width == count:
             return list(range(width)), []
-        expected = f"{count} features" + (f", or {like.layout['width']} columns" if like.layout else "")
+        expected = f"{count} features" + (f", or {like.layout['width']} columns" if "width" in like.layout else "")
         raise DataError("the file has another number of columns", where=self.where, expected=expected, got=str(width))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ class Hdf5:
             return pool
         stored = read(folders.find(self.path), (self.classes,))[self.classes].reshape(-1)
         text = np.char.decode(stored, "utf-8", "replace") if stored.dtype.kind == "S" else stored
-        return Pool(**{**vars(pool), "classes": [str(name) for name in text.tolist()]})
+        return replace(pool, classes=[str(name) for name in text.tolist()])
 
 
 def read(path: Path, names: tuple[str, ...] | None) -> dict[str, Array]:

@@ -208,9 +208,9 @@ def find_fault(block: list[Row], found: Columns) -> None:
     """Raise the DataError of the first entry that is not a finite number."""
     for line, row in block:
         for column in found.features:
-            entry = row[column].strip()
-            if is_number(entry) and math.isfinite(float(entry)):
+            if is_number(row[column]) and math.isfinite(float(row[column])):
                 continue
+            entry = row[column].strip()
             where = f"{found.where}:{line}, {found.name(column)}"
             if entry.lower() in MISSING:
                 hint = "take the row out or fill it in"

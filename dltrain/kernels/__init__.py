@@ -85,7 +85,8 @@ def namespace(name: str) -> Kernels:
     if name == "reference":
         return Kernels(name, plain)
     prepare_numba()
-    faster = _functions("dltrain.kernels.compiled")
+    with importlib.import_module("dltrain.kernels.compiled.cache").kept():
+        faster = _functions("dltrain.kernels.compiled")
     return Kernels(name, {key: faster.get(key, function) for key, function in plain.items()})
 
 

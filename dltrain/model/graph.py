@@ -19,7 +19,7 @@ from dltrain.seeds import name_key
 if TYPE_CHECKING:
     from dltrain.model.notation import NodeSpec, Plan
 
-GraphBackward = Callable[[Mapping[str, Array]], dict[str, Array]]
+GraphBackward = Callable[..., dict[str, Array]]  # ({wire: gradient}, wires=()) -> {input: gradient}, and those wires'
 
 
 class Node:
@@ -103,6 +103,8 @@ class Graph:
         """Compute the outputs, and a function from their gradients to the inputs'.
 
         The backward pass adds to the gradients of the parameters until `zero_grad` is called; it may be run once.
+        It takes {wire: gradient} for any wires, inner ones too, and returns {input: gradient}; with `wires=[wire]` the
+        gradients that arrive at these inner wires as well.
 
         Parameters:
             inputs: {input wire: array (N, …)}
@@ -113,7 +115,7 @@ class Graph:
         if mode is None:
             mode = Mode(train, seed=self.seed)
             self.check_inputs(inputs)
-            inputs = {wire: np.asarray(array) for wire, array in inputs.items()}
+            inputs = {wire: self._cast(wire, array) for wire, array in inputs.items()}
         wanted = self.outputs if wires is None else tuple(wires)
         keep = {self._paths[wire] for wire in wanted}
         values: dict[str, Array] = dict(inputs)
@@ -130,13 +132,17 @@ class Graph:
         del back
         outputs = {wire: values[self._paths[wire]] for wire in wanted}
 
-        def backward(gradients: Mapping[str, Array]) -> dict[str, Array]:
-            return self._backward(backwards, gradients, mode)
+        def backward(gradients: Mapping[str, Array], wires: Iterable[str] = ()) -> dict[str, Array]:
+            return self._backward(backwards, gradients, wires, mode)
 
         return outputs, backward
 
-    def _backward(self, backwards: list[Backward], gradients: Mapping[str, Array], mode: Mode) -> dict[str, Array]:
+    def _backward(
+        self, backwards: list[Backward], gradients: Mapping[str, Array], wires: Iterable[str], mode: Mode
+    ) -> dict[str, Array]:
         total: dict[str, Array] = {}
+        inner = {self._paths[wire]: wire for wire in wires}
+        found: dict[str, Array] = {}
         for wire, gradient in gradients.items():
             accumulate(total, self._paths[wire], gradient, mode)
         for node in reversed(self.nodes):
@@ -144,6 +150,8 @@ class Graph:
             dy = total.pop(node.path, None)
             if dy is None:
                 continue
+            if node.path in inner:
+                found[inner[node.path]] = dy
             mode.node = node
             dxs = back(dy)
             del back, dy
@@ -155,7 +163,7 @@ class Graph:
         for parameter in self._list:
             if parameter.fresh:
                 parameter.grad.fill(0)
-        return total
+        return total | found
 
     def zero_grad(self) -> None:
         """The next backward pass starts the gradients anew."""
@@ -208,6 +216,12 @@ class Graph:
         if len({len(array) for array in inputs.values()}) > 1:
             sizes = ", ".join(f"{wire}: {len(array)}" for wire, array in inputs.items())
             raise UsageError("the inputs' batches differ in size", expected="one N for all", got=sizes)
+
+    def _cast(self, wire: str, array: Any) -> Array:
+        """An input in the graph's type of number; whole numbers stay for the layers that take them."""
+        array = np.asarray(array)
+        tokens = any(wire in node.inputs and node.layer.takes_integers for node in self.nodes)
+        return array if tokens and array.dtype.kind in "iu" else array.astype(self.dtype, copy=False)
 
     def _tensors(self) -> dict[str, Parameter | Statistic]:
         return {**self.parameters, **self.statistics}

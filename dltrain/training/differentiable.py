@@ -176,11 +176,14 @@ class LayerInPlace:
         node: one of `graph.nodes`
         inputs: arrays that the node reads; copied
         seed: of c and of dropout masks
+        training: as in training, or as in use
     """
 
-    def __init__(self, graph: Graph, node: Node, inputs: tuple[Array, ...], seed: int) -> None:
-        self.graph, self.node, self.seed = graph, node, seed
-        self.mode = Mode(True, kernels=select("reference"), seed=seed, update_statistics=False)
+    def __init__(
+        self, graph: Graph, node: Node, inputs: tuple[Array, ...], seed: int, training: bool = True
+    ) -> None:
+        self.graph, self.node, self.seed, self.training = graph, node, seed, training
+        self.mode = Mode(training, kernels=select("reference"), seed=seed, update_statistics=False)
         self.inputs = tuple(_as(x, graph.dtype) for x in inputs)
         paths = {id(parameter): path for path, parameter in graph.parameters.items()}
         self.parameters = {paths[id(p)]: p for p in node.layer.parameters if p.trainable}
@@ -193,7 +196,7 @@ class LayerInPlace:
         """The node of the same path in a copy of the graph."""
         graph = self.graph.astype(dtype)
         node = next(node for node in graph.nodes if node.path == self.node.path)
-        return LayerInPlace(graph, node, self.inputs, self.seed)
+        return LayerInPlace(graph, node, self.inputs, self.seed, self.training)
 
     def forward(self) -> tuple[Array, Backward, Array]:
         """y, its backward, and c."""

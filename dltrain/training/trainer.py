@@ -140,11 +140,15 @@ class Trainer:
         Raises:
             NumericsError: when a parameter is not finite; such a state is never saved.
         """
-        vector = self.graph.vector
-        if not self.kernels.all_finite(vector.value):
-            path = next(p for p, t in self.graph.parameters.items() if not np.isfinite(t.value).all())
+        graph = self.graph
+        if not self.kernels.all_finite(graph.vector.value):
+            path = next(p for p, t in graph.parameters.items() if not np.isfinite(t.value).all())
             what = f"the optimizer's last update made {path} non-finite"
             raise NumericsError(what, where=f"step {self.step}", expected="finite numbers", hint=ADVICE)
+        for path, statistic in graph.statistics.items():
+            if not np.isfinite(statistic.value).all():
+                what = f"the running statistic {path} is no longer finite"
+                raise NumericsError(what, where=f"step {self.step}", expected="finite numbers", hint=ADVICE)
         self.journal.save(self)
         self.saved = self.step
 

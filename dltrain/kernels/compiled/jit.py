@@ -14,6 +14,7 @@ import numpy as np
 from numba import get_num_threads, njit
 
 from dltrain.kernels.arrays import Array
+from dltrain.kernels.compiled.cache import kept
 
 FLOAT32 = np.dtype(np.float32)
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
@@ -52,7 +53,8 @@ class Registry:
             make = self.known[name]
         except KeyError:
             raise AttributeError(name) from None
-        setattr(self, name, make())
+        with kept():
+            setattr(self, name, make())
         return self.__dict__[name]
 
 
