@@ -213,14 +213,27 @@ FAULTS = [
         [{"dense": 60}, "tanh"],
         shape=(200,),
     ),
-    Fault("time axis of dx reversed", kernel("affine_backward", lambda a: put(a.dx, np.copy(a.dx[::-1]))), [{"dense": 3}, "tanh", "flatten"], shape=(4, 2)),
+    Fault(
+        "time axis of dx reversed",
+        kernel("affine_backward", lambda a: put(a.dx, np.copy(a.dx[::-1]))),
+        [{"dense": 3}, "tanh", "flatten"],
+        shape=(4, 2),
+    ),
     Fault("relu lets everything through", backward_only("relu", lambda a, dx: a.dy), RELU),
     Fault("relu masked by dy", backward_only("relu", lambda a, dx: np.where(a.dy > 0, dx, 0)), RELU),
-    Fault("leaky relu without its slope", backward_only("leaky_relu", lambda a, dx: a.dy * (a.x > 0)), [{"dense": 6}, {"leaky_relu": 0.1}]),
+    Fault(
+        "leaky relu without its slope",
+        backward_only("leaky_relu", lambda a, dx: a.dy * (a.x > 0)),
+        [{"dense": 6}, {"leaky_relu": 0.1}],
+    ),
     Fault("sigmoid' = y", backward_only("sigmoid", lambda a, dx: a.dy * a.y), [{"dense": 6}, "linear", "sigmoid"]),
     Fault("tanh' = 1 - y", backward_only("tanh", lambda a, dx: a.dy * (1 - a.y)), TANH),
     Fault("tanh' off by 0.01 %", backward_only("tanh", lambda a, dx: dx * 1.0001), TANH),
-    Fault("softmax without its sum", kernel("softmax_backward", lambda a: put(a.out, a.y * a.dy)), [{"dense": 4}, "softmax"]),
+    Fault(
+        "softmax without its sum",
+        kernel("softmax_backward", lambda a: put(a.out, a.y * a.dy)),
+        [{"dense": 4}, "softmax"],
+    ),
     Fault(
         "softmax' sum over the wrong axis",
         kernel("softmax_backward", lambda a: put(a.out, a.y * (a.dy - (a.y * a.dy).sum(0)))),
@@ -231,7 +244,10 @@ FAULTS = [
     Fault("dropout without its scale", method(Dropout, "forward", _no_scale), [{"dense": 6}, {"dropout": 0.4}]),
     Fault(
         "batch norm takes the mean for a constant",
-        kernel("batch_norm_backward", lambda a: put(a.dx, a.dx + a.inv_std * (1 if a.gamma is None else a.gamma) * a.dy.mean(0))),
+        kernel(
+            "batch_norm_backward",
+            lambda a: put(a.dx, a.dx + a.inv_std * (1 if a.gamma is None else a.gamma) * a.dy.mean(0)),
+        ),
         NORM,
     ),
     Fault(
@@ -242,11 +258,19 @@ FAULTS = [
         ),
         NORM,
     ),
-    Fault("batch norm's gamma sees x", kernel("batch_norm_backward", lambda a: put(a.dgamma, (a.dy * a.x).sum(0))), NORM),
+    Fault(
+        "batch norm's gamma sees x", kernel("batch_norm_backward", lambda a: put(a.dgamma, (a.dy * a.x).sum(0))), NORM
+    ),
     Fault("batch norm's beta off by 0.1 %", kernel("batch_norm_backward", lambda a: scale(1.001)(a, "dbeta")), NORM),
-    Fault("batch norm's dx off in one channel", kernel("batch_norm_backward", lambda a: scale(1.01, ..., 2)(a, "dx")), NORM),
+    Fault(
+        "batch norm's dx off in one channel",
+        kernel("batch_norm_backward", lambda a: scale(1.01, ..., 2)(a, "dx")),
+        NORM,
+    ),
     Fault("cross-entropy not divided by N", kernel("softmax_cross_entropy", lambda a: scale(8)(a, "out")), TANH),
-    Fault("cross-entropy forgets the last sample", kernel("softmax_cross_entropy", lambda a: scale(0, -1)(a, "out")), TANH),
+    Fault(
+        "cross-entropy forgets the last sample", kernel("softmax_cross_entropy", lambda a: scale(0, -1)(a, "out")), TANH
+    ),
     Fault(
         "binary cross-entropy without targets",
         kernel("binary_cross_entropy", lambda a: put(a.out, a.out + a.targets / a.z.size)),
@@ -254,18 +278,48 @@ FAULTS = [
         "binary_classification",
         outputs=1,
     ),
-    Fault("squared error without its 2", kernel("mean_squared_error", lambda a: scale(0.5)(a, "out")), TANH, "regression"),
-    Fault("loss reported twice as large", kernel("mean_squared_error", lambda a: 2 * float(((a.y - a.t) ** 2).mean())) , TANH, "regression"),
-    Fault("l2 without its 2", kernel("penalty", lambda a: put(a.grad, (a.grad + a.before.grad) / 2)), TANH, penalties=({"l2": 0.01},)),
-    Fault("l1 with the wrong sign", kernel("penalty", lambda a: put(a.grad, 2 * a.before.grad - a.grad)), TANH, penalties=({"l1": 1e-3},)),
-    Fault("penalty's gradient overwrites", kernel("penalty", lambda a: put(a.grad, a.grad - a.before.grad)), TANH, penalties=({"l2": 0.01},)),
+    Fault(
+        "squared error without its 2", kernel("mean_squared_error", lambda a: scale(0.5)(a, "out")), TANH, "regression"
+    ),
+    Fault(
+        "loss reported twice as large",
+        kernel("mean_squared_error", lambda a: 2 * float(((a.y - a.t) ** 2).mean())),
+        TANH,
+        "regression",
+    ),
+    Fault(
+        "l2 without its 2",
+        kernel("penalty", lambda a: put(a.grad, (a.grad + a.before.grad) / 2)),
+        TANH,
+        penalties=({"l2": 0.01},),
+    ),
+    Fault(
+        "l1 with the wrong sign",
+        kernel("penalty", lambda a: put(a.grad, 2 * a.before.grad - a.grad)),
+        TANH,
+        penalties=({"l1": 1e-3},),
+    ),
+    Fault(
+        "penalty's gradient overwrites",
+        kernel("penalty", lambda a: put(a.grad, a.grad - a.before.grad)),
+        TANH,
+        penalties=({"l2": 0.01},),
+    ),
     Fault("of two branches the last gradient wins", _last_gradient_wins, [{"dense": 5}, *SHARED]),
     Fault("branches add up in place", _in_place_sum, [{"dense": 5}, {"residual": [{"residual": [{"dense": 5}]}]}]),
     Fault("second branch counts half", _half_gradient, [{"dense": 5}, *SHARED]),
     Fault("add forgets all inputs but one", method(Add, "forward", _first_input_only), [{"dense": 5}, *SHARED]),
-    Fault("concat hands gradients to the wrong inputs", method(Concat, "forward", _swapped), [{"concat": [[{"dense": 2}], [{"dense": 2}]]}]),
+    Fault(
+        "concat hands gradients to the wrong inputs",
+        method(Concat, "forward", _swapped),
+        [{"concat": [[{"dense": 2}], [{"dense": 2}]]}],
+    ),
     Fault("flatten in another order", method(Flatten, "forward", _last_in_first), ["flatten"], shape=(2, 3)),
     Fault("a cache of the first batch", method(Activation, "forward", _stale), TANH),
     Fault("state between forward and backward", method(Activation, "forward", _state_between), TANH),
-    Fault("backward spoils dy", method(Activation, "forward", _spoils_dy), [{"dense": 5}, {"residual": ["linear", "tanh"]}]),
+    Fault(
+        "backward spoils dy",
+        method(Activation, "forward", _spoils_dy),
+        [{"dense": 5}, {"residual": ["linear", "tanh"]}],
+    ),
 ]

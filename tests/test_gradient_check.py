@@ -65,7 +65,9 @@ def test_central_differences_find_faults_too(fault: Fault) -> None:
     assert not planted(fault, "central").passed
 
 
-@pytest.mark.parametrize("fault", [f for f in FAULTS if "relu" in f.name or "batch norm" in f.name], ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "fault", [f for f in FAULTS if "relu" in f.name or "batch norm" in f.name], ids=lambda f: f.name
+)
 def test_the_layer_is_named(fault: Fault) -> None:
     (suspect,) = planted(fault, "auto").suspects
     assert suspect.split(" ")[1].strip("()") in fault.name.replace(" ", "_")

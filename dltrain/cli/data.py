@@ -91,3 +91,7 @@ def show(found: Mapping[str, Any]) -> None:
             headers = list(entries[0])
             cells = [[output.number(v) if isinstance(v, float) else v for v in entry.values()] for entry in entries]
             output.show("", output.table([title, *headers[1:]], cells, right=headers[1:]))
+
+
+for _command in (list_data, show_data):
+    cli.add_command(_command)

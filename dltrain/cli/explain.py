@@ -14,6 +14,8 @@ from dltrain.cli.base import command
 if TYPE_CHECKING:
     from dltrain.config.explain import Description, Row
 
+HIDDEN = ("Parameters:", "Example:", "Raises:", "Returns:")
+
 
 def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
     """Configs, and the names of everything registered."""
@@ -94,12 +96,28 @@ def show_meanings(meanings: Iterable[Description]) -> None:
     from dltrain.cli import output
 
     for found in meanings:
-        text, _, rest = found.doc.partition("Parameters:\n")
-        after = "\n".join(line for line in rest.splitlines() if not line.startswith("    ")).strip()
-        output.show(f"{found.name} ({found.kind})", "", text.strip())
+        output.show(f"{found.name} ({found.kind})", "", prose(found.doc))
         if found.parameters:
             cells = [
                 (p.name, p.type, "required" if p.default is None else p.default, p.summary) for p in found.parameters
             ]
             output.show("", output.table(["parameter", "type", "default", "what it is"], cells))
-        output.show(*([after] if after else []), "")
+        output.show("")
+
+
+def prose(doc: str) -> str:
+    """A docstring without the sections that are shown otherwise, or are for programmers.
+
+    Example:
+        >>> print(prose("Sum.\\n\\nParameters:\\n    x: y\\n\\nSource: Euler."))
+        Sum.
+        <BLANKLINE>
+        Source: Euler.
+    """
+    kept, hidden = [], False
+    for line in doc.splitlines():
+        if line and not line.startswith(" "):
+            hidden = line in HIDDEN
+        if not hidden and (line or (kept and kept[-1])):
+            kept.append(line)
+    return "\n".join(kept).strip()

@@ -89,4 +89,3 @@ def _completing() -> bool:
     import os
 
     return "_DLTRAIN_COMPLETE" in os.environ
-

@@ -7,16 +7,15 @@ library would cost more start-up time than all the rest of reading a config.
 from __future__ import annotations
 
 import math
-import re
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from dltrain import registry
+from dltrain.config.advice import advise, quoted
 from dltrain.config.interval import Interval
 from dltrain.config.provenance import Path
-from dltrain.config.scalars import BOOLEANS, resolve
-from dltrain.config.sections import SECTIONS, Data, Fields, Notation, Train
+from dltrain.config.sections import SECTIONS, Data, Fields, Notation, Train, keys_of
 from dltrain.config.words import bound, describe, members, show, unwrap
 from dltrain.errors import Problem
 from dltrain.registry import Argument, Reference
@@ -210,9 +209,9 @@ def check_arguments(arguments: Iterable[Argument], values: Mapping[str, Any], pa
 def check_section(value: Any, section: Any, path: Path) -> Problems:
     """A map with fixed keys."""
     if not isinstance(value, Mapping):
-        keys = ", ".join(a.name for a in registry.arguments_of(section))
+        keys = ", ".join(a.name for a in keys_of(section))
         return [Problem(path, "this is not a map", f"a map with keys out of {keys}", show(value))]
-    arguments = registry.arguments_of(section)
+    arguments = keys_of(section)
     known = {argument.name: value[argument.name] for argument in arguments if argument.name in value}
     problems = [unknown_key(key, value[key], section, path) for key in value if key not in known]
     problems += [
@@ -225,7 +224,7 @@ def check_section(value: Any, section: Any, path: Path) -> Problems:
 
 def unknown_key(key: Any, value: Any, section: Any, path: Path) -> Problem:
     """The problem of a key that a section does not have, with the key or the place that was meant."""
-    names = [argument.name for argument in registry.arguments_of(section)]
+    names = [argument.name for argument in keys_of(section)]
     place = f"in '{'.'.join(map(str, path))}'" if path else "at the top level"
     advice = hint(str(key), names) if same_home(key, names) else (elsewhere(key, section) or hint(str(key), names))
     return Problem((*path, key), f"there is no key {show_key(key)} {place}", ", ".join(names), "", advice, at_key=True)
@@ -241,7 +240,7 @@ def elsewhere(key: Any, section: Any) -> str:
     """Where else in a config a key belongs; empty when nowhere."""
     places = ((Data, "data."), (Train, "train."), (Fields, ""))
     others = [(home, cls) for cls, home in places if cls is not section]
-    homes = {a.name: home + a.name for home, cls in others for a in registry.arguments_of(cls)}
+    homes = {a.name: home + a.name for home, cls in others for a in keys_of(cls)}
     homes |= {name: f"model.{name}" for name in ("vars", "inputs", "blocks", "graph", "outputs")}
     homes |= {"learning_rate": "optimizer: {adam: {learning_rate: …}}", "l2": "regularize: [l2: …]"}
     near = closest(str(key), homes)
@@ -251,52 +250,3 @@ def elsewhere(key: Any, section: Any) -> str:
 def show_key(key: Any) -> str:
     """A key in quotes, cut to a readable length."""
     return show(str(key)).removeprefix("the text ")
-
-
-def quoted(text: str) -> Any:
-    """What a text would be without its quotes."""
-    try:
-        return resolve(text.strip())
-    except ValueError:
-        return text
-
-
-def advise(value: Any, annotation: Any) -> str:
-    """What to do about the usual traps of scalars."""
-    kind, _ = unwrap(annotation)
-    kinds = {unwrap(option)[0] for option in (members(kind) or (kind,))}
-    if typing.get_origin(kind) is Literal:
-        texts = [str(choice) for choice in typing.get_args(kind)]
-        return hint(str(value), texts) if isinstance(value, (str, int, float)) else ""
-    if isinstance(value, float) and int in kinds and math.isfinite(value) and value == int(value):
-        return f"write {int(value)}"
-    if isinstance(value, (int, float)) and kinds == {str}:
-        return "put it in quotes"
-    if isinstance(value, bool) and kinds == {str}:
-        return "put it in quotes"
-    if not isinstance(value, str):
-        return "write true or false" if kinds == {bool} else ""
-    return advise_text(value, kinds)
-
-
-def advise_text(text: str, kinds: set[Any]) -> str:
-    """What to do about text that stands where a number or a switch should be."""
-    if text.startswith("$"):
-        return "$names are known inside `model:` only"
-    if bool in kinds:
-        yes = text.lower() in ("yes", "on", "y")
-        no = text.lower() in ("no", "off", "n")
-        meant = BOOLEANS.get(text, True if yes else False if no else None)
-        return "write true or false" if meant is None else f"write {str(meant).lower()} without quotes"
-    if not kinds & {int, float}:
-        return ""
-    if isinstance(quoted(text), (int, float)):
-        return "take the quotes off: text is not a number"
-    if re.fullmatch(r"[0-9.]+ *%", text):
-        return f"write {float(text.rstrip('% ') or 0) / 100:g}" if text.count(".") < 2 else ""
-    plain = re.sub(r"(?<=[0-9])[_,' ](?=[0-9])", "", text)
-    if plain != text and isinstance(quoted(plain), (int, float)):
-        return f"write {plain}"
-    if re.fullmatch(r"[-+]?[0-9.]+ *(\*\*|\^|/|\*) *[-+]?[0-9.]+", text):
-        return "nothing is calculated here: write the number itself"
-    return ""

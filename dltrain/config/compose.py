@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from dltrain import registry
 from dltrain.config.provenance import Node, Origin, Provenance, Refusal
-from dltrain.config.sections import SECTIONS, Fields, Notation
+from dltrain.config.sections import SECTIONS, Fields, Notation, keys_of
 from dltrain.config.shipped import shipped_folder
 from dltrain.config.words import show, unwrap
 from dltrain.config.yaml_reader import Document, read_file
@@ -186,7 +186,7 @@ def inner(annotation: Any, key: str | int) -> Any:
     if any(isinstance(mark, Notation) for mark in marks):
         return PARTS.get(str(key), Any)
     if kind in SECTIONS:
-        return next((a.annotation for a in registry.arguments_of(kind) if a.name == key), Any)
+        return next((a.annotation for a in keys_of(kind) if a.name == key), Any)
     return item_of(kind) if isinstance(key, int) else Any
 
 

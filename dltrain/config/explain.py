@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dltrain import registry
 from dltrain.config.experiment import Experiment
 from dltrain.config.provenance import Origin, Path
-from dltrain.config.sections import Data, Fields, Train
+from dltrain.config.sections import Data, Fields, Train, keys_of
 from dltrain.config.words import describe
 from dltrain.config.yaml_writer import flow
 from dltrain.errors import UsageError
@@ -108,7 +108,7 @@ def part(wanted: str) -> Description:
 
     section = PARTS[wanted]
     doc = inspect.getdoc(section) or ""
-    return Description("section", wanted, doc.partition("\n")[0], doc, parameters(registry.arguments_of(section)))
+    return Description("section", wanted, doc.partition("\n")[0], doc, parameters(keys_of(section)))
 
 
 def parameters(arguments: tuple[registry.Argument, ...]) -> list[Parameter]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dltrain import registry
 from dltrain.config.provenance import DEFAULT, INFERRED, Origin, Path
-from dltrain.config.sections import ORDER, SECTIONS, Fields, Notation
+from dltrain.config.sections import ORDER, SECTIONS, Fields, Notation, keys_of
 from dltrain.config.words import members, unwrap
 from dltrain.registry import Argument, Reference
 
@@ -72,7 +72,7 @@ class Resolver:
 
     def section(self, value: Mapping[str, Any], section: Any, source: Path, path: Path) -> dict[str, Any]:
         """A section with all its keys."""
-        return self.fill(registry.arguments_of(section), value, {}, source, path)
+        return self.fill(keys_of(section), value, {}, source, path)
 
     def fill(
         self,

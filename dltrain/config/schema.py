@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from dltrain import registry
 from dltrain.config.interval import UNITS, Interval
-from dltrain.config.sections import SECTIONS, Fields, Form, Notation
+from dltrain.config.sections import SECTIONS, Fields, Form, Notation, keys_of
 from dltrain.config.words import bound, describe, members, unwrap
 from dltrain.registry import Argument, Entry, Reference
 
@@ -38,7 +38,7 @@ def schema() -> Schema:
 def section(cls: Any) -> Schema:
     """A section: a map with fixed keys."""
     doc = inspect.getdoc(cls) or ""
-    return parameters(registry.arguments_of(cls)) | {"description": doc.partition("\n")[0]}
+    return parameters(keys_of(cls)) | {"description": doc.partition("\n")[0]}
 
 
 def parameters(

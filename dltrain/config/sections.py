@@ -5,6 +5,7 @@ They are described like registered things: by annotated constructors with docume
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from dltrain.config.interval import SECONDS, Interval
-from dltrain.registry import Reference
+from dltrain.registry import Argument, Reference, arguments_of
 from dltrain.types import PositiveInt
 
 
@@ -168,3 +169,9 @@ ORDER = (
     *("optimizer", "regularize", "train", "hooks"),
 )
 SECTIONS = (Data, Train, Fields)
+
+
+@functools.cache
+def keys_of(section: type) -> tuple[Argument, ...]:
+    """The keys of a section, with types, defaults and documentation."""
+    return arguments_of(section)

@@ -144,7 +144,7 @@ class Graph:
         inner = {self._paths[wire]: wire for wire in wires}
         found: dict[str, Array] = {}
         for wire, gradient in gradients.items():
-            accumulate(total, self._paths[wire], gradient, mode)
+            accumulate(total, self._paths[wire], np.asarray(gradient, self.dtype), mode)
         for node in reversed(self.nodes):
             back = backwards.pop()
             dy = total.pop(node.path, None)

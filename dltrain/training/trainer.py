@@ -95,8 +95,9 @@ class Trainer:
         if self.saved < 0:
             self.save()
         self._settle()
-        while (reason := self._reason()) is None:
-            self.advance()
+        with np.errstate(all="ignore"):  # what leaves the finite numbers is named by the guard below
+            while (reason := self._reason()) is None:
+                self.advance()
         if self.saved != self.step:
             self.save()
         return reason
