@@ -19,7 +19,7 @@ format:         ## put all files into ruff's form
 	ruff format .
 
 bench:          ## speed against other libraries; needs `pip install ".[bench]"`
-	python -m benchmarks
+	python benchmarks/dense.py
 
 results:        ## train the shipped configs and print their test results
-	python -m benchmarks.results
+	python benchmarks/results.py

@@ -26,6 +26,7 @@ def data(widths: list[int], batch: int) -> tuple[np.ndarray, np.ndarray]:
 def dltrain_step(widths: list[int], batch: int) -> Step:
     """One step of the trainer, with everything that `dltrain fit` does in a step."""
     from dltrain import config
+    from dltrain.training.journal import NoJournal
     from dltrain.training.progress import SilentProgress
     from dltrain.training.session import prepare
 
@@ -46,20 +47,6 @@ def dltrain_step(widths: list[int], batch: int) -> Step:
     (folder / "config.yaml").write_text(text)
     trainer = prepare(config.load(folder / "config.yaml")).trainer(NoJournal(), SilentProgress())
     return trainer.advance
-
-
-class NoJournal:
-    """Keeps nothing: the disk is not what is measured."""
-
-    def interrupted(self) -> bool:
-        """Never."""
-        return False
-
-    def record(self, record: object) -> None:
-        """Forget it."""
-
-    def save(self, trainer: object) -> None:
-        """Forget it."""
 
 
 def torch_step(widths: list[int], batch: int, fused: bool = False) -> Step:

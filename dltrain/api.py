@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dltrain import config as configs
-from dltrain.data import DataSet, load_like
-from dltrain.errors import DataError, UsageError
-from dltrain.layers.base import Array, Shape
+from dltrain.errors import UsageError
+from dltrain.layers.base import Shape
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
+from dltrain.model.summary import Summary, summarize
 from dltrain.runs.environment import environment
 from dltrain.runs.folder import RunFolder
-from dltrain.runs.metrics import read_log
-from dltrain.runs.signals import Interruption
-from dltrain.tasks import Tally
-from dltrain.training import checkpoint as checkpoints
-from dltrain.training.journal import Journal
+from dltrain.runs.listing import differences
+from dltrain.training.journal import NoJournal
 from dltrain.training.progress import Progress, SilentProgress
-from dltrain.training.session import Session, load_data, prepare
-from dltrain.training.trainer import part
+from dltrain.training.running import train
+from dltrain.training.session import load_data, prepare
+from dltrain.training.trained import load_run, store_experiment, stored_experiment
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
@@ -104,14 +101,13 @@ def fit(
     extra |= {} if name is None else {"name": name}
     extra |= {"train.steps": 2} if fast_dev_run else {}
     experiment = load_experiment(config, sets, extra)
-    root = Path(runs)
-    if resume:
-        existing = newest_run(root, experiment.name)
-        if existing is not None:
-            return train(existing, experiment, progress)
-    run = RunFolder.create(root, experiment.name)
-    run.write(run.config_path, configs.dump(stored_config(experiment)))
-    run.write(run.environment_path, environment())
+    run = RunFolder.newest(Path(runs), experiment.name) if resume else None
+    if run is None:
+        run = RunFolder.create(runs, experiment.name)
+        run.write(run.environment_path, environment())
+    elif run.config_path.exists():
+        check_same(stored_experiment(run), experiment, run)
+    store_experiment(run, experiment)
     return train(run, experiment, progress)
 
 
@@ -125,55 +121,6 @@ def resume(run: str | Path, *, runs: str | Path = "runs", progress: Progress | N
     """
     folder = RunFolder.find(run, runs)
     return train(folder, stored_experiment(folder), progress)
-
-
-def train(run: RunFolder, experiment: Experiment, progress: Progress | None = None) -> dict[str, Any]:
-    """Train in a run folder, from its newest checkpoint if there is one, and write the summary."""
-    progress = progress or SilentProgress()
-    started = time.monotonic()
-    stop = Interruption(lambda signal: progress.message("stopping after this step; once more to stop at once"))
-    with stop, run.lock():
-        session = prepare(experiment)
-        journal = Journal(
-            run,
-            keep=experiment.train.keep,
-            fixed=fixed_parts(session),
-            interrupted=lambda: bool(stop),
-            message=progress.message,
-        )
-        trainer = session.trainer(journal, progress)
-        journal.restore(trainer)
-        try:
-            reason = trainer.run()
-        finally:
-            journal.close()
-        summary = {
-            "run": str(run.path),
-            "name": run.name,
-            "epochs": trainer.epoch,
-            "steps": trainer.step,
-            "seconds": round(time.monotonic() - started, 3),
-            "stopped": reason,
-            "metrics": {name: trainer.metrics.get(name, {}) for name in ("train", "validation")},
-            "best": trainer.best,
-        }
-        if reason != "signal":
-            summary["test"] = evaluate_best(session, run)
-        run.write(run.summary_path, summary)
-        progress.finish(summary)
-    summary["exit_code"] = stop.exit_code if reason == "signal" else 0
-    return summary
-
-
-def evaluate_best(session: Session, run: RunFolder) -> dict[str, float] | None:
-    """Metrics of the best weights over the test part; None when there is none."""
-    loader = session.loader("test")
-    if loader is None:
-        return None
-    arrays, _ = checkpoints.load(checkpoint_path(run, "best"))
-    session.graph.load_state(part(arrays, "model"))
-    tally = session.evaluator().run(loader)
-    return None if tally is None else tally.results()
 
 
 def evaluate(
@@ -196,8 +143,8 @@ def evaluate(
     from dltrain.metrics import per_class
 
     loaded = load_run(run, runs=runs, checkpoint=checkpoint)
-    tally = loaded.tally(split, data)
-    counts = next((c.arrays["counts"] for n, c in tally.collectors.items() if "counts" in c.arrays), None)
+    tally = loaded.tally(split, data, everything=True)
+    counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
     classes = loaded.session.data.classes
     return {
         "run": str(loaded.folder.path),
@@ -205,7 +152,7 @@ def evaluate(
         "split": split if data is None else str(data),
         "samples": tally.count,
         "metrics": tally.results(),
-        "per_class": None if counts is None else per_class(counts, classes),
+        "per_class": None if counts is None else per_class(counts, classes or []),
         "confusion": None if counts is None else counts.tolist(),
         "classes": classes,
     }
@@ -222,89 +169,6 @@ def predict(run: str | Path, inputs: Sequence[str | Path], *, runs: str | Path =
     loaded = load_run(run, runs=runs)
     predictions = [row for path in inputs for row in loaded.predict(path)]
     return {"run": str(loaded.folder.path), "samples": len(predictions), "predictions": predictions}
-
-
-class Run:
-    """A trained run: its config, records, and its model with the weights of a checkpoint.
-
-    The data are read when a part of them is evaluated; predictions need only what the checkpoint holds.
-
-    Parameters:
-        folder: the run folder
-        session: the model, and how new data are prepared
-        step: of the checkpoint whose weights the model has
-    """
-
-    def __init__(self, folder: RunFolder, session: Session, step: int) -> None:
-        self.folder, self.session, self.step = folder, session, step
-
-    @property
-    def graph(self) -> Graph:
-        """The model."""
-        return self.session.graph
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The complete config."""
-        return self.session.experiment.resolved
-
-    @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """All records, one a line of metrics.jsonl."""
-        return read_log(self.folder.metrics_path)
-
-    def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
-        """Predictions for a file or an array of raw features, one dict for each sample.
-
-        Raises:
-            DataError: when the features are not those the model was trained on, or lead out of the finite numbers.
-        """
-        session = self.session
-        source = inputs if isinstance(inputs, np.ndarray) else Path(inputs)
-        examples = load_like(source, session.data)
-        outputs = session.evaluator().outputs(dict.fromkeys(session.graph.inputs, examples.columns["x"]))
-        if not np.isfinite(outputs).all():
-            sample = int(np.argwhere(~np.isfinite(outputs))[0][0])
-            hint = "are its features in the range of the training data?"
-            raise DataError("the model's output is not finite", where=f"{inputs}, sample {sample}", hint=hint)
-        return session.task.task.predict(outputs, session.data)
-
-    def evaluate(self, split: str = "test", data: str | Path | None = None) -> dict[str, float]:
-        """Loss and metrics over a part of the run's data, or over a file."""
-        return self.tally(split, data).results()
-
-    def tally(self, split: str, data: str | Path | None = None) -> Tally:
-        """Sums over a part of the run's data, or over a file."""
-        session = self.session
-        if data is not None:
-            loader = session.loader_of(load_like(Path(data), session.data, target=True))
-        else:
-            if not session.data.parts:
-                session.data.parts.update(load_data(session.experiment).parts)
-            found = session.loader(split)
-            if found is None:
-                parts = ", ".join(name for name, examples in session.data.parts.items() if len(examples))
-                raise UsageError("the run's data have no such part", expected=parts, got=repr(split))
-            loader = found
-        tally = session.evaluator().run(loader)
-        assert tally is not None
-        return tally
-
-
-def load_run(run: str | Path, *, runs: str | Path = "runs", checkpoint: str | int = "best") -> Run:
-    """Load a run with the weights of a checkpoint.
-
-    Parameters:
-        run: path or name of the run
-        runs: folder of the run folders
-        checkpoint: best, last or a step
-    """
-    folder = RunFolder.find(run, runs)
-    arrays, meta = checkpoints.load(checkpoint_path(folder, checkpoint))
-    data = DataSet.from_info(meta["data"], part(arrays, "data"))
-    session = prepare(stored_experiment(folder), data=data)
-    session.graph.load_state(part(arrays, "model"))
-    return Run(folder, session, int(meta["trainer"]["step"]))
 
 
 def gradcheck(
@@ -333,7 +197,9 @@ def gradcheck(
     return report.as_json()
 
 
-def check(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> tuple[dict[str, Any], Any]:
+def check(
+    config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()
+) -> tuple[dict[str, Any], Summary]:
     """Load, build, and run one step of training and one of validation on a few samples.
 
     Returns the JSON form and the summary that can be drawn.
@@ -343,31 +209,35 @@ def check(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | P
         sets: changes as on the command line
         plugins: Python files that register further things
     """
-    from dltrain.model.mode import Mode
-    from dltrain.model.summary import summarize
-    from dltrain.optim import Moment
-    from dltrain.registry import create
-
     load_plugins(plugins)
     experiment = load_experiment(config, sets)
     session = prepare(experiment)
-    session.monitor(experiment.train.monitor)
-    few = session.data.parts["train"].take(np.arange(min(16, len(session.data.parts["train"]))))
-    mode = Mode(True, kernels=session.kernels, arena=session.arena, seed=experiment.seed, input_gradients=False)
-    mode.begin(0, len(few))
-    optimizer = create("optimizer", experiment.optimizer)
-    optimizer.bind(session.graph.vector, session.kernels)
-    loader = session.loader_of(few, batch_size=16)
-    value = session.objective(loader.batch(0, 0), mode)
-    if not np.isfinite(value.loss):
-        from dltrain.training.autopsy import not_finite
-
-        raise not_finite(session.objective, loader.batch(0, 0), mode, 0)
-    summary = summarize(session.graph, experiment.train.batch_size, optimizer)
-    optimizer.step(Moment(0, 1, 1))
-    session.graph.changed()
-    session.evaluator().run(loader)
+    parts = session.data.parts
+    parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
+    trainer = session.trainer(NoJournal(), SilentProgress())
+    summary = summarize(session.graph, experiment.train.batch_size, trainer.optimizer)
+    trainer.train_step()
+    if trainer.validation is not None:
+        trainer.evaluator.run(trainer.validation)
     return summary.as_json(), summary
+
+
+def check_same(stored: Experiment, wanted: Experiment, run: RunFolder) -> None:
+    """Refuse to go on with a run by another config; how long to train may differ.
+
+    Raises:
+        UsageError: with the first values that differ.
+    """
+    limits = ("train.epochs", "train.steps", "train.time")
+    different = [row for row in differences(stored.resolved, wanted.resolved) if row["path"] not in limits]
+    if different:
+        raise UsageError(
+            f"the run was started with another config: {different[0]['path']}",
+            where=str(run.path),
+            expected=repr(different[0]["first"]),
+            got=repr(different[0]["second"]),
+            hint="take its value, or leave --resume out to start a new run",
+        )
 
 
 def load_experiment(config: Config, sets: Sequence[str] = (), extra: Mapping[str, Any] | None = None) -> Experiment:
@@ -375,51 +245,6 @@ def load_experiment(config: Config, sets: Sequence[str] = (), extra: Mapping[str
     if isinstance(config, Mapping):
         return configs.from_mapping(config, sets=list(sets), extra=extra)
     return configs.load(config, sets=list(sets), extra=extra)
-
-
-def stored_config(experiment: Experiment) -> dict[str, Any]:
-    """The complete config as a run keeps it."""
-    return {**experiment.resolved, "folder": str(experiment.folder)}
-
-
-def stored_experiment(run: RunFolder) -> Experiment:
-    """The experiment a run was started with."""
-    return configs.load(run.config_path)
-
-
-def newest_run(root: Path, name: str) -> RunFolder | None:
-    """The newest run of a name; None when there is none."""
-    return RunFolder.newest(root, name)
-
-
-def fixed_parts(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What every checkpoint of a run holds beside the trainer's state."""
-    data = session.data
-    arrays = {f"data/{name}": constant for name, constant in data.constants.items()}
-    meta = {
-        "config": session.experiment.resolved,
-        "data": data.info(),
-        "environment": environment(),
-    }
-    return arrays, meta
-
-
-def checkpoint_path(run: RunFolder, which: str | int) -> Path:
-    """The file of the best or last checkpoint, or of a step."""
-    newest = checkpoints.newest_valid(run.checkpoints_path).path
-    if newest is None:
-        hint = "`dltrain resume` goes on with it"
-        raise UsageError("the run has no whole checkpoint yet", where=str(run.path), hint=hint)
-    if which == "last":
-        return newest
-    if which == "best":
-        best = checkpoints.load(newest)[1]["trainer"]["best"]
-        return newest if best is None else checkpoints.path_of(run.checkpoints_path, int(best["step"]))
-    steps = checkpoints.list_steps(run.checkpoints_path)
-    if not str(which).isdigit() or int(which) not in steps:
-        known = ", ".join(map(str, steps))
-        raise UsageError("the run has no such checkpoint", expected=f"best, last, {known}", got=str(which))
-    return checkpoints.path_of(run.checkpoints_path, int(which))
 
 
 def load_plugins(paths: Sequence[str | Path]) -> None:

@@ -90,3 +90,16 @@ def random_case(seed: int, dtype: str = "float32") -> tuple[Objective, Batch]:
     penalties = [[], [{"l2": 0.01}], [{"l1": 0.003}], [{"l1": 1e-4}, {"l2": 0.1}]][rng.integers(4)]
     graph = graph_of(model, shapes, dtype=dtype, seed=seed)
     return objective_of(graph, task, outputs, penalties), batch_of(graph, task, int(rng.integers(1, 10)), rng, outputs)
+
+
+def wild_case(seed: int) -> tuple[Objective, Batch]:
+    """A random model far from where models work well: saturated, cancelling, nearly constant, perfect."""
+    rng = np.random.default_rng(seed)
+    objective, batch = random_case(seed)
+    size, weights = 10.0 ** rng.integers(-4, 5), 10.0 ** rng.integers(-2, 2)
+    shift = 10 * size if rng.integers(3) == 0 else 0
+    for wire, x in batch.inputs.items():
+        batch.inputs[wire] = (x * size + shift).astype(x.dtype)
+    objective.graph.vector.value *= objective.graph.dtype.type(weights)
+    objective.graph.changed()
+    return objective, batch

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
 import pytest
@@ -14,6 +17,8 @@ from dltrain.config.check import check
 from dltrain.config.resolve import Resolver
 from dltrain.config.words import describe, show
 from dltrain.types import Fraction, NonNegativeFloat, PositiveInt, Rate, Scheduled
+
+ROOT = Path(__file__).parent.parent
 
 GOOD: list[tuple[Any, Any]] = [
     (3, int),
@@ -148,3 +153,10 @@ def test_everything_registered_can_be_described_and_its_defaults_are_valid(kind:
             assert check(argument.default, argument.annotation) == [], argument
     if not any(argument.required for argument in entry.arguments):
         assert check(Resolver({}).thing(name, kind, (), ()), Annotated[Any, registry.Reference(kind)]) == []
+
+
+def test_importing_configs_imports_nothing_heavy() -> None:
+    heavy = "numpy", "numba", "yaml", "pydantic", "click", "rich"
+    program = f"import sys, dltrain.config; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

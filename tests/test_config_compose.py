@@ -285,12 +285,6 @@ def test_every_value_has_an_origin(base: Path) -> None:
     assert kinds["metrics.1.f1.average"] == "default"
 
 
-def test_a_folder_for_data_may_be_named(base: Path) -> None:
-    assert load(base).folder == base.parent
-    experiment = load(base, [f"folder={base.parent / 'elsewhere'}"])
-    assert experiment.folder == base.parent / "elsewhere" and "folder" not in experiment.resolved
-
-
 @pytest.mark.parametrize(
     ("file", "name"),
     [("a b.yaml", "a-b"), ("ü.yaml", "experiment"), ("x.v2.yaml", "x.v2"), (f"{'y' * 90}.yaml", "y" * 64)],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 from backward_faults import FAULTS, Fault
-from small_models import batch_of, graph_of, objective_of, random_case
+from small_models import batch_of, graph_of, objective_of, random_case, wild_case
 
+from dltrain import api
 from dltrain.data.loader import Batch
 from dltrain.errors import NumericsError, UsageError
 from dltrain.kernels import namespace
@@ -78,8 +80,8 @@ def test_a_faulty_loss_is_named() -> None:
     assert planted(fault, "auto").suspects == ["loss (mean_squared_error)"]
 
 
-def assert_correct(seed: int, method: str = "auto", entries: int = 12) -> None:
-    objective, batch = random_case(seed)
+def assert_correct(seed: int, method: str = "auto", entries: int = 12, make: Any = random_case) -> None:
+    objective, batch = make(seed)
     report = check_gradients(objective, batch, seed=seed, method=method, entries=entries)
     assert report.passed, (seed, report.tensors[0])
 
@@ -88,6 +90,17 @@ def assert_correct(seed: int, method: str = "auto", entries: int = 12) -> None:
 def test_no_false_alarm(seed: int) -> None:
     for one in range(seed, seed + 5):
         assert_correct(one)
+
+
+@pytest.mark.parametrize("seed", [7, 15, 20, 21, 28, 108, 147, 234])
+def test_no_false_alarm_where_rounding_is_large(seed: int) -> None:
+    assert_correct(seed, make=wild_case)
+
+
+@pytest.mark.slow
+def test_no_false_alarm_in_300_wild_cases() -> None:
+    for seed in range(300):
+        assert_correct(seed, make=wild_case)
 
 
 @pytest.mark.slow
@@ -249,3 +262,13 @@ def test_it_is_quick() -> None:
     start = time.perf_counter()
     assert check_gradients(objective, batch).passed
     assert time.perf_counter() - start < 1.5
+
+
+def test_from_a_config() -> None:
+    model = {"graph": {"logits": [{"dense": 20}, "batch_norm", "relu", {"dropout": 0.3}, "dense"]}}
+    report = api.gradcheck(
+        {"data": {"source": "iris", "prepare": ["standardize"]}, "model": model, "regularize": [{"l2": 0.01}]},
+        samples=6,
+    )
+    assert report["passed"] and report["method"] == "complex"
+    assert report["tensors"][0]["path"].startswith(("logits.", "inputs.x"))

@@ -435,7 +435,12 @@ def test_other_tiles(processor: str, tmp_path: Any) -> None:
     """The kernels are right on the tile of another processor."""
     if os.uname().machine != "x86_64":
         pytest.skip("an x86-64 processor's name")
-    environment = {**os.environ, "NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "NUMBA_CPU_NAME": processor,
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
     command = [sys.executable, "-m", "pytest", "-q", "-x", __file__, "-k", "affine or batch", "-p", "no:cacheprovider"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -19,6 +19,7 @@ from dltrain.registry import create
 from dltrain.runs.folder import RunFolder
 from dltrain.training import checkpoint
 from dltrain.training.progress import SilentProgress
+from dltrain.training.running import fixed_parts
 from dltrain.training.session import prepare
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -154,7 +155,7 @@ def test_a_gradient_that_overflows_names_its_layer(tmp_path: Path) -> None:
 def train_session(session: Any, run: RunFolder, progress: SilentProgress) -> None:
     from dltrain.training.journal import Journal
 
-    journal = Journal(run, keep=2, fixed=api.fixed_parts(session))
+    journal = Journal(run, keep=2, fixed=fixed_parts(session))
     session.trainer(journal, progress).run()
 
 

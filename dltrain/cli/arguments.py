@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,12 @@ def complete_run(ctx: click.Context, parameter: click.Parameter, incomplete: str
     return [*map(CompletionItem, found), CompletionItem(incomplete, type="dir")]
 
 
-def config_path(text: str) -> Path:
+def config_path(text: str, others: Iterable[str] = ()) -> Path:
     """The config that a word means: a file, or else one that comes with dltrain.
+
+    Parameters:
+        text: path or name
+        others: names that the command would have taken too, for the advice
 
     Raises:
         UsageError: when there is neither.
@@ -49,7 +53,7 @@ def config_path(text: str) -> Path:
         return found
     near = [str(file) for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     names = [name.rpartition("/")[2] for name in shipped_configs()]
-    advice = hint(text, [*near, *names], "`dltrain list configs` shows those that come with dltrain")
+    advice = hint(text, [*near, *names, *others], "`dltrain list configs` shows those that come with dltrain")
     raise UsageError("there is no such config", where=text, expected="a YAML file or a shipped config", hint=advice)
 
 

@@ -63,7 +63,7 @@ def described(subject: str, sets: tuple[str, ...]) -> dict[str, Any]:
     from dltrain.config import load as load_config
     from dltrain.data import load
 
-    experiment = load_config(arguments.config_path(subject), sets)
+    experiment = load_config(arguments.config_path(subject, registry.entries("source")), sets)
     task = registry.create("task", experiment.task)
     folders = DataFolders(experiment.folder)
     return describe(

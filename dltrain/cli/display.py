@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from dltrain.cli.output import console, duration, number
+from dltrain.cli.output import console, duration, number, rate
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 PERIOD = 0.1  # seconds between two pictures
 ROWS = 12  # of the live table, where the terminal is high enough
+MARKS, MARK_PERIOD = 10, 0.3  # moments from which the speed is told, and the least time between them
 MARGIN = 6  # lines of the terminal that the table leaves free
+COMPILES = "compiling the kernels, once on this machine: some ten seconds"
 
 
 def display(as_json: bool) -> LiveProgress | PlainProgress:
@@ -28,6 +31,12 @@ def display(as_json: bool) -> LiveProgress | PlainProgress:
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         return LiveProgress(console(stream))
     return PlainProgress(stream)
+
+
+def compiles_first() -> bool:
+    """Whether the training will begin by compiling its kernels, because no other has run on this machine."""
+    cache = sys.modules.get("dltrain.kernels.compiled.cache")  # absent where the reference kernels run
+    return cache is not None and next(cache.folder().rglob("*.nbc"), None) is None
 
 
 class Meter:
@@ -39,7 +48,7 @@ class Meter:
         self.total_seconds: float | None = None
         self.steps_per_epoch = 1
         self.samples_per_step = 0.0
-        self.first: tuple[int, float] | None = None  # step and seconds when it was first told
+        self.marks: deque[tuple[int, float]] = deque(maxlen=MARKS)  # steps and seconds of the last moments
         self.step, self.seconds = 0, 0.0
 
     def start(self, epochs: int | None, steps: int | None, steps_per_epoch: int, seconds: float | None) -> None:
@@ -50,8 +59,8 @@ class Meter:
     def at(self, step: int, seconds: float) -> None:
         """The training is here."""
         self.step, self.seconds = step, seconds
-        if self.first is None:
-            self.first = (step, seconds)
+        if not self.marks or seconds - self.marks[-1][1] >= MARK_PERIOD:
+            self.marks.append((step, seconds))
 
     def count(self, step: int, samples: int) -> None:
         """So many samples of the epoch have been seen."""
@@ -59,10 +68,11 @@ class Meter:
 
     @property
     def steps_per_second(self) -> float | None:
-        """None until two moments are known."""
-        if self.first is None or self.seconds <= self.first[1]:
+        """Of the last seconds, so that compiling in the first step is soon forgotten; None until it is known."""
+        if not self.marks or self.seconds <= self.marks[0][1]:
             return None
-        return (self.step - self.first[0]) / (self.seconds - self.first[1])
+        step, seconds = self.marks[0]
+        return (self.step - step) / (self.seconds - seconds)
 
     @property
     def samples_per_second(self) -> float | None:
@@ -115,6 +125,8 @@ class PlainProgress:
     ) -> None:
         """Remember the limits."""
         self.meter.start(total_epochs, total_steps, steps_per_epoch, total_seconds)
+        if compiles_first():
+            self.message(COMPILES)
 
     def step(self, now: Now, tally: Tally, learning_rate: float) -> None:
         """Measure the speed."""
@@ -131,10 +143,10 @@ class PlainProgress:
             parts.append(f"step {record['step']}")
         for part in ("train", "validation"):
             parts += [f"{part}.{name} {number(value)}" for name, value in record.get(part, {}).items()]
-        parts.append(f"learning_rate {number(record['learning_rate'])}")
+        parts.append(f"learning_rate {rate(record['learning_rate'])}")
         if meter.samples_per_second:
             parts.append(f"{meter.samples_per_second:.0f} samples/s")
-        if meter.left:
+        if meter.left is not None and meter.share < 1:
             parts.append(f"{duration(meter.left)} left")
         self._write("  ".join(parts))
 
@@ -218,6 +230,8 @@ class LiveProgress:
         """Open the table."""
         self.meter.start(total_epochs, total_steps, steps_per_epoch, total_seconds)
         self.names = metric_names
+        if compiles_first():
+            self.message(COMPILES)
         self.live.start()
 
     def step(self, now: Now, tally: Tally, learning_rate: float) -> None:
@@ -252,9 +266,9 @@ class LiveProgress:
         """Give the terminal back, also after an error."""
         self.live.stop()
 
-    def _row(self, epoch: int, record: Mapping[str, Any], rate: float) -> dict[str, str]:
+    def _row(self, epoch: int, record: Mapping[str, Any], learning_rate: float) -> dict[str, str]:
         meter = self.meter
-        cells = {"epoch": meter.epoch(epoch), "learning_rate": number(rate)}
+        cells = {"epoch": meter.epoch(epoch), "learning_rate": rate(learning_rate)}
         for part in ("train", "validation"):
             cells |= {f"{part}.{name}": number(value) for name, value in record.get(part, {}).items()}
         if meter.samples_per_second:
@@ -280,10 +294,10 @@ class LiveProgress:
         from rich import box
         from rich.table import Table
 
-        made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+        made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
         shown = columns(self.names, self.console.width)
         for column in shown:
-            made.add_column(column.header, justify="right", no_wrap=True, min_width=min(column.width, 7))
+            made.add_column(column.header, justify="right", no_wrap=True, min_width=column.width)
         rows = self.rows[-max(1, min(ROWS, self.console.height - MARGIN)) :]
         for row in rows:
             made.add_row(*(row.get(column.key, "") for column in shown))

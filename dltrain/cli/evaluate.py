@@ -53,14 +53,12 @@ def show(result: Mapping[str, Any]) -> None:
         output.show("", confusion(result["confusion"], names_of(result)))
 
 
-def class_rows(per_class: Any) -> list[list[str]]:
+def class_rows(per_class: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """The table of the classes, its headers first."""
     from dltrain.cli.output import number
 
-    items = per_class.items() if isinstance(per_class, Mapping) else ((row["class"], row) for row in per_class)
-    rows = [(str(name), {k: v for k, v in values.items() if k != "class"}) for name, values in items]
-    headers = list(rows[0][1]) if rows else []
-    return [["class", *headers], *([name, *(number(values[h]) for h in headers)] for name, values in rows)]
+    headers = [key for key in per_class[0] if key != "label"]
+    return [["class", *headers], *([str(row["label"]), *(number(row[h]) for h in headers)] for row in per_class)]
 
 
 def names_of(result: Mapping[str, Any]) -> list[str]:

@@ -114,7 +114,8 @@ def prose(doc: str) -> str:
         <BLANKLINE>
         Source: Euler.
     """
-    kept, hidden = [], False
+    kept: list[str] = []
+    hidden = False
     for line in doc.splitlines():
         if line and not line.startswith(" "):
             hidden = line in HIDDEN

@@ -17,7 +17,7 @@ KEYS = ("path", "shape", "error", "checked")
 
 @command("gradcheck")
 @arguments.config_or_run
-@click.option("--layer", metavar="PATH", help="Only the parameters whose path begins so, as logits.0.dense.")
+@click.option("--layer", metavar="PATH", help="Only this layer, as logits.0.dense.")
 @click.option("--worst", type=click.IntRange(1), metavar="N", help="Show only the N worst tensors.")
 @arguments.sets
 @arguments.runs
@@ -79,7 +79,7 @@ def show(result: Mapping[str, Any]) -> None:
     """Print the table, worst first, and the verdict."""
     from dltrain.cli import output
 
-    extra = [key for key in ("method", "kinks") if any(key in tensor for tensor in result["tensors"])]
+    extra = [key for key in ("method", "kinks", "note") if any(tensor.get(key) for tensor in result["tensors"])]
     headers = ["tensor", "shape", "error", "checked", *extra]
     rows = [
         [t["path"], "×".join(map(str, t["shape"])) or "1", f"{t['error']:.1e}", t["checked"], *map(t.get, extra)]
@@ -88,3 +88,5 @@ def show(result: Mapping[str, Any]) -> None:
     verdict = "passed" if result["passed"] else "NOT PASSED: the gradient of the first of these tensors is wrong"
     output.show(output.table(headers, rows, right=["error", "checked", "kinks"]), "")
     output.show(f"{verdict}; largest error {result['max_error']:.1e}")
+    if result["suspects"]:
+        output.show(f"wrong by itself: {', '.join(result['suspects'])}")

@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         SystemExit: always, with the exit code.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode shows ? instead of an error
     try:
         code = run(given)
         sys.stdout.flush()
@@ -43,19 +46,29 @@ def run(arguments: list[str]) -> int:
         sys.stdout.write(overview())  # without Click, whose import takes longer than all the rest
         return 0
     try:
-        from dltrain.cli.base import root
-
-        result = root.main(arguments, prog_name="dltrain", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        return _invoke(arguments)
     except BrokenPipeError:
         raise
-    except SystemExit as error:  # Click's completion ends so
-        return error.code if isinstance(error.code, int) else 0
     except KeyboardInterrupt:
         print("dltrain: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         return _report(error, arguments)
+
+
+def _invoke(arguments: list[str]) -> int:
+    import click
+
+    from dltrain.cli.base import root
+
+    if _completing():
+        root.main(arguments, prog_name="dltrain")  # exits
+    try:
+        with root.make_context("dltrain", list(arguments)) as context:  # not root.main, which hides a closed pipe
+            result = root.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return result if isinstance(result, int) else 0
 
 
 def _report(error: Exception, arguments: list[str]) -> int:

@@ -84,6 +84,16 @@ def number(value: float | None) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4f}" if abs(value) < 10 else f"{value:.4g}"
 
 
+def rate(value: float | None) -> str:
+    """A learning rate for human eyes: three significant digits.
+
+    Example:
+        >>> rate(0.002), rate(0.00061234)
+        ('0.002', '0.000612')
+    """
+    return "-" if value is None else f"{value:.3g}"
+
+
 def size(count: float) -> str:
     """Bytes for human eyes.
 

@@ -13,6 +13,7 @@ from dltrain.cli import arguments
 from dltrain.cli.base import command, group
 
 SHOWN = 12  # evaluations of a run on the screen
+STATES = {"epochs": "done", "steps": "done", "time": "done", "early_stopping": "done early", "signal": "interrupted"}
 
 
 @group("runs")
@@ -35,7 +36,15 @@ def list_runs(runs: str, as_json: bool) -> None:
     else:
         headers = ["run", "status", "epochs", "steps", "best", "size"]
         cells = [
-            [r.name, r.status, r.summary.get("epochs"), r.step, best(r.summary), output.size(r.bytes)] for r in rows
+            [
+                r.name,
+                STATES.get(r.status, r.status),
+                r.summary.get("epochs"),
+                r.step,
+                best(r.summary),
+                output.size(r.bytes),
+            ]
+            for r in rows
         ]
         output.show(output.table(headers, cells, right=["epochs", "steps", "size"]))
 
@@ -53,7 +62,11 @@ def show_run(run: str, runs: str, as_json: bool) -> None:
     if as_json:
         output.emit(found)
         return
-    facts = [("folder", found["path"]), ("status", found["status"]), ("best", best(found["summary"]))]
+    facts = [
+        ("folder", found["path"]),
+        ("status", STATES.get(found["status"], found["status"])),
+        ("best", best(found["summary"])),
+    ]
     facts += [(name, value) for name, value in environment(found["environment"])]
     output.show(output.table(["run", found["name"]], facts))
     if found["metrics"]:
@@ -84,7 +97,7 @@ def compare_runs(first: str, second: str, runs: str, as_json: bool) -> None:
         output.emit({"first": pair[0].name, "second": pair[1].name, **found})
         return
     for title, changes in found.items():
-        rows = [[change["path"], change.get("first", "-"), change.get("second", "-")] for change in changes]
+        rows = [[c["path"], *(shown(c, side) for side in ("first", "second"))] for c in changes]
         output.show(output.table([title, pair[0].name, pair[1].name], rows) if rows else f"{title}: no difference", "")
 
 
@@ -113,6 +126,13 @@ def remove_runs(names: tuple[str, ...], yes: bool, runs: str, as_json: bool) -> 
         output.note("removed " + ", ".join(run.name for run in found.values()))
 
 
+def shown(change: Mapping[str, Any], side: str) -> str:
+    """The value on one side of a difference as it would be written; `-` where there is none."""
+    from dltrain.config.yaml_writer import flow
+
+    return flow(change[side]) if side in change else "-"
+
+
 def best(summary: Mapping[str, Any]) -> str:
     """The best value of a run in words."""
     from dltrain.cli.output import number
@@ -130,7 +150,7 @@ def environment(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def metrics(records: list[dict[str, Any]]) -> Any:
     """The last evaluations of a run as a table."""
-    from dltrain.cli.output import number, table
+    from dltrain.cli import output
 
     names = dict.fromkeys(
         f"{part}.{name}" for record in records for part in ("train", "validation") for name in record.get(part, {})
@@ -138,9 +158,11 @@ def metrics(records: list[dict[str, Any]]) -> Any:
     rows = []
     for record in records[-SHOWN:]:
         values = [record.get(part, {}).get(metric) for part, _, metric in (name.partition(".") for name in names)]
-        rows.append([record["epoch"], record["step"], *map(number, values), number(record.get("learning_rate"))])
+        rows.append(
+            [record["epoch"], record["step"], *map(output.number, values), output.rate(record.get("learning_rate"))]
+        )
     headers = ["epoch", "step", *names, "learning rate"]
-    return table(headers, rows, right=headers)
+    return output.table(headers, rows, right=headers)
 
 
 for _command in (list_runs, show_run, compare_runs, remove_runs):

@@ -144,8 +144,7 @@ def finish(
         if any(isinstance(problem, Refusal) for problem in error.problems):
             error.exit_code = CorruptFileError.exit_code
         raise error
-    home = config.pop("folder", None)
-    return Experiment(config, provenance, FilePath(home) if home else folder, name)
+    return Experiment(config, provenance, folder, name)
 
 
 def follows(problem: Problem, flaws: Flaws) -> bool:

@@ -36,7 +36,6 @@ class Resolver:
         """
         whole = {"name": name, **config}
         resolved = self.section(whole, Fields, (), ())
-        resolved.pop("folder", None)
         if "name" not in config:
             self.filled["name",] = INFERRED
         return {key: resolved[key] for key in ORDER if key in resolved}

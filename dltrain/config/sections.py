@@ -138,7 +138,6 @@ class Fields:
         regularize: penalties on the kernels
         train: the training
         hooks: what else happens during training
-        folder: where relative paths of data start; default: the config's folder (a run's config names it)
     """
 
     def __init__(
@@ -155,12 +154,10 @@ class Fields:
         regularize: list[Annotated[Any, Reference("regularizer")]] = [],  # noqa: B006
         train: Train = {},  # type: ignore[assignment]  # noqa: B006
         hooks: list[Annotated[Any, Reference("hook")]] = [],  # noqa: B006
-        folder: str | None = None,
     ) -> None:
         self.name, self.seed, self.dtype, self.task = name, seed, dtype, task
         self.data, self.model, self.loss, self.metrics = data, model, loss, metrics
         self.optimizer, self.regularize, self.train, self.hooks = optimizer, regularize, train, hooks
-        self.folder = folder
 
 
 # Order of the keys in a resolved config.

@@ -27,7 +27,7 @@ def check_labels(labels: Array, classes: int) -> None:
     Raises:
         IndexError: when there is one.
     """
-    if labels.size and not (0 <= labels.min() and labels.max() < classes):
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
         bad = labels[(labels < 0) | (labels >= classes)][0]
         raise IndexError(f"label {bad} is not one of the {classes} classes")
 

@@ -319,4 +319,3 @@ def accumulate(total: dict[str, Array], path: str, gradient: Array, mode: Mode) 
         total[path] = mode.kernels(gradient).add(both, mode.like(gradient))
     else:
         total[path] = gradient
-

@@ -73,7 +73,9 @@ class Bound:
             metric = create("metric", spec)
             if metric.statistic not in (*task.statistics, "loss"):
                 fitting = [
-                    name for name, e in entries("metric").items() if e.make.statistic in (*task.statistics, "loss")
+                    name
+                    for name, known in entries("metric").items()
+                    if getattr(known.make, "statistic", "") in (*task.statistics, "loss")
                 ]
                 problems.append(
                     Problem(("metrics", position), "this metric does not fit the task", ", ".join(fitting), entry.name)
@@ -101,10 +103,10 @@ class Bound:
         loss, gradient = self._loss.forward(scores, self.task.targets(batch, scores), mode)
         return loss, {self.wire: gradient}
 
-    def tally(self) -> Tally:
-        """An empty account of a pass over data."""
+    def tally(self, everything: bool = False) -> Tally:
+        """An empty account of a pass over data, with what the metrics read or with everything the task collects."""
         wanted = {metric.statistic for metric in self.metrics.values()}
-        collectors = {n: c for n, c in self.task.collectors(self.data).items() if n in wanted}
+        collectors = {n: c for n, c in self.task.collectors(self.data).items() if everything or n in wanted}
         return Tally(self, collectors)
 
     def higher_is_better(self, metric: str) -> bool:

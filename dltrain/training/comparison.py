@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from dltrain.training.differentiable import Problem, rms
 
 THRESHOLDS = {"complex": 1e-8, "central": 1e-6}  # right gradients stay below 1e-10 and 1e-8
 FLOORS = {"complex": 1e-4, "central": 1e-3}  # share of the gradients' scale below which a difference is rounding
+ROUNDING = 20  # times the measured effect of rounding is put up with
 DIRECTIONS = 4  # each mixes all entries of a tensor, so that a fault in any one of them shows
 DRAWS = 4  # how many kinks in a row are put up with
 
@@ -83,15 +84,25 @@ class Comparison:
         entries: how many entries of a larger variable are drawn
         seed: of entries and directions
         scale: of the gradients; default that of the largest of them
+        doubt: how far rounding may move the gradient of each variable, where it is known
     """
 
-    def __init__(self, problem: Problem, method: str, entries: int, seed: int, scale: float | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        method: str,
+        entries: int,
+        seed: int,
+        scale: float | None = None,
+        doubt: Mapping[str, float] | None = None,
+    ) -> None:
         self.problem, self.method, self.entries, self.seed = problem, method, entries, seed
         self.gradients = problem.gradient()
         if scale is None:
             scale = max(map(rms, self.gradients.values()), default=0.0)
         level = abs(float(problem.value()))
         self.floors = {"complex": FLOORS["complex"] * scale, "central": FLOORS["central"] * max(scale, level)}
+        self.doubt = doubt or {}
         self.dual = None if method == "central" else self._dual()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -116,6 +127,10 @@ class Comparison:
         threshold = THRESHOLDS[method]
         passed = error <= threshold and not note
         return Tensor(path, gradient.shape, error, checked, method, threshold, passed, kinks, None, worst, note)
+
+    def _floor(self, path: str, method: str) -> float:
+        """The gradient below which differences are rounding."""
+        return max(self.floors[method], ROUNDING * self.doubt.get(path, 0.0) / THRESHOLDS[method])
 
     def _some_entries(self, path: str, method: str, rng: np.random.Generator) -> tuple[list[Entry], int]:
         """Derivatives in drawn entries, all in a small tensor, and how many were passed over."""
@@ -145,17 +160,17 @@ class Comparison:
 
     def _derivative(self, way: Way, method: str, analytic: float) -> float | None:
         """The numerical derivative; None where there is a kink."""
-        scale = max(rms(self.gradients[way.path]), self.floors["central"])
+        scale = max(rms(self.gradients[way.path]), self._floor(way.path, "central"))
         if method == "central":
             with line(self.problem, way) as value:
                 return central_difference(value, 0.1 * THRESHOLDS["central"] * scale)
         assert self.dual is not None
         with line(self.dual, way) as value:
             numeric = complex_step(value)
-        scale = max(rms(self.gradients[way.path]), self.floors["complex"])
-        if not abs(numeric - analytic) <= 0.1 * THRESHOLDS["complex"] * scale:
+        fine = max(rms(self.gradients[way.path]), self._floor(way.path, "complex"))
+        if not abs(numeric - analytic) <= 0.1 * THRESHOLDS["complex"] * fine:
             with line(self.problem, way) as value:
-                if between_slopes(value, analytic, max(scale, self.floors["central"])):
+                if between_slopes(value, analytic, scale):
                     return None
         return numeric
 
@@ -170,10 +185,12 @@ class Comparison:
         difference = np.abs(analytic - numeric)
         if not np.isfinite(difference).all():
             return float("inf")
-        scale = max(rms(gradient), rms(numeric), self.floors[method], np.finfo(float).tiny)
+        scale = max(rms(gradient), rms(numeric), self._floor(path, method), np.finfo(float).tiny)
         error = rms(difference) / scale
         if method == "complex":
-            own = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), max(1e-3 * scale, self.floors[method]))
+            own = np.maximum(
+                np.maximum(np.abs(analytic), np.abs(numeric)), max(1e-3 * scale, self._floor(path, method))
+            )
             error = max(error, float((difference / np.maximum(own, np.finfo(float).tiny)).max()))
         return error
 
@@ -202,7 +219,7 @@ class Comparison:
             return True
         with line(self.dual, way) as value:
             exact = complex_step(value)
-        scale = max(rms(self.gradients[path]), abs(numeric), self.floors["central"])
+        scale = max(rms(self.gradients[path]), abs(numeric), self._floor(path, "central"))
         return abs(exact - numeric) <= 1e-5 * scale
 
 

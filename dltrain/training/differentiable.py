@@ -13,6 +13,7 @@ from dltrain.layers.base import Array, Backward
 from dltrain.model.memory import Arena
 from dltrain.model.mode import Mode
 from dltrain.seeds import generator, name_key
+from dltrain.training.blur import Blur, Blurred
 from dltrain.training.objective import Objective
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 GARBAGE = 7.0  # what gradients hold before a backward pass that must overwrite them
 JITTER = 1e-3
+ROUNDINGS = 3  # how often rounding is tried
 
 
 class Problem(Protocol):
@@ -126,6 +128,31 @@ class LossOfModel:
         natural = self._copies(backward(given))
         return max((rms(g) for g in [*natural.values(), *self.gradient().values()]), default=0.0)
 
+    def rounding(self, dtype: Any) -> dict[str, float]:
+        """How far rounding may move each gradient: much where a model saturates or cancels.
+
+        Measured by random changes, as small as rounding to `dtype`, of all inputs, outputs of layers and gradients
+        between layers.
+        """
+        exact, size = self.gradient(), float(np.finfo(dtype).eps)
+        others = [self._blurred_gradient(Blur(self.seed, draw, size)) for draw in range(ROUNDINGS)]
+        return {path: max(rms(other[path] - gradient) for other in others) for path, gradient in exact.items()}
+
+    def _blurred_gradient(self, blur: Blur) -> dict[str, Array]:
+        kept = {wire: self.batch.inputs[wire].copy() for wire in self.wires}
+        layers = [node.layer for node in self.graph.nodes]
+        for x in (self.batch.inputs[wire] for wire in self.wires):
+            blur(x)
+        for node in self.graph.nodes:
+            node.layer = Blurred(node.layer, blur)
+        try:
+            return self.gradient()
+        finally:
+            for node, layer in zip(self.graph.nodes, layers, strict=True):
+                node.layer = layer
+            for wire, x in kept.items():
+                self.batch.inputs[wire][...] = x
+
     def layers(self, fused: bool = True) -> Iterator[LayerInPlace]:
         """Every node by itself, with its inputs as they arrive there; unfused if asked for."""
         graph = self.graph if fused else self.graph.astype(self.graph.dtype, ())
@@ -179,9 +206,7 @@ class LayerInPlace:
         training: as in training, or as in use
     """
 
-    def __init__(
-        self, graph: Graph, node: Node, inputs: tuple[Array, ...], seed: int, training: bool = True
-    ) -> None:
+    def __init__(self, graph: Graph, node: Node, inputs: tuple[Array, ...], seed: int, training: bool = True) -> None:
         self.graph, self.node, self.seed, self.training = graph, node, seed, training
         self.mode = Mode(training, kernels=select("reference"), seed=seed, update_statistics=False)
         self.inputs = tuple(_as(x, graph.dtype) for x in inputs)
@@ -197,6 +222,10 @@ class LayerInPlace:
         graph = self.graph.astype(dtype)
         node = next(node for node in graph.nodes if node.path == self.node.path)
         return LayerInPlace(graph, node, self.inputs, self.seed, self.training)
+
+    def scale(self) -> float:
+        """How large its gradients are, here or for an average layer: c has the size 1."""
+        return max(1.0, *map(rms, self.gradient().values()))
 
     def forward(self) -> tuple[Array, Backward, Array]:
         """y, its backward, and c."""

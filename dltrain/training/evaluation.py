@@ -41,9 +41,15 @@ class Evaluator:
         self.graph, self.task, self.interrupted = graph, task, interrupted
         self.mode = Mode(False, kernels=kernels, arena=arena, backward=False)
 
-    def run(self, loader: Loader) -> Tally | None:
-        """Loss and metrics over all batches of one epoch; None when interrupted."""
-        tally, mode, graph, task = self.task.tally(), self.mode, self.graph, self.task
+    def run(self, loader: Loader, everything: bool = False) -> Tally | None:
+        """Loss and metrics over all batches of one epoch; None when interrupted.
+
+        Parameters:
+            loader: the batches
+            everything: collect all that the task can, whether a metric reads it or not
+        """
+        mode, graph, task = self.mode, self.graph, self.task
+        tally = task.tally(everything)
         for index in range(loader.steps_per_epoch):
             if self.interrupted():
                 return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 from dltrain.errors import NumericsError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.memory import Arena
-from dltrain.training.comparison import Comparison, Entry, Tensor
+from dltrain.training.comparison import ROUNDING, Comparison, Entry, Tensor
 from dltrain.training.differentiable import LayerInPlace, LossOfModel, rms
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ __all__ = ["Entry", "Report", "Tensor", "check_gradients"]
 
 METHODS = ("auto", "complex", "central")
 CONSISTENCY = 1e-10  # of what must be equal but for the order of additions
-FLOAT32 = 1e-4  # of a gradient in float32, beside 30 times the error of the plain NumPy kernels in float32
+FLOAT32 = 1e-4  # of a gradient in float32, beside what rounding may do
+DOUBT = 1e-7  # share of the gradients' scale; what small changes move further than this is not rounding but a fault
 POINTS = 3  # where a float32 gradient may fail: rounding may switch a relu, but not at three points
 
 
@@ -49,7 +51,7 @@ class Report:
     suspects: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON values; an error that is no number becomes null."""
+        """Plain JSON values."""
         return _finite({**vars(self), "tensors": [_row(tensor) for tensor in self.tensors]})
 
 
@@ -92,9 +94,11 @@ def check_gradients(
         hint = "lower the learning rate of its training, or look for NaN in the data"
         raise NumericsError("the loss is not finite, so that it has no gradient", where="gradient check", hint=hint)
     if layer is not None:
-        return _report(Comparison(_layer(model, layer), method, entries, seed).tensors())
+        place = _layer(model, layer)
+        return _report(Comparison(place, method, entries, seed, place.scale()).tensors())
     scale = model.scale()
-    tensors = Comparison(model, method, entries, seed, scale).tensors()
+    doubt = {path: most for path, most in model.rounding(np.float64).items() if most < DOUBT * scale}
+    tensors = Comparison(model, method, entries, seed, scale, doubt).tensors()
     for path, note in inconsistencies(model).items():
         tensors[path] = _failed(tensors[path], note)
     if kernels != "reference" and objective.graph.dtype == np.float32:
@@ -138,17 +142,16 @@ def compare_float32(model: LossOfModel, tensors: dict[str, Tensor], kernels: str
         if point:
             model = model.astype(np.float64)
             model.jitter(model.seed + point)
-        exact, plain = model.gradient(), model.astype(np.float32).gradient()
+        exact, doubt, plain = model.gradient(), model.rounding(np.float32), model.astype(np.float32).gradient()
         trained = model.astype(np.float32, kernels, Arena())
         trained.gradient()  # the first pass is recorded, the second runs in planned memory
         fast = trained.gradient()
         failed = []
         for path in open_paths:
-            size = max(rms(exact[path]), 1e-2 * scale, 1e-30)
-            error = rms(fast[path] - exact[path]) / size
-            bound = FLOAT32 + 30 * rms(plain[path] - exact[path]) / size
-            tensors[path] = replace(tensors[path], float32_error=error if error == error else float("inf"))
-            if not error <= bound:
+            size, error = max(rms(exact[path]), 1e-2 * scale, 1e-30), rms(fast[path] - exact[path])
+            tensors[path] = replace(tensors[path], float32_error=error / size if error == error else float("inf"))
+            unsure = ROUNDING * max(doubt[path], rms(plain[path] - exact[path]))
+            if not error <= FLOAT32 * size + unsure:
                 failed.append(path)
         open_paths = failed
     for path in open_paths:
@@ -161,7 +164,7 @@ def suspects(model: LossOfModel, method: str, entries: int, seed: int) -> list[s
     outputs: dict[str, Array] = {}
     for place in model.layers():
         outputs[place.node.path] = place.forward()[0]
-        tensors = Comparison(place, method, entries, seed).tensors()
+        tensors = Comparison(place, method, entries, seed, place.scale()).tensors()
         if not all(tensor.passed for tensor in tensors.values()):
             found.append(f"{place.node.path} ({place.node.kind})")
     loss = Comparison(model.loss_alone(), method, entries, seed).tensors()
@@ -208,5 +211,6 @@ def _row(tensor: Tensor) -> dict[str, Any]:
 
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:
-    """None in place of NaN and infinities, which JSON does not have."""
-    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in values.items()}
+    """The largest number in place of NaN and infinities, which JSON does not have."""
+    largest = sys.float_info.max
+    return {k: largest if isinstance(v, float) and not np.isfinite(v) else v for k, v in values.items()}

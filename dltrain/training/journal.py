@@ -93,3 +93,17 @@ class Journal:
         """Close the logs."""
         self.log.close()
         self.timing.close()
+
+
+class NoJournal:
+    """Keeps nothing, for a look or a measurement."""
+
+    def interrupted(self) -> bool:
+        """Never."""
+        return False
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def save(self, trainer: Trainer) -> None:
+        """Nothing."""

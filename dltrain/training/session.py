@@ -25,7 +25,7 @@ from dltrain.training.triggers import Every
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
-    from dltrain.training.journal import Journal
+    from dltrain.training.journal import Journal, NoJournal
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Session:
         """Runs the model over a part."""
         return Evaluator(self.graph, self.task, self.arena, self.kernels, interrupted)
 
-    def trainer(self, journal: Journal, progress: Progress) -> Trainer:
+    def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Trainer:
         """The trainer at step 0."""
         experiment, train = self.experiment, self.experiment.train
         optimizer = create("optimizer", experiment.optimizer)
@@ -129,8 +129,8 @@ def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet 
         DataError: when the data cannot be used.
     """
     task = create("task", experiment.task)
-    data = load_data(experiment) if data is None else data
     try:
+        data = load_data(experiment) if data is None else data
         units, variables = task.units(data), task.variables(data)
         plan = parse_model(experiment.model, variables=variables, output_units=units)
         graph = Graph(plan, input_shapes(plan.inputs, data), experiment.dtype, experiment.seed)

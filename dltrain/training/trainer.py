@@ -19,7 +19,7 @@ from dltrain.training.triggers import Every, Now
 if TYPE_CHECKING:
     from dltrain.data import Loader
     from dltrain.training.evaluation import Evaluator
-    from dltrain.training.journal import Journal
+    from dltrain.training.journal import Journal, NoJournal
     from dltrain.training.objective import Objective
     from dltrain.training.progress import Progress
 
@@ -66,7 +66,7 @@ class Trainer:
         evaluate: Every,
         checkpoint: Every,
         monitor: str,
-        journal: Journal,
+        journal: Journal | NoJournal,
         progress: Progress,
     ) -> None:
         self.objective, self.optimizer, self.loader, self.validation = objective, optimizer, loader, validation

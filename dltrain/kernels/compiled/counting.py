@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
 """Counts and sums for metrics, the guard against NaN, and the gathering of a batch."""
 
 from __future__ import annotations
@@ -8,8 +9,7 @@ import numpy as np
 from numba import njit, prange
 
 from dltrain.kernels.arrays import Array, check_labels
-from dltrain.kernels.compiled.elementwise import SERIAL
-from dltrain.kernels.compiled.jit import OPTIONS, SUMS, compiled, kernel
+from dltrain.kernels.compiled.jit import INNER, OPTIONS, PARALLEL, SUMS, compiled, kernel, parts
 from dltrain.kernels.compiled.pointwise import F
 from dltrain.kernels.reference import counting as reference
 
@@ -20,9 +20,8 @@ EXPONENT = np.uint32(0x7F800000)  # all bits set only in NaN and the infinities
 def confusion(scores, labels, counts):
     """False when a label is out of range; nothing is counted then."""
     K = scores.shape[1]
-    for i in range(len(labels)):
-        if labels[i] < 0 or labels[i] >= K or labels[i] >= len(counts) or K > counts.shape[1]:
-            return False
+    if len(counts) != K or counts.shape[1] != K or not in_range(labels, K):
+        return False
     for i in range(len(labels)):
         row = scores[i]
         best = 0
@@ -52,38 +51,37 @@ def moments(y, t, sums):
             sums[4, j] += abs(difference)
 
 
-@kernel("read2 read1 f2", **OPTIONS)
-def rows_serial(x, index, out):
+@kernel("read2 read1 f2 int", **PARALLEL)
+def gather(x, index, out, threads):
     """False when an index is out of range; nothing is copied then."""
-    return in_range(index, len(x)) and copy_rows(x, index, out, 0, len(index))
-
-
-@kernel("read2 read1 f2 int", parallel=True, **OPTIONS)
-def rows_parallel(x, index, out, threads):
+    B = len(index)
     if not in_range(index, len(x)):
         return False
-    B = len(index)
-    for t in prange(threads):
-        copy_rows(x, index, out, t * B // threads, (t + 1) * B // threads)
+    if threads == 1:
+        copy_rows(x, index, out, 0, B)
+    else:
+        for t in prange(threads):
+            copy_rows(x, index, out, t * B // threads, (t + 1) * B // threads)
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def in_range(index, count):
+    good = True
     for i in index:
-        if i < 0 or i >= count:
-            return False
-    return True
+        good = good and 0 <= i < count
+    return good
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def copy_rows(x, index, out, first, last):
     for i in range(first, last):
-        out[i] = x[index[i]]
-    return True
+        k = index[i]
+        for j in range(x.shape[1]):
+            out[i, j] = x[k, j]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def finite(x):
     largest = np.uint32(0)
     bits = x.view(np.uint32)
@@ -92,20 +90,20 @@ def finite(x):
     return largest < EXPONENT
 
 
-@kernel("f1", **OPTIONS)
-def finite_serial(x):
-    return finite(x)
-
-
-@kernel("f1 int", parallel=True, **OPTIONS)
-def finite_parallel(x, threads):
-    parts = np.empty(threads, np.bool_)
+@kernel("f1 int", **PARALLEL)
+def finite_flat(x, threads):
+    if threads == 1:
+        return finite(x)
+    good = np.empty(threads, np.bool_)
     for t in prange(threads):
-        parts[t] = finite(x[t * x.size // threads : (t + 1) * x.size // threads])
-    return parts.all()
+        good[t] = finite(x[t * x.size // threads : (t + 1) * x.size // threads])
+    whole = True
+    for t in range(threads):
+        whole = whole and good[t]
+    return whole
 
 
-@njit(**SUMS)
+@njit(**INNER, **SUMS)
 def squares(x):
     total = 0.0
     for i in range(x.size):
@@ -113,19 +111,16 @@ def squares(x):
     return total
 
 
-@kernel("f1", **OPTIONS)
-def squares_serial(x):
-    return squares(x)
-
-
-@kernel("f1 int", parallel=True, **OPTIONS)
-def squares_parallel(x, threads):
-    parts = np.empty(threads, np.float64)
+@kernel("f1 int", **PARALLEL)
+def squares_flat(x, threads):
+    if threads == 1:
+        return squares(x)
+    sums = np.empty(threads, np.float64)
     for t in prange(threads):
-        parts[t] = squares(x[t * x.size // threads : (t + 1) * x.size // threads])
+        sums[t] = squares(x[t * x.size // threads : (t + 1) * x.size // threads])
     total = 0.0
     for t in range(threads):
-        total += parts[t]
+        total += sums[t]
     return total
 
 
@@ -163,10 +158,7 @@ def take_rows(x: Array, index: Array, out: Array) -> Array:
     if x.size and x.flags.c_contiguous and out.flags.c_contiguous:
         try:
             rows, into = x.reshape(len(x), -1), out.reshape(len(out), x.size // len(x))
-            if out.size < SERIAL:
-                if compiled.rows_serial(rows, index, into):
-                    return out
-            elif compiled.rows_parallel(rows, index, into, compiled.threads):
+            if compiled.gather(rows, index, into, parts(out.size)):
                 return out
         except TypeError:
             pass
@@ -176,9 +168,7 @@ def take_rows(x: Array, index: Array, out: Array) -> Array:
 def all_finite(x: Array) -> bool:
     """See the reference."""
     try:
-        if x.size < SERIAL:
-            return compiled.finite_serial(x.reshape(-1))
-        return compiled.finite_parallel(x.reshape(-1), compiled.threads)
+        return compiled.finite_flat(x.reshape(-1), parts(x.size))
     except TypeError:
         return reference.all_finite(x)
 
@@ -186,8 +176,6 @@ def all_finite(x: Array) -> bool:
 def sum_of_squares(x: Array) -> Any:
     """See the reference."""
     try:
-        if x.size < SERIAL:
-            return compiled.squares_serial(x.reshape(-1))
-        return compiled.squares_parallel(x.reshape(-1), compiled.threads)
+        return compiled.squares_flat(x.reshape(-1), parts(x.size))
     except TypeError:
         return reference.sum_of_squares(x)

@@ -9,13 +9,14 @@ import numpy as np
 from dltrain.kernels.arrays import Array, Derived, Empty, rows_of
 from dltrain.kernels.compiled import gemm
 from dltrain.kernels.compiled.jit import FLOAT32, compiled, fits
-from dltrain.kernels.compiled.tile import LINEAR, RELU, SIGMOID, TANH, WIDTH
+from dltrain.kernels.compiled.tile import LANES, LINEAR, RELU, SIGMOID, TANH, WIDTH
 from dltrain.kernels.reference import dense as reference
 
 NONE = np.empty(0, np.float32)
-NO_DX = np.empty((0, 0), np.float32)
+NO_2D = np.empty((0, 0), np.float32)
+NO_4D = np.empty((0, 0, 0, 0), np.float32)
 CODES = {"linear": LINEAR, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
-SERIAL = 150_000  # multiply-adds below which starting the threads costs more than they save
+SERIAL = 40_000 * LANES  # multiply-adds, some 5 µs, below which starting the threads costs more than they save
 FEW = 16  # rows so few that several panels at once are better than one that stays in the cache
 
 
@@ -26,10 +27,10 @@ def affine(x: Array, W: Array, b: Array | None, activation: str, out: Array, emp
     bias = NONE if b is None else b
     try:
         if rows * W.size < SERIAL:
-            compiled.affine_serial(x, W, bias, out, CODES[activation], group)
+            compiled.affine(compiled.tile, x, W, bias, out, CODES[activation], group, NO_2D, 1)
         else:
             scratch = empty((compiled.threads, group * len(W) * WIDTH), FLOAT32)
-            compiled.affine_parallel(x, W, bias, out, CODES[activation], scratch)
+            compiled.affine(compiled.tile, x, W, bias, out, CODES[activation], group, scratch, compiled.threads)
     except TypeError:
         return _elsewhere(x, W, b, activation, out, empty)
     return out
@@ -57,15 +58,17 @@ def affine_backward(
 ) -> Array | None:
     """See the reference."""
     rows = len(x)
-    bias, back = NONE if db is None else db, NO_DX if dx is None else dx
+    bias, back = NONE if db is None else db, NO_2D if dx is None else dx
     try:
         if rows * W.size < SERIAL:
-            compiled.backward_serial(x, W, y, dy, dW, bias, back, CODES[activation], add)
+            compiled.backward(compiled.tile, x, W, y, dy, dW, bias, back, CODES[activation], add, NO_4D, NO_2D, 1)
         else:
             panels, count = -(-W.shape[1] // WIDTH), compiled.threads
             dz = empty((gemm.copies(panels, count), panels, rows, WIDTH), FLOAT32)
             scratch = empty((count, panels * WIDTH * WIDTH), FLOAT32)
-            compiled.backward_parallel(x, W, y, dy, dW, bias, back, CODES[activation], add, dz, scratch)
+            compiled.backward(
+                compiled.tile, x, W, y, dy, dW, bias, back, CODES[activation], add, dz, scratch, count
+            )  # fmt: skip
     except TypeError:
         return _backward_elsewhere(x, W, y, dy, dW, db, dx, activation, add, empty)
     return dx
@@ -101,11 +104,11 @@ def affine_inference(
     I, O = weights.shape
     bias = NONE if b is None else b
     try:
-        panels = derived("panels", (-(-O // WIDTH), I, WIDTH), lambda into: compiled.pack_weights(weights, into))
-        if len(x) * weights.size < SERIAL:
-            compiled.packed_serial(x, panels, bias, out, CODES[activation])
-        else:
-            compiled.packed_parallel(x, panels, bias, out, CODES[activation], compiled.threads)
+        panels = derived(
+            "panels", (-(-O // WIDTH), I, WIDTH), lambda into: compiled.pack_weights(compiled.tile, weights, into)
+        )
+        threads = 1 if len(x) * weights.size < SERIAL else compiled.threads
+        compiled.packed(compiled.tile, x, panels, bias, out, CODES[activation], threads)
     except TypeError:
         return _elsewhere(x, weights, b, activation, out, empty)
     return out

@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
 """Activations, softmax, sums of wires and dropout, over flat vectors cut into one part a thread."""
 
 from __future__ import annotations
@@ -6,7 +7,7 @@ import numpy as np
 from numba import njit, prange
 
 from dltrain.kernels.arrays import Array, rows_of
-from dltrain.kernels.compiled.jit import OPTIONS, PLAIN, SUMS, compiled, kernel
+from dltrain.kernels.compiled.jit import INNER, OPTIONS, PARALLEL, PLAIN, SUMS, compiled, kernel, parts
 from dltrain.kernels.compiled.pointwise import F, exp, sigmoid, tanh
 from dltrain.kernels.compiled.tile import LINEAR, RELU, SIGMOID, TANH
 from dltrain.kernels.random import halves, threshold
@@ -14,10 +15,9 @@ from dltrain.kernels.reference import elementwise as reference
 
 LEAKY = 4
 CODES = {"linear": LINEAR, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "leaky_relu": LEAKY}
-SERIAL = 50_000  # elements below which starting the threads costs more than they save
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def apply(x, code, alpha, out):
     if code == RELU:
         for i in range(x.size):
@@ -35,7 +35,7 @@ def apply(x, code, alpha, out):
         out[:] = x
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def apply_backward(x, y, dy, code, alpha, out):
     if code == RELU:
         for i in range(y.size):
@@ -53,75 +53,65 @@ def apply_backward(x, y, dy, code, alpha, out):
         out[:] = dy
 
 
-@kernel("f1 int float f1", **OPTIONS)
-def activation_serial(x, code, alpha, out):
-    apply(x, code, F(alpha), out)
+@kernel("f1 int float f1 int", **PARALLEL)
+def map_flat(x, code, alpha, out, threads):
+    if threads == 1:
+        apply(x, code, F(alpha), out)
+    else:
+        for t in prange(threads):
+            lo, hi = t * x.size // threads, (t + 1) * x.size // threads
+            apply(x[lo:hi], code, F(alpha), out[lo:hi])
 
 
-@kernel("f1 int float f1 int", parallel=True, **OPTIONS)
-def activation_parallel(x, code, alpha, out, threads):
-    for t in prange(threads):
-        lo, hi = t * x.size // threads, (t + 1) * x.size // threads
-        apply(x[lo:hi], code, F(alpha), out[lo:hi])
+@kernel("f1 f1 f1 int float f1 int", **PARALLEL)
+def map_backward(x, y, dy, code, alpha, out, threads):
+    if threads == 1:
+        apply_backward(x, y, dy, code, F(alpha), out)
+    else:
+        for t in prange(threads):
+            lo, hi = t * y.size // threads, (t + 1) * y.size // threads
+            apply_backward(x[lo:hi], y[lo:hi], dy[lo:hi], code, F(alpha), out[lo:hi])
 
 
-@kernel("f1 f1 f1 int float f1", **OPTIONS)
-def activation_backward_serial(x, y, dy, code, alpha, out):
-    apply_backward(x, y, dy, code, F(alpha), out)
-
-
-@kernel("f1 f1 f1 int float f1 int", parallel=True, **OPTIONS)
-def activation_backward_parallel(x, y, dy, code, alpha, out, threads):
-    for t in prange(threads):
-        lo, hi = t * y.size // threads, (t + 1) * y.size // threads
-        apply_backward(x[lo:hi], y[lo:hi], dy[lo:hi], code, F(alpha), out[lo:hi])
-
-
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def drop(x, low, high, least, scale, out, first):
     """Elements `first` and on of the dropout; see `reference.bits`."""
     for i in range(x.size):
         h = np.uint32(np.uint32(first + i) ^ low)
         h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D))
-        h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B))
-        h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) ^ high)
-        h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D))
+        h = np.uint32(h ^ high)
         h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B))
         h = np.uint32(h ^ (h >> np.uint32(16)))
         out[i] = x[i] * scale if h >= least else F(0)
 
 
-@kernel("f1 int int int float f1", **OPTIONS)
-def dropout_serial(x, low, high, least, scale, out):
-    drop(x, np.uint32(low), np.uint32(high), np.uint32(least), F(scale), out, 0)
+@kernel("f1 int int int float f1 int", **PARALLEL)
+def drop_flat(x, low, high, least, scale, out, threads):
+    if threads == 1:
+        drop(x, np.uint32(low), np.uint32(high), np.uint32(least), F(scale), out, 0)
+    else:
+        for t in prange(threads):
+            lo, hi = t * x.size // threads, (t + 1) * x.size // threads
+            drop(x[lo:hi], np.uint32(low), np.uint32(high), np.uint32(least), F(scale), out[lo:hi], lo)
 
 
-@kernel("f1 int int int float f1 int", parallel=True, **OPTIONS)
-def dropout_parallel(x, low, high, least, scale, out, threads):
-    for t in prange(threads):
-        lo, hi = t * x.size // threads, (t + 1) * x.size // threads
-        drop(x[lo:hi], np.uint32(low), np.uint32(high), np.uint32(least), F(scale), out[lo:hi], lo)
-
-
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def sum_of_two(a, b, out):
     for i in range(a.size):
         out[i] = a[i] + b[i]
 
 
-@kernel("f1 f1 f1", **OPTIONS)
-def add_serial(a, b, out):
-    sum_of_two(a, b, out)
+@kernel("f1 f1 f1 int", **PARALLEL)
+def add_flat(a, b, out, threads):
+    if threads == 1:
+        sum_of_two(a, b, out)
+    else:
+        for t in prange(threads):
+            lo, hi = t * a.size // threads, (t + 1) * a.size // threads
+            sum_of_two(a[lo:hi], b[lo:hi], out[lo:hi])
 
 
-@kernel("f1 f1 f1 int", parallel=True, **OPTIONS)
-def add_parallel(a, b, out, threads):
-    for t in prange(threads):
-        lo, hi = t * a.size // threads, (t + 1) * a.size // threads
-        sum_of_two(a[lo:hi], b[lo:hi], out[lo:hi])
-
-
-@njit(**SUMS)
+@njit(**INNER, **SUMS)
 def softmax_rows(x, out, r0, r1):
     """out[r0:r1] = exp(x - max) / Σ; the exponentials of all rows together, so that short rows use full vectors."""
     shift_rows(x, out, r0, r1)
@@ -136,7 +126,7 @@ def softmax_rows(x, out, r0, r1):
             row[j] *= scale
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def shift_rows(x, out, r0, r1):
     """out = x - the largest of the row."""
     for i in range(r0, r1):
@@ -148,7 +138,7 @@ def shift_rows(x, out, r0, r1):
             to[j] = row[j] - top
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def exp_all(x):
     """x = exp(x), in place."""
     flat = x.reshape(x.size)
@@ -156,19 +146,17 @@ def exp_all(x):
         flat[i] = exp(flat[i])
 
 
-@kernel("f2 f2", **OPTIONS)
-def softmax_serial(x, out):
-    softmax_rows(x, out, 0, len(x))
+@kernel("f2 f2 int", **PARALLEL)
+def softmax_all(x, out, threads):
+    if threads == 1:
+        softmax_rows(x, out, 0, len(x))
+    else:
+        for t in prange(threads):
+            softmax_rows(x, out, t * len(x) // threads, (t + 1) * len(x) // threads)
 
 
-@kernel("f2 f2 int", parallel=True, **OPTIONS)
-def softmax_parallel(x, out, threads):
-    for t in prange(threads):
-        softmax_rows(x, out, t * len(x) // threads, (t + 1) * len(x) // threads)
-
-
-@kernel("f2 f2 f2", **SUMS)
-def softmax_backward_serial(y, dy, out):
+@kernel("f2 f2 f2", **OPTIONS, **SUMS)
+def softmax_gradient(y, dy, out):
     for i in range(len(y)):
         a, g, o = y[i], dy[i], out[i]
         total = 0.0
@@ -183,10 +171,7 @@ def activation(x: Array, name: str, alpha: float, out: Array) -> Array:
     if not out.flags.c_contiguous:
         return reference.activation(x, name, alpha, out)
     try:
-        if out.size < SERIAL:
-            compiled.activation_serial(x.reshape(-1), CODES[name], alpha, out.reshape(-1))
-        else:
-            compiled.activation_parallel(x.reshape(-1), CODES[name], alpha, out.reshape(-1), compiled.threads)
+        compiled.map_flat(x.reshape(-1), CODES[name], alpha, out.reshape(-1), parts(out.size))
     except TypeError:
         return reference.activation(x, name, alpha, out)
     return out
@@ -198,10 +183,7 @@ def activation_backward(x: Array, y: Array, dy: Array, name: str, alpha: float, 
         return reference.activation_backward(x, y, dy, name, alpha, out)
     try:
         flat = x.reshape(-1), y.reshape(-1), dy.reshape(-1)
-        if out.size < SERIAL:
-            compiled.activation_backward_serial(*flat, CODES[name], alpha, out.reshape(-1))
-        else:
-            compiled.activation_backward_parallel(*flat, CODES[name], alpha, out.reshape(-1), compiled.threads)
+        compiled.map_backward(*flat, CODES[name], alpha, out.reshape(-1), parts(out.size))
     except TypeError:
         return reference.activation_backward(x, y, dy, name, alpha, out)
     return out
@@ -212,10 +194,7 @@ def softmax(x: Array, out: Array) -> Array:
     if not out.flags.c_contiguous:
         return reference.softmax(x, out)
     try:
-        if out.size < SERIAL:
-            compiled.softmax_serial(rows_of(x), rows_of(out))
-        else:
-            compiled.softmax_parallel(rows_of(x), rows_of(out), compiled.threads)
+        compiled.softmax_all(rows_of(x), rows_of(out), parts(out.size))
     except TypeError:
         return reference.softmax(x, out)
     return out
@@ -226,7 +205,7 @@ def softmax_backward(y: Array, dy: Array, out: Array) -> Array:
     if not out.flags.c_contiguous:
         return reference.softmax_backward(y, dy, out)
     try:
-        compiled.softmax_backward_serial(rows_of(y), rows_of(dy), rows_of(out))
+        compiled.softmax_gradient(rows_of(y), rows_of(dy), rows_of(out))
     except TypeError:
         return reference.softmax_backward(y, dy, out)
     return out
@@ -240,10 +219,7 @@ def add(inputs: tuple[Array, ...], out: Array) -> Array:
     total = inputs[0].reshape(-1)
     try:
         for other in inputs[1:]:
-            if out.size < SERIAL:
-                compiled.add_serial(total, other.reshape(-1), flat)
-            else:
-                compiled.add_parallel(total, other.reshape(-1), flat, compiled.threads)
+            compiled.add_flat(total, other.reshape(-1), flat, parts(out.size))
             total = flat
     except TypeError:
         return reference.add(inputs, out)
@@ -257,10 +233,7 @@ def dropout(x: Array, key: int, rate: float, out: Array) -> Array:
     low, high = halves(key)
     least, scale = threshold(rate), 1 / (1 - rate)
     try:
-        if out.size < SERIAL:
-            compiled.dropout_serial(x.reshape(-1), low, high, least, scale, out.reshape(-1))
-        else:
-            compiled.dropout_parallel(x.reshape(-1), low, high, least, scale, out.reshape(-1), compiled.threads)
+        compiled.drop_flat(x.reshape(-1), low, high, least, scale, out.reshape(-1), parts(2 * out.size))
     except TypeError:
         return reference.dropout(x, key, rate, out)
     return out

@@ -134,11 +134,23 @@ def routine(name: str, arguments: int, lanes: int, body: Body) -> Callable[[ir.M
     return get
 
 
-def calling(get: Callable[[ir.Module], ir.Function], *given: Any) -> tuple[Any, Any]:
-    """What an intrinsic returns that calls a routine with the integers it is given."""
+def writing(get: Callable[[ir.Module], ir.Function], *given: Any) -> tuple[Any, Any]:
+    """What an intrinsic returns that has a routine in the module of its caller, and calls it with integers."""
 
     def generate(context: Any, builder: Any, _: Any, values: Any) -> Any:
         builder.call(get(builder.module), values)
         return context.get_dummy_value()
 
     return types.void(*([types.int64] * len(given))), generate
+
+
+def calling(slot: int, table: Any, *given: Any) -> tuple[Any, Any]:
+    """What an intrinsic returns that calls, with integers, the C function whose address is in a slot of a table."""
+
+    def generate(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [I64] * len(given))
+        place = builder.inttoptr(builder.add(values[0], integer(8 * slot)), kind.as_pointer().as_pointer())
+        builder.call(builder.load(place), values[1:])
+        return context.get_dummy_value()
+
+    return types.void(*([types.int64] * (1 + len(given)))), generate

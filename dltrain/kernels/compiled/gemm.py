@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
 """Matrix products of a batch on the register tile, in Numba's own threads: no BLAS in a training step.
 
 The columns of a result are dealt out to the threads by panels (and its rows, where panels do not divide
@@ -9,23 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from dltrain.kernels.compiled.jit import OPTIONS, kernel
+from dltrain.kernels.compiled.jit import INNER, OPTIONS, PARALLEL, kernel
 from dltrain.kernels.compiled.pointwise import activate
-from dltrain.kernels.compiled.tile import (
-    AT_ONCE,
-    RELU,
-    ROWS,
-    WIDTH,
-    multiply,
-    pack_columns,
-    pack_gradient,
-    pack_rows,
-)
+from dltrain.kernels.compiled.routines import multiply, pack_columns, pack_gradient, pack_rows
+from dltrain.kernels.compiled.tile import AT_ONCE, RELU, ROWS, WIDTH
 
 BLOCK = 64  # rows whose sum is kept in float32 before it goes into a float64 one
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def ceil(count, size):
     return (count + size - 1) // size
 
@@ -35,11 +28,11 @@ def copies(panels, threads):
     return 1 if panels % threads == 0 or panels >= 8 * threads else threads
 
 
-row_blocks = njit(**OPTIONS)(copies)
+row_blocks = njit(**INNER)(copies)
 
 
-@njit(**OPTIONS)
-def rows_times_panels(a, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, r0, r1, inner, outer, columns, relu):
+@njit(**INNER)
+def rows_times_panels(tile, a, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, r0, r1, inner, outer, columns, relu):
     """C[r0:r1] = start + A[r0:r1] B for some panels of B; addresses in bytes, strides in elements."""
     rest = (r1 - r0) % ROWS
     end = r1 - rest
@@ -48,7 +41,7 @@ def rows_times_panels(a, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, r0, r1
         for i in range(r0, end, ROWS):
             s = start + 4 * (i * si + p * WIDTH) if start else 0
             multiply(
-                ROWS, 1, a + 4 * i * ai, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
+                tile, ROWS, 1, a + 4 * i * ai, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
                 c + 4 * (i * ci + p * WIDTH), ci, inner, outer, left, relu,
             )  # fmt: skip
     p = 0
@@ -56,14 +49,14 @@ def rows_times_panels(a, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, r0, r1
         count = AT_ONCE[rest] if p + AT_ONCE[rest] <= panels else 1
         s = start + 4 * (end * si + p * WIDTH) if start else 0
         multiply(
-            rest, count, a + 4 * end * ai, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
+            tile, rest, count, a + 4 * end * ai, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
             c + 4 * (end * ci + p * WIDTH), ci, inner, outer, columns - p * WIDTH, relu,
         )  # fmt: skip
         p += count
 
 
-@njit(**OPTIONS)
-def affine_share(t, threads, x, W, b, out, activation, scratch):
+@njit(**INNER)
+def affine_share(tile, t, threads, x, W, b, out, activation, scratch):
     """The part of one thread of out = f(x W + b); scratch (threads, group · I · WIDTH)."""
     N, I = x.shape
     O = W.shape[1]
@@ -81,41 +74,39 @@ def affine_share(t, threads, x, W, b, out, activation, scratch):
         if g != packed:
             for p in range(panels):
                 first = j + p * WIDTH
-                pack_rows(W.ctypes.data + 4 * first, O, I, O - first, panel + 4 * p * I * WIDTH)
+                pack_rows(tile, W.ctypes.data + 4 * first, O, I, O - first, panel + 4 * p * I * WIDTH)
             packed = g
         r0 = task % blocks * size
         r1 = min(N, r0 + size)
         if r0 < r1:
             rows_times_panels(
-                x.ctypes.data, I, 1, 0, panel, 0, I * WIDTH, panels, start + 4 * j if start else 0, 0,
+                tile, x.ctypes.data, I, 1, 0, panel, 0, I * WIDTH, panels, start + 4 * j if start else 0, 0,
                 out.ctypes.data + 4 * j, O, r0, r1, I, 1, O - j, activation == RELU,
             )  # fmt: skip
             activate(out, r0, r1, j, min(O, j + panels * WIDTH), activation)
 
 
-@kernel("f2 f2 f1 f2 int int", **OPTIONS)
-def affine_serial(x, W, b, out, activation, group):
-    affine_share(0, 1, x, W, b, out, activation, np.empty((1, group * len(W) * WIDTH), np.float32))
+@kernel("int f2 f2 f1 f2 int int f2 int", **PARALLEL)
+def affine(tile, x, W, b, out, activation, group, scratch, threads):
+    if threads == 1:
+        own = np.empty((1, group * len(W) * WIDTH), np.float32)
+        affine_share(tile, 0, 1, x, W, b, out, activation, own)
+    else:
+        for t in prange(threads):
+            affine_share(tile, t, threads, x, W, b, out, activation, scratch)
 
 
-@kernel("f2 f2 f1 f2 int f2", parallel=True, **OPTIONS)
-def affine_parallel(x, W, b, out, activation, scratch):
-    threads = scratch.shape[0]
-    for t in prange(threads):
-        affine_share(t, threads, x, W, b, out, activation, scratch)
-
-
-@kernel("f2 f3", **OPTIONS)
-def pack_weights(W, panels):
+@kernel("int f2 f3", **OPTIONS)
+def pack_weights(tile, W, panels):
     """panels (⌈O/WIDTH⌉, I, WIDTH) = W (I, O), zero beyond the edge."""
     I, O = W.shape
     for p in range(len(panels)):
         j = p * WIDTH
-        pack_rows(W.ctypes.data + 4 * j, O, I, O - j, panels.ctypes.data + 4 * j * I)
+        pack_rows(tile, W.ctypes.data + 4 * j, O, I, O - j, panels.ctypes.data + 4 * j * I)
 
 
-@njit(**OPTIONS)
-def packed_share(t, threads, x, panels, b, out, activation):
+@njit(**INNER)
+def packed_share(tile, t, threads, x, panels, b, out, activation):
     """The part of one thread of out = f(x W + b), W in panels."""
     N, I = x.shape
     O = out.shape[1]
@@ -131,36 +122,36 @@ def packed_share(t, threads, x, panels, b, out, activation):
         r0, r1, j = r * size, min(N, (r + 1) * size), p * WIDTH
         if r0 < r1:
             rows_times_panels(
-                x.ctypes.data, I, 1, 0, panels.ctypes.data + 4 * j * I, 0, I * WIDTH, until - first,
+                tile, x.ctypes.data, I, 1, 0, panels.ctypes.data + 4 * j * I, 0, I * WIDTH, until - first,
                 start + 4 * j if start else 0, 0, out.ctypes.data + 4 * j, O, r0, r1, I, 1, O - j, activation == RELU,
             )  # fmt: skip
             activate(out, r0, r1, j, min(O, j + (until - first) * WIDTH), activation)
         first = until
 
 
-@kernel("f2 f3 f1 f2 int", **OPTIONS)
-def packed_serial(x, panels, b, out, activation):
-    packed_share(0, 1, x, panels, b, out, activation)
+@kernel("int f2 f3 f1 f2 int int", **PARALLEL)
+def packed(tile, x, panels, b, out, activation, threads):
+    if threads == 1:
+        packed_share(tile, 0, 1, x, panels, b, out, activation)
+    else:
+        for t in prange(threads):
+            packed_share(tile, t, threads, x, panels, b, out, activation)
 
 
-@kernel("f2 f3 f1 f2 int int", parallel=True, **OPTIONS)
-def packed_parallel(x, panels, b, out, activation, threads):
-    for t in prange(threads):
-        packed_share(t, threads, x, panels, b, out, activation)
-
-
-@njit(**OPTIONS)
-def pack_dz(dy, y, j, activation, panel, db, add):
+@njit(**INNER)
+def pack_dz(tile, dy, y, j, activation, panel, db, add):
     """panel (N, WIDTH) = dy f'(y) for the columns from j on; db (+)= its column sums, in float64."""
     N, O = dy.shape
     columns = min(WIDTH, O - j)
-    total = np.zeros(WIDTH, np.float64)
-    part = np.zeros(WIDTH, np.float32)
+    total = np.empty(WIDTH, np.float64)
+    part = np.empty(WIDTH, np.float32)
+    for i in range(WIDTH):
+        total[i] = 0.0
     for k in range(0, N, BLOCK):
         at = 4 * (k * O + j)
         rows = min(BLOCK, N - k)
         pack_gradient(
-            dy.ctypes.data + at, y.ctypes.data + at, O, rows, O - j, activation,
+            tile, dy.ctypes.data + at, y.ctypes.data + at, O, rows, O - j, activation,
             panel + 4 * k * WIDTH, part.ctypes.data,
         )  # fmt: skip
         for i in range(WIDTH):
@@ -170,8 +161,8 @@ def pack_dz(dy, y, j, activation, panel, db, add):
             db[j + i] = db[j + i] + total[i] if add else total[i]
 
 
-@njit(**OPTIONS)
-def weights_share(t, threads, x, y, dy, dW, db, activation, add, dz):
+@njit(**INNER)
+def weights_share(tile, t, threads, x, y, dy, dW, db, activation, add, dz):
     """The part of one thread of dz = dy f'(y), dW (+)= xᵀ dz and db (+)= Σ dz.
 
     dz (copies, panels, N, WIDTH) keeps the panels: every block of rows of dW makes a copy of its own.
@@ -186,19 +177,19 @@ def weights_share(t, threads, x, y, dy, dW, db, activation, add, dz):
         j = p * WIDTH
         panel = dz.ctypes.data + 4 * (r * panels + p) * N * WIDTH
         if task != packed:
-            pack_dz(dy, y, j, activation, panel, db if r == 0 else db[:0], add)
+            pack_dz(tile, dy, y, j, activation, panel, db if r == 0 else db[:0], add)
             packed = task
         r0 = r * size
         r1 = min(I, r0 + size)
         if r0 < r1:
             to = dW.ctypes.data + 4 * j
             rows_times_panels(
-                x.ctypes.data, 1, I, 0, panel, 0, 0, 1, to if add else 0, O, to, O, r0, r1, N, 1, O - j, 0
+                tile, x.ctypes.data, 1, I, 0, panel, 0, 0, 1, to if add else 0, O, to, O, r0, r1, N, 1, O - j, 0
             )
 
 
-@njit(**OPTIONS)
-def inputs_share(t, threads, W, dx, dz, scratch):
+@njit(**INNER)
+def inputs_share(tile, t, threads, W, dx, dz, scratch):
     """The part of one thread of dx = dz Wᵀ; scratch (threads, ≥ panels · WIDTH · WIDTH)."""
     I, O = W.shape
     N = dx.shape[0]
@@ -212,32 +203,28 @@ def inputs_share(t, threads, W, dx, dz, scratch):
         p, r = task // blocks, task % blocks
         j = p * WIDTH
         if p != packed:
-            pack_columns(W.ctypes.data + 4 * j * O, O, O, I - j, panel)
+            pack_columns(tile, W.ctypes.data + 4 * j * O, O, O, I - j, panel)
             packed = p
         r0 = r * size
         r1 = min(N, r0 + size)
         if r0 < r1:
             rows_times_panels(
-                dz.ctypes.data, WIDTH, 1, N * WIDTH, panel, WIDTH * WIDTH, 0, 1, 0, 0,
+                tile, dz.ctypes.data, WIDTH, 1, N * WIDTH, panel, WIDTH * WIDTH, 0, 1, 0, 0,
                 dx.ctypes.data + 4 * j, I, r0, r1, WIDTH, panels, I - j, 0,
             )  # fmt: skip
 
 
-@kernel("f2 f2 f2 f2 f2 f1 f2 int bool", **OPTIONS)
-def backward_serial(x, W, y, dy, dW, db, dx, activation, add):
-    panels = ceil(W.shape[1], WIDTH)
-    dz = np.empty((1, panels, len(x), WIDTH), np.float32)
-    scratch = np.empty((1, panels * WIDTH * WIDTH if dx.size else 0), np.float32)
-    weights_share(0, 1, x, y, dy, dW, db, activation, add, dz)
-    if dx.size:
-        inputs_share(0, 1, W, dx, dz, scratch)
-
-
-@kernel("f2 f2 f2 f2 f2 f1 f2 int bool f4 f2", parallel=True, **OPTIONS)
-def backward_parallel(x, W, y, dy, dW, db, dx, activation, add, dz, scratch):
-    threads = scratch.shape[0]
-    for t in prange(threads):
-        weights_share(t, threads, x, y, dy, dW, db, activation, add, dz)
-    if dx.size:
+@kernel("int f2 f2 f2 f2 f2 f1 f2 int bool f4 f2 int", **PARALLEL)
+def backward(tile, x, W, y, dy, dW, db, dx, activation, add, dz, scratch, threads):
+    if threads == 1:
+        panels = ceil(W.shape[1], WIDTH)
+        own_dz = np.empty((1, panels, len(x), WIDTH), np.float32)
+        weights_share(tile, 0, 1, x, y, dy, dW, db, activation, add, own_dz)
+        if dx.size:
+            inputs_share(tile, 0, 1, W, dx, own_dz, np.empty((1, panels * WIDTH * WIDTH), np.float32))
+    else:
         for t in prange(threads):
-            inputs_share(t, threads, W, dx, dz, scratch)
+            weights_share(tile, t, threads, x, y, dy, dW, db, activation, add, dz)
+        if dx.size:
+            for t in prange(threads):
+                inputs_share(tile, t, threads, W, dx, dz, scratch)

@@ -8,6 +8,7 @@ is refused by Numba's own dispatch with a TypeError, and then goes the slow way,
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,21 @@ from dltrain.kernels.compiled.cache import kept
 
 FLOAT32 = np.dtype(np.float32)
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
+# Functions that only kernels call need no entry points and no file of their own, which halves their cost.
+INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 # What may be assumed of arithmetic: fused multiply-adds always; in sums also another order.  Never that NaN
 # and infinity do not occur, for the guard against them must see them.
-PLAIN = {**OPTIONS, "fastmath": {"contract"}}
-SUMS = {**OPTIONS, "fastmath": {"contract", "reassoc", "nsz"}}
+PLAIN: dict[str, Any] = {"fastmath": {"contract"}}
+SUMS: dict[str, Any] = {"fastmath": {"contract", "reassoc", "nsz"}}
+SERIAL = 50_000  # elements below which starting the threads costs more than they save
+# Only the loops that say so: turning every array expression into a parallel loop triples the time to compile.
+PARALLEL = {
+    **OPTIONS,
+    "parallel": {
+        "prange": True, "numpy": False, "reduction": False, "setitem": False, "inplace_binop": False,
+        "stencil": False, "fusion": False, "comprehension": False,
+    },
+}  # fmt: skip
 SHORT = {
     "f1": "float32[::1]",
     "f2": "float32[:,::1]",
@@ -61,6 +73,11 @@ class Registry:
 compiled = Registry()
 
 
+def parts(size: int) -> int:
+    """Into how many parts an element-wise kernel cuts its work; 1 means that no thread is started."""
+    return 1 if size < SERIAL else compiled.threads
+
+
 def kernel(arguments: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: register a function as a kernel that takes exactly these types.
 
@@ -71,7 +88,8 @@ def kernel(arguments: str, **options: Any) -> Callable[[Callable[..., Any]], Cal
     types = ", ".join(SHORT.get(word, word) for word in arguments.split())
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        compiled.known[function.__name__] = lambda: njit(f"({types},)", **options)(function)
+        # Numba empties the mappings it is given.
+        compiled.known[function.__name__] = lambda: njit(f"({types},)", **deepcopy(options))(function)
         return function
 
     return decorate

@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
 """Losses and their gradients in one pass; sums in float64, in an order that only the thread count changes."""
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ import numpy as np
 from numba import njit, prange
 
 from dltrain.kernels.arrays import Array, check_labels
-from dltrain.kernels.compiled.elementwise import SERIAL, exp_all, shift_rows
-from dltrain.kernels.compiled.jit import OPTIONS, PLAIN, SUMS, compiled, kernel
+from dltrain.kernels.compiled.elementwise import exp_all, shift_rows
+from dltrain.kernels.compiled.jit import INNER, OPTIONS, PARALLEL, PLAIN, SUMS, compiled, kernel, parts
 from dltrain.kernels.compiled.pointwise import F, exp
 from dltrain.kernels.reference import losses as reference
 
 
-@njit(**SUMS)
+@njit(**INNER, **SUMS)
 def cross_entropy_rows(z, labels, out, r0, r1):
     """Σ of the losses of some rows, and their part of the gradient; NaN where a label is out of range."""
     N, K = z.shape
@@ -41,25 +42,22 @@ def cross_entropy_rows(z, labels, out, r0, r1):
     return loss
 
 
-@kernel("f2 i1 f2", **OPTIONS)
-def cross_entropy_serial(z, labels, out):
-    return cross_entropy_rows(z, labels, out, 0, len(z)) / max(len(z), 1)
-
-
-@kernel("f2 i1 f2 int", parallel=True, **OPTIONS)
-def cross_entropy_parallel(z, labels, out, threads):
-    parts = np.empty(threads, np.float64)
+@kernel("f2 i1 f2 int", **PARALLEL)
+def cross_entropy(z, labels, out, threads):
     N = len(z)
+    if threads == 1:
+        return cross_entropy_rows(z, labels, out, 0, N) / max(N, 1)
+    sums = np.empty(threads, np.float64)
     for t in prange(threads):
-        parts[t] = cross_entropy_rows(z, labels, out, t * N // threads, (t + 1) * N // threads)
+        sums[t] = cross_entropy_rows(z, labels, out, t * N // threads, (t + 1) * N // threads)
     loss = 0.0
     for t in range(threads):
-        loss += parts[t]
+        loss += sums[t]
     return loss / N
 
 
-@kernel("f1 f1 f1", **PLAIN)
-def binary_cross_entropy_serial(z, targets, out):
+@kernel("f1 f1 f1", **OPTIONS, **PLAIN)
+def binary_entropy(z, targets, out):
     share = F(1.0 / max(z.size, 1))
     loss = 0.0
     for i in range(z.size):
@@ -71,8 +69,8 @@ def binary_cross_entropy_serial(z, targets, out):
     return loss / max(z.size, 1)
 
 
-@kernel("f1 f1 f1", **SUMS)
-def mean_squared_error_serial(y, t, out):
+@kernel("f1 f1 f1", **OPTIONS, **SUMS)
+def squared_error(y, t, out):
     scale = F(2.0 / max(y.size, 1))
     loss = 0.0
     for i in range(y.size):
@@ -85,10 +83,7 @@ def mean_squared_error_serial(y, t, out):
 def softmax_cross_entropy(z: Array, labels: Array, out: Array) -> Any:
     """See the reference."""
     try:
-        if z.size < SERIAL:
-            loss = compiled.cross_entropy_serial(z, labels, out)
-        else:
-            loss = compiled.cross_entropy_parallel(z, labels, out, compiled.threads)
+        loss = compiled.cross_entropy(z, labels, out, parts(z.size))
     except TypeError:
         return reference.softmax_cross_entropy(z, labels, out)
     if loss != loss:
@@ -100,7 +95,7 @@ def binary_cross_entropy(z: Array, targets: Array, out: Array) -> Any:
     """See the reference."""
     if out.flags.c_contiguous:
         try:
-            return compiled.binary_cross_entropy_serial(z.reshape(-1), targets.reshape(-1), out.reshape(-1))
+            return compiled.binary_entropy(z.reshape(-1), targets.reshape(-1), out.reshape(-1))
         except TypeError:
             pass
     return reference.binary_cross_entropy(z, targets, out)
@@ -110,7 +105,7 @@ def mean_squared_error(y: Array, t: Array, out: Array) -> Any:
     """See the reference."""
     if out.flags.c_contiguous:
         try:
-            return compiled.mean_squared_error_serial(y.reshape(-1), t.reshape(-1), out.reshape(-1))
+            return compiled.squared_error(y.reshape(-1), t.reshape(-1), out.reshape(-1))
         except TypeError:
             pass
     return reference.mean_squared_error(y, t, out)

@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
 """Batch normalization fused with relu: two passes for the statistics, one for the output.
 
 Groups of four rows are added in float32, the groups in float64: as exact as adding all in float64 to seven
@@ -6,12 +7,13 @@ digits, and limited by memory instead of by conversions.  Rows are cut into one 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit, prange
 
 from dltrain.kernels.arrays import Array, Empty, rows_of
-from dltrain.kernels.compiled.elementwise import SERIAL
-from dltrain.kernels.compiled.jit import FLOAT32, OPTIONS, PLAIN, compiled, kernel
+from dltrain.kernels.compiled.jit import FLOAT32, INNER, PARALLEL, PLAIN, compiled, kernel, parts
 from dltrain.kernels.compiled.pointwise import F
 from dltrain.kernels.reference import normalization as reference
 
@@ -20,7 +22,7 @@ NO_DX = np.empty((0, 0), np.float32)
 CODES = {"linear": False, "relu": True}
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def add_rows(x, r0, r1, total):
     """total += Σ x over some rows."""
     end = r0 + (r1 - r0) // 4 * 4
@@ -34,7 +36,7 @@ def add_rows(x, r0, r1, total):
             total[j] += a[j]
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def add_squares(x, mean, r0, r1, total):
     """total += Σ (x - mean)² over some rows."""
     end = r0 + (r1 - r0) // 4 * 4
@@ -51,26 +53,27 @@ def add_squares(x, mean, r0, r1, total):
             total[j] += p * p
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def add_gradients(x, y, dy, mean, relu, r0, r1, sum_h, sum_1):
     """sum_1 += Σ dz and sum_h += Σ dz (x - mean) over some rows, dz = dy f'(y)."""
+    floor = F(0) if relu else F(-np.inf)
     end = r0 + (r1 - r0) // 2 * 2
     for i in range(r0, end, 2):
         xa, xb, ya, yb, ga, gb = x[i], x[i + 1], y[i], y[i + 1], dy[i], dy[i + 1]
         for j in range(sum_1.size):
-            p = F(0) if relu and ya[j] <= F(0) else ga[j]
-            q = F(0) if relu and yb[j] <= F(0) else gb[j]
+            p = F(0) if ya[j] <= floor else ga[j]
+            q = F(0) if yb[j] <= floor else gb[j]
             sum_1[j] += p + q
             sum_h[j] += p * (xa[j] - mean[j]) + q * (xb[j] - mean[j])
     for i in range(end, r1):
         xa, ya, ga = x[i], y[i], dy[i]
         for j in range(sum_1.size):
-            p = F(0) if relu and ya[j] <= F(0) else ga[j]
+            p = F(0) if ya[j] <= floor else ga[j]
             sum_1[j] += p
             sum_h[j] += p * (xa[j] - mean[j])
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def transform(x, mean, scale, beta, relu, out, r0, r1):
     """out = f((x - mean) scale + beta) for some rows."""
     floor = F(0) if relu else F(-np.inf)
@@ -81,76 +84,91 @@ def transform(x, mean, scale, beta, relu, out, r0, r1):
             o[j] = floor if v < floor else v
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def transform_backward(x, y, dy, mean, scale, slope, offset, relu, dx, r0, r1):
     """dx = scale (dz - (x - mean) slope - offset) for some rows."""
+    floor = F(0) if relu else F(-np.inf)
     for i in range(r0, r1):
         a, v, g, o = x[i], y[i], dy[i], dx[i]
         for j in range(a.size):
-            dz = F(0) if relu and v[j] <= F(0) else g[j]
+            dz = F(0) if v[j] <= floor else g[j]
             o[j] = scale[j] * (dz - (a[j] - mean[j]) * slope[j] - offset[j])
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def scales(gamma, beta, inv_std):
     """gamma inv_std and beta, with 1 and 0 for those that are not there."""
-    scale, offset = inv_std.copy(), np.zeros_like(inv_std)
-    for j in range(gamma.size):
-        scale[j] *= gamma[j]
-    for j in range(beta.size):
-        offset[j] = beta[j]
+    C = inv_std.size
+    scale, offset = np.empty(C, np.float32), np.empty(C, np.float32)
+    for j in range(C):
+        scale[j] = inv_std[j] * gamma[j] if gamma.size else inv_std[j]
+        offset[j] = beta[j] if beta.size else F(0)
     return scale, offset
 
 
-@njit(**PLAIN)
-def total_of(parts, t):
+@njit(**INNER, **PLAIN)
+def total_of(sums):
     """The sum over the threads' parts, in their order."""
-    total = parts[0].copy()
-    for k in range(1, t):
-        total += parts[k]
+    total = zeros(sums.shape[1])
+    for t in range(len(sums)):
+        for j in range(total.size):
+            total[j] += sums[t, j]
     return total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
+def zeros(count):
+    """As np.zeros, which takes Numba longer to compile than all the rest."""
+    total = np.empty(count, np.float64)
+    for j in range(count):
+        total[j] = 0.0
+    return total
+
+
+@njit(**INNER)
+def store_mean(total, count, mean):
+    for j in range(total.size):
+        mean[j] = total[j] / count
+
+
+@njit(**INNER)
 def finish(total, count, epsilon, inv_std):
     for j in range(total.size):
         inv_std[j] = 1 / np.sqrt(total[j] / count + epsilon)
 
 
-@kernel("f2 f1 f1 float bool f2 f1 f1", **OPTIONS)
-def batch_norm_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std):
+@njit(**INNER)
+def normalize_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std):
     N, C = x.shape
-    count = max(N, 1)
-    total = np.zeros(C)
+    total = zeros(C)
     add_rows(x, 0, N, total)
-    for j in range(C):
-        mean[j] = total[j] / count
-    total[:] = 0
+    store_mean(total, max(N, 1), mean)
+    total = zeros(C)
     add_squares(x, mean, 0, N, total)
-    finish(total, count, epsilon, inv_std)
+    finish(total, max(N, 1), epsilon, inv_std)
     scale, offset = scales(gamma, beta, inv_std)
     transform(x, mean, scale, offset, relu, out, 0, N)
 
 
-@kernel("f2 f1 f1 float bool f2 f1 f1 int", parallel=True, **OPTIONS)
-def batch_norm_parallel(x, gamma, beta, epsilon, relu, out, mean, inv_std, threads):
+@kernel("f2 f1 f1 float bool f2 f1 f1 int", **PARALLEL)
+def normalize(x, gamma, beta, epsilon, relu, out, mean, inv_std, threads):
     N, C = x.shape
-    parts = np.zeros((threads, C))
+    if threads == 1:
+        normalize_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std)
+        return
+    sums, squares = zeros(threads * C).reshape((threads, C)), zeros(threads * C).reshape((threads, C))
     for t in prange(threads):
-        add_rows(x, t * N // threads, (t + 1) * N // threads, parts[t])
-    total = total_of(parts, threads)
-    for j in range(C):
-        mean[j] = total[j] / N
-    parts[:] = 0
+        add_rows(x, t * N // threads, (t + 1) * N // threads, sums[t])
+    store_mean(total_of(sums), N, mean)
     for t in prange(threads):
-        add_squares(x, mean, t * N // threads, (t + 1) * N // threads, parts[t])
-    finish(total_of(parts, threads), N, epsilon, inv_std)
+        add_squares(x, mean, t * N // threads, (t + 1) * N // threads, squares[t])
+    finish(total_of(squares), N, epsilon, inv_std)
     scale, offset = scales(gamma, beta, inv_std)
     for t in prange(threads):
         transform(x, mean, scale, offset, relu, out, t * N // threads, (t + 1) * N // threads)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add):
     """dgamma (+)= Σ dz h and dbeta (+)= Σ dz; sum_h becomes that Σ dz h."""
     for j in range(sum_h.size):
@@ -161,51 +179,58 @@ def store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add):
         dbeta[j] = dbeta[j] + sum_1[j] if add else sum_1[j]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def slopes(sum_h, sum_1, inv_std, count):
     """What transform_backward subtracts, for statistics that depend on x."""
-    slope, offset = np.empty_like(inv_std), np.empty_like(inv_std)
+    slope, offset = np.empty(inv_std.size, np.float32), np.empty(inv_std.size, np.float32)
     for j in range(inv_std.size):
         slope[j] = sum_h[j] * inv_std[j] / count
         offset[j] = sum_1[j] / count
     return slope, offset
 
 
-@kernel("f2 f2 f2 f1 f1 f1 f1 f1 f2 bool bool bool", **OPTIONS)
-def batch_norm_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, fixed):
+@njit(**INNER)
+def normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count):
     N, C = x.shape
-    sum_h, sum_1 = np.zeros(C), np.zeros(C)
+    sum_h, sum_1 = zeros(C), zeros(C)
     add_gradients(x, y, dy, mean, relu, 0, N, sum_h, sum_1)
     store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add)
     if dx.size:
-        slope, offset = slopes(sum_h, sum_1, inv_std, np.inf if fixed else np.float64(N))
-        scale, _ = scales(gamma, dbeta[:0], inv_std)
+        slope, offset = slopes(sum_h, sum_1, inv_std, count)
+        scale, _ = scales(gamma, gamma[:0], inv_std)
         transform_backward(x, y, dy, mean, scale, slope, offset, relu, dx, 0, N)
 
 
-@kernel("f2 f2 f2 f1 f1 f1 f1 f1 f2 bool bool bool int", parallel=True, **OPTIONS)
-def batch_norm_backward_parallel(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, fixed, threads):
+@kernel("f2 f2 f2 f1 f1 f1 f1 f1 f2 bool bool float int", **PARALLEL)
+def normalize_backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count, threads):
+    """The backward of both kinds; count is infinite where the statistics do not depend on x."""
     N, C = x.shape
-    parts = np.zeros((2, threads, C))
+    if threads == 1:
+        normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count)
+        return
+    sums = zeros(2 * threads * C).reshape((2, threads, C))
     for t in prange(threads):
         lo, hi = t * N // threads, (t + 1) * N // threads
-        add_gradients(x, y, dy, mean, relu, lo, hi, parts[0, t], parts[1, t])
-    sum_h, sum_1 = total_of(parts[0], threads), total_of(parts[1], threads)
+        add_gradients(x, y, dy, mean, relu, lo, hi, sums[0, t], sums[1, t])
+    sum_h, sum_1 = total_of(sums[0]), total_of(sums[1])
     store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add)
     if dx.size:
-        slope, offset = slopes(sum_h, sum_1, inv_std, np.inf if fixed else np.float64(N))
-        scale, _ = scales(gamma, dbeta[:0], inv_std)
+        slope, offset = slopes(sum_h, sum_1, inv_std, count)
+        scale, _ = scales(gamma, gamma[:0], inv_std)
         for t in prange(threads):
             lo, hi = t * N // threads, (t + 1) * N // threads
             transform_backward(x, y, dy, mean, scale, slope, offset, relu, dx, lo, hi)
 
 
-@kernel("f2 f1 f1 f1 f1 bool f2 int", parallel=True, **OPTIONS)
-def transform_parallel(x, gamma, beta, mean, inv_std, relu, out, threads):
+@kernel("f2 f1 f1 f1 f1 bool f2 int", **PARALLEL)
+def transform_all(x, gamma, beta, mean, inv_std, relu, out, threads):
     N = len(x)
     scale, offset = scales(gamma, beta, inv_std)
-    for t in prange(threads):
-        transform(x, mean, scale, offset, relu, out, t * N // threads, (t + 1) * N // threads)
+    if threads == 1:
+        transform(x, mean, scale, offset, relu, out, 0, N)
+    else:
+        for t in prange(threads):
+            transform(x, mean, scale, offset, relu, out, t * N // threads, (t + 1) * N // threads)
 
 
 def batch_norm(
@@ -225,10 +250,7 @@ def batch_norm(
     try:
         if not out.flags.c_contiguous:
             raise TypeError
-        if x.size < SERIAL:
-            compiled.batch_norm_serial(*arguments)
-        else:
-            compiled.batch_norm_parallel(*arguments, compiled.threads)
+        compiled.normalize(*arguments, parts(x.size))
     except TypeError:
         return reference.batch_norm(x, gamma, beta, epsilon, activation, out, mean, inv_std, empty)
     return out
@@ -249,7 +271,9 @@ def batch_norm_backward(
     empty: Empty,
 ) -> Array | None:
     """See the reference."""
-    if _backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, activation, add, False):
+    if _backward(
+        x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, activation, add, float(x.size // max(x.shape[-1], 1))
+    ):
         return dx
     return reference.batch_norm_backward(
         x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, activation, add, empty
@@ -268,7 +292,7 @@ def _backward(
     dx: Array | None,
     activation: str,
     add: bool,
-    fixed: bool,
+    count: float,
 ) -> bool:
     """Run the kernel; False where it does not take these arguments."""
     g, back = NONE if gamma is None else gamma, NO_DX if dx is None else rows_of(dx)
@@ -277,10 +301,7 @@ def _backward(
     try:
         if dx is not None and not dx.flags.c_contiguous:
             return False
-        if x.size < SERIAL:
-            compiled.batch_norm_backward_serial(*arguments, CODES[activation], add, fixed)
-        else:
-            compiled.batch_norm_backward_parallel(*arguments, CODES[activation], add, fixed, compiled.threads)
+        compiled.normalize_backward(*arguments, CODES[activation], add, count, parts(x.size))
     except TypeError:
         return False
     return True
@@ -298,12 +319,11 @@ def batch_norm_inference(
 ) -> Array:
     """See the reference."""
     g, b = NONE if gamma is None else gamma, NONE if beta is None else beta
-    threads = compiled.threads if x.size >= SERIAL else 1
     try:
         inv_std = _inverse_deviation(variance, epsilon)
         if not out.flags.c_contiguous:
             raise TypeError
-        compiled.transform_parallel(rows_of(x), g, b, mean, inv_std, CODES[activation], rows_of(out), threads)
+        compiled.transform_all(rows_of(x), g, b, mean, inv_std, CODES[activation], rows_of(out), parts(x.size))
     except TypeError:
         return reference.batch_norm_inference(x, gamma, beta, mean, variance, epsilon, activation, out)
     return out
@@ -327,7 +347,7 @@ def batch_norm_inference_backward(
     """See the reference."""
     if variance.dtype == FLOAT32:
         inv_std = _inverse_deviation(variance, epsilon)
-        if _backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, activation, add, True):
+        if _backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, activation, add, math.inf):
             return dx
     return reference.batch_norm_inference_backward(
         x, y, dy, gamma, mean, variance, epsilon, dgamma, dbeta, dx, activation, add, empty

@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
 """Functions of one number that LLVM turns into vector code, where a library call would stay scalar."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from dltrain.kernels.compiled.jit import PLAIN
+from dltrain.kernels.compiled.jit import INNER, PLAIN
 from dltrain.kernels.compiled.tile import SIGMOID, TANH
 
 F = np.float32
@@ -63,7 +64,7 @@ def sigmoid(x):
     return F(1) / (F(1) + exp(-x))
 
 
-@njit(**PLAIN)
+@njit(**INNER, **PLAIN)
 def activate(z, r0, r1, j0, j1, activation):
     """z[r0:r1, j0:j1] = f(z[r0:r1, j0:j1]) for the activations that the tile does not apply itself."""
     if activation == TANH:

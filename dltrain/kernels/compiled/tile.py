@@ -16,9 +16,8 @@ from functools import partial
 from typing import Any
 
 from llvmlite import ir
-from numba.extending import intrinsic
 
-from dltrain.kernels.compiled.emit import F32, I32, Writer, calling, integer, routine
+from dltrain.kernels.compiled.emit import F32, I32, Writer, integer, routine
 from dltrain.kernels.compiled.processor import tile
 
 TILE = tile()
@@ -75,19 +74,33 @@ def write_multiply(
     with w.builder.if_then(w.builder.icmp_signed("!=", start, integer(0))):
         w.either(full, lambda: load(False), lambda: load(True))
     with w.repeat(outer) as o:
-        a_slot = w.slot(integer(0))
-        b_slot = w.slot(integer(0))
-        w.builder.store(w.element(a, w.builder.mul(o, ao)), a_slot)
-        w.builder.store(w.element(b, w.builder.mul(o, bo)), b_slot)
+        # A pointer for every third row: three are reached from it by addressing alone, and the pointers advance
+        # side by side instead of one after the other.
+        first = w.element(a, w.builder.mul(o, ao))
+        a_slots = [w.slot(w.element(first, w.builder.mul(ai, integer(i)))) for i in range(0, rows, 3)]
+        b_slot = w.slot(w.element(b, w.builder.mul(o, bo)))
         with w.repeat(inner):
-            at_a, at_b = w.builder.load(a_slot), w.builder.load(b_slot)
-            from_b = [w.load(w.element(at_b, w.builder.mul(bp, integer(p)), v * LANES)) for _, p, v in lanes]
-            for i in range(rows):
-                from_a = w.number(w.element(at_a, w.builder.mul(ai, integer(i))))
-                for j, term in enumerate(from_b):
-                    place = sums[i * len(lanes) + j]
-                    w.builder.store(w.multiply_add(from_a, term, w.builder.load(place)), place)
-            w.builder.store(w.element(at_a, ak), a_slot)
+            at_a, at_b = [w.builder.load(slot) for slot in a_slots], w.builder.load(b_slot)
+
+            def from_a(i: int, at_a: list[Any] = at_a) -> Any:
+                return w.number(w.element(at_a[i // 3], w.builder.mul(ai, integer(i % 3))))
+
+            def from_b(j: int, at_b: Any = at_b) -> Any:
+                _, p, v = lanes[j]
+                return w.load(w.element(at_b, w.builder.mul(bp, integer(p)), v * LANES))
+
+            # The shorter side is loaded first and stays; the longer one comes one by one, to need no more registers.
+            if rows < len(lanes):
+                stay = [from_a(i) for i in range(rows)]
+                pairs = ((i, j, stay[i], b_j) for j in range(len(lanes)) for b_j in [from_b(j)] for i in range(rows))
+            else:
+                stay = [from_b(j) for j in range(len(lanes))]
+                pairs = ((i, j, a_i, stay[j]) for i in range(rows) for a_i in [from_a(i)] for j in range(len(lanes)))
+            for i, j, a_i, b_j in pairs:
+                place = sums[i * len(lanes) + j]
+                w.builder.store(w.multiply_add(a_i, b_j, w.builder.load(place)), place)
+            for slot, pointer in zip(a_slots, at_a, strict=True):
+                w.builder.store(w.element(pointer, ak), slot)
             w.builder.store(w.element(at_b, bk), b_slot)
     w.either(full, lambda: store(False), lambda: store(True))
 
@@ -214,36 +227,3 @@ def derivative(w: Writer, activation: int, dy: Any, y: Any) -> Any:
 PACK_ROWS = routine("dltrain_pack_rows", 5, LANES, write_pack_rows)
 PACK_COLUMNS = routine("dltrain_pack_columns", 5, LANES, write_pack_columns)
 PACK_GRADIENT = routine("dltrain_pack_gradient", 8, LANES, write_pack_gradient)
-
-
-@intrinsic
-def multiply(_, rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu):  # type: ignore[no-untyped-def]
-    """The tile of the module's docstring, for `rows` rows and 1 or AT_ONCE[rows] panels.
-
-    Parameters:
-        rows: rows of C, 1 to ROWS
-        panels: panels of B, `bp` elements apart
-        start: address of what is added to the sums (C itself, a bias with stride 0), or 0
-        columns: how many columns of C there are from here on
-        relu: 1 to store max(0, sum)
-    """
-    arguments = (rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu)
-    return calling(CHOICE, *arguments)
-
-
-@intrinsic
-def pack_rows(_, source, stride, rows, columns, panel):  # type: ignore[no-untyped-def]
-    """panel[k, j] = source[k, j] for k < rows; 0 where j ≥ columns."""
-    return calling(PACK_ROWS, source, stride, rows, columns, panel)
-
-
-@intrinsic
-def pack_columns(_, source, stride, rows, columns, panel):  # type: ignore[no-untyped-def]
-    """panel[k, j] = source[j, k] for k < rows; 0 where j ≥ columns, and up to a multiple of WIDTH rows."""
-    return calling(PACK_COLUMNS, source, stride, rows, columns, panel)
-
-
-@intrinsic
-def pack_gradient(_, dy, y, stride, rows, columns, activation, panel, sums):  # type: ignore[no-untyped-def]
-    """panel[k, j] = dy[k, j] f'(y[k, j]) and sums[j] = Σ_k panel[k, j]; 0 where j ≥ columns."""
-    return calling(PACK_GRADIENT, dy, y, stride, rows, columns, activation, panel, sums)

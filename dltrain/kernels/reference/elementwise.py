@@ -134,11 +134,8 @@ def bits(key: int, count: int) -> Array:
     Source: the mixer is Wellons' lowbias32 (2018); the key is spread by splitmix64, Steele et al. 2014.
     """
     low, high = halves(key)
-    return _mix(_mix(np.arange(count, dtype=np.uint32) ^ np.uint32(low)) ^ np.uint32(high))
-
-
-def _mix(h: Array) -> Array:
-    """A bijection of 32-bit words whose every output bit depends on every input bit."""
+    h = np.arange(count, dtype=np.uint32) ^ np.uint32(low)
     h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)
+    h = h ^ np.uint32(high)
     h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
     return h ^ (h >> np.uint32(16))

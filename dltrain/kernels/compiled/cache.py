@@ -1,0 +1,63 @@
+"""Where compiled kernels are kept between processes.
+
+Numba keys a compiled function by the text of the file that defines it, but ours are built from several files
+(a product inlines its tile).  So they live in a folder named after the text of all of them: an upgrade or an
+edit never meets stale machine code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+from numba.core import config
+
+HERE = Path(__file__).parent
+
+
+@lru_cache(maxsize=1)
+def folder() -> Path:
+    """$NUMBA_CACHE_DIR, or beside the sources, or in the user's cache; and there a folder for these sources."""
+    digest = hashlib.sha256()
+    for source in sorted(HERE.glob("*.py")):
+        digest.update(source.read_bytes())
+    return base() / f"dltrain-{digest.hexdigest()[:16]}"
+
+
+def base() -> Path:
+    """The first of the possible places that can be written to."""
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    if given:
+        return Path(given)
+    beside = HERE / "__pycache__"
+    try:
+        beside.mkdir(exist_ok=True)
+        if os.access(beside, os.W_OK):
+            return beside
+    except OSError:
+        pass  # an installation that may only be read
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dltrain"
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Functions compiled by Numba inside this context are kept in `folder`; others' settings stay as they are."""
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder())
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = before
+
+
+def marker() -> Path:
+    """The file that says that all kernels were compiled here."""
+    python = f"{sys.version_info.major}{sys.version_info.minor}"
+    processor = os.environ.get("NUMBA_CPU_NAME", "") or "host"
+    return folder() / f"complete-py{python}-numba{version('numba')}-{processor}"

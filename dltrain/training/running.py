@@ -1,0 +1,80 @@
+"""A run from its folder to its summary: everything set up, trained, and written down."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from dltrain.runs.environment import environment
+from dltrain.runs.signals import Interruption
+from dltrain.training import checkpoint
+from dltrain.training.journal import Journal
+from dltrain.training.progress import Progress, SilentProgress
+from dltrain.training.session import Session, prepare
+from dltrain.training.trained import checkpoint_path
+from dltrain.training.trainer import part
+
+if TYPE_CHECKING:
+    from dltrain.config.experiment import Experiment
+    from dltrain.runs.folder import RunFolder
+
+
+def train(run: RunFolder, experiment: Experiment, progress: Progress | None = None) -> dict[str, Any]:
+    """Train in a run folder, from its newest checkpoint if there is one, and write the summary."""
+    progress = progress or SilentProgress()
+    started = time.monotonic()
+    stop = Interruption(lambda signal: progress.message("stopping after this step; once more to stop at once"))
+    with stop, run.lock():
+        session = prepare(experiment)
+        journal = Journal(
+            run,
+            keep=experiment.train.keep,
+            fixed=fixed_parts(session),
+            interrupted=lambda: bool(stop),
+            message=progress.message,
+        )
+        trainer = session.trainer(journal, progress)
+        journal.restore(trainer)
+        try:
+            reason = trainer.run()
+        finally:
+            journal.close()
+        summary = {
+            "run": str(run.path),
+            "name": run.name,
+            "epochs": trainer.epoch,
+            "steps": trainer.step,
+            "seconds": round(time.monotonic() - started, 3),
+            "stopped": reason,
+            "metrics": {name: trainer.metrics.get(name, {}) for name in ("train", "validation")},
+            "best": trainer.best,
+        }
+        if reason != "signal":
+            summary["test"] = evaluate_best(session, run)
+        run.write(run.summary_path, summary)
+        progress.finish(summary)
+    summary["exit_code"] = stop.exit_code if reason == "signal" else 0
+    return summary
+
+
+def evaluate_best(session: Session, run: RunFolder) -> dict[str, float] | None:
+    """Metrics of the best weights over the test part; None when there is none."""
+    loader = session.loader("test")
+    if loader is None:
+        return None
+    arrays, _ = checkpoint.load(checkpoint_path(run, "best"))
+    session.graph.load_state(part(arrays, "model"))
+    tally = session.evaluator().run(loader)
+    return None if tally is None else tally.results()
+
+
+def fixed_parts(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What every checkpoint of a run holds beside the trainer's state."""
+    data = session.data
+    arrays = {f"data/{name}": constant for name, constant in data.constants.items()}
+    meta = {
+        "config": session.experiment.resolved,
+        "data": data.info(),
+        "environment": environment(),
+    }
+    return arrays, meta

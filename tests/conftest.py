@@ -1,0 +1,25 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of the large real data sets; a test that needs it is skipped where it is absent."""
+    named = os.environ.get("DLTRAIN_DATA")
+    if not named or not Path(named).is_dir():
+        pytest.skip("needs real data sets: set DLTRAIN_DATA to their folder")
+    return Path(named)
+
+
+@pytest.fixture(autouse=True)
+def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see neither the user's terminal width nor colours."""
+    for name in ("COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")

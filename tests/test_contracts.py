@@ -1,0 +1,303 @@
+"""Every registered thing keeps the promises of its kind: one line in `cases.py`, and all checks run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from cases import (
+    EXAMPLES,
+    HOOKS,
+    INITIALIZERS,
+    LAYERS,
+    LOSSES,
+    METRICS,
+    OPTIMIZERS,
+    OTHERS,
+    PREPARATIONS,
+    REGULARIZERS,
+    SCHEDULES,
+    SOURCES,
+    SPLITS,
+    TASKS,
+    Layer,
+    Loss,
+)
+from checks import LAYER_CHECKS
+from data_files import arrays, csv_text, idx, images
+from example_layers import EXAMPLES as EXAMPLE_LAYERS
+from example_layers import registered
+from loss_checks import LOSS_CHECKS
+from small_models import batch_of, graph_of, objective_of
+
+from dltrain import registry
+from dltrain.data import DataFolders, Pool, load
+from dltrain.kernels import select
+from dltrain.metrics import Confusion, Moments
+from dltrain.model.mode import Mode
+from dltrain.optim import Moment
+from dltrain.registry import create
+from dltrain.training.comparison import Comparison
+from dltrain.training.gradient_check import check_gradients
+
+
+def test_every_registered_thing_has_a_line() -> None:
+    lines = {kind: set(rows) for kind, rows in OTHERS.items()}
+    lines |= {"layer": {case.kind for case in LAYERS}, "loss": {case.name for case in LOSSES}}
+    assert lines == {kind: set(registry.entries(kind)) for kind in registry.kinds()}
+
+
+@pytest.mark.parametrize("kind", registry.kinds())
+def test_every_registered_thing_is_documented(kind: str) -> None:
+    for entry in registry.entries(kind).values():
+        assert len(entry.summary) > 5, entry.name
+        for argument in entry.arguments:
+            assert argument.summary, (entry.name, argument.name)
+
+
+@pytest.mark.parametrize("case", [*LAYERS, *EXAMPLES], ids=lambda case: case.name)
+@pytest.mark.parametrize("check", LAYER_CHECKS, ids=lambda check: check.__name__)
+def test_layer(check: Callable[[Layer], None], case: Layer) -> None:
+    with registered(**EXAMPLE_LAYERS):
+        check(case)
+
+
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: f"{case.name}-{case.shape[0]}")
+@pytest.mark.parametrize("check", LOSS_CHECKS, ids=lambda check: check.__name__)
+def test_loss(check: Callable[[Loss], None], case: Loss) -> None:
+    check(case)
+
+
+class Bowl:
+    """Σ c w² and its gradient, in the layout of a model's vector."""
+
+    def __init__(self, dtype: Any = np.float64) -> None:
+        self.value = np.array([1.0, -2.0, 3.0, 0.5], dtype)
+        self.grad, self.decayed, self.size = np.zeros(4, dtype), slice(0, 2), 4
+        self.weights = np.array([1.0, 0.5, 2.0, 0.1])
+
+    def zeros(self) -> np.ndarray:
+        return np.zeros_like(self.value)
+
+    def descend(self, optimizer: Any, steps: range) -> float:
+        for step in steps:
+            self.grad[:] = 2 * self.weights * self.value
+            optimizer.step(Moment(step, 5, 60))
+        return float((self.weights * self.value**2).sum())
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer(name: str) -> None:
+    """It goes downhill, and goes on from its state byte for byte (parity with the papers: test_optim.py)."""
+    bowl, optimizer = Bowl(), create("optimizer", OPTIMIZERS[name])
+    optimizer.bind(bowl, select("reference"))
+    before = bowl.descend(optimizer, range(1))
+    state, values = optimizer.state(), bowl.value.copy()
+    after = bowl.descend(optimizer, range(1, 60))
+    assert after < 0.2 * before
+    other, again = Bowl(), create("optimizer", OPTIMIZERS[name])
+    again.bind(other, select("reference"))
+    again.load_state(state)
+    other.value[:] = values
+    assert other.descend(again, range(1, 60)) == after
+    assert other.value.tobytes() == bowl.value.tobytes()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedule(name: str) -> None:
+    """A pure function of the moment: any order, any number of times, any instance (values: test_schedules.py)."""
+    moments = [Moment(step, 4, 40) for step in range(40)]
+    schedule, other = create("schedule", SCHEDULES[name]), create("schedule", SCHEDULES[name])
+    rates = [schedule(moment) for moment in moments]
+    assert rates == [other(moment) for moment in reversed(moments)][::-1] == [schedule(moment) for moment in moments]
+    assert all(isinstance(rate, float) and 0 <= rate <= 0.1 for rate in rates)
+
+
+@pytest.mark.parametrize("fans", [(50, 400), (300, 80)])
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_initializer(name: str, fans: tuple[int, int]) -> None:
+    """Its moments are those of its documentation, it draws from the given stream only, and the same in every dtype."""
+    spec, variance, mean = INITIALIZERS[name]
+    found = []
+    for dtype in (np.float64, np.float64, np.float32, np.complex128):
+        value = np.full(fans, np.nan, dtype)
+        create("initializer", spec).fill(value, fans, np.random.default_rng(0))
+        found.append(value)
+    expected = variance(*fans)
+    deviation = expected**0.5
+    assert found[0].mean() == pytest.approx(mean, abs=5 * deviation / found[0].size ** 0.5 + 1e-12)
+    assert found[0].var() == pytest.approx(expected, rel=0.05, abs=1e-12)
+    assert (found[0] == found[1]).all() and (found[0] == found[3]).all()
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metric(name: str) -> None:
+    """Right predictions give the best value, wrong ones a worse one, in any grouping of the samples."""
+    spec, best, higher = METRICS[name]
+    metric = create("metric", spec)
+    assert metric.higher_is_better is higher and metric.statistic in ("loss", "confusion", "moments")
+    if metric.statistic == "loss":
+        return
+    rng = np.random.default_rng(0)
+    classes = metric.statistic == "confusion"
+    targets = rng.integers(0, 3, 30) if classes else rng.standard_normal((30, 2))
+    right = np.eye(3)[targets] if classes else targets
+    values = []
+    for outputs, cuts in ((right, [30]), (rng.standard_normal(right.shape), [30]), (None, [7, 8, 30])):
+        outputs = values[-1][1] if outputs is None else outputs
+        collector = Confusion(3) if classes else Moments(2)
+        for start, stop in zip([0, *cuts], cuts, strict=False):
+            collector.update(outputs[start:stop], targets[start:stop], select("reference")(outputs))
+        values.append((metric(collector.arrays), outputs))
+    assert values[0][0] == pytest.approx(best)
+    assert (values[1][0] < best) if higher else (values[1][0] > best)
+    assert values[2][0] == pytest.approx(values[1][0], rel=1e-12)
+
+
+class Penalty:
+    """A regularizer as a function of the weights."""
+
+    def __init__(self, spec: Any, value: np.ndarray) -> None:
+        self.spec, self.variables = spec, {"w": value}
+
+    def run(self) -> tuple[Any, np.ndarray]:
+        w = self.variables["w"]
+        vector: Any = SimpleNamespace(value=w, grad=np.zeros_like(w), decayed=slice(0, 6))
+        return create("regularizer", self.spec).add(vector, select("reference")), vector.grad
+
+    def value(self) -> Any:
+        return self.run()[0]
+
+    def gradient(self) -> dict[str, np.ndarray]:
+        return {"w": self.run()[1]}
+
+    def astype(self, dtype: Any) -> Penalty:
+        return Penalty(self.spec, self.variables["w"].astype(dtype))
+
+
+@pytest.mark.parametrize("name", REGULARIZERS)
+def test_regularizer(name: str) -> None:
+    """Its gradient is that of its value, is added to what is there, and spares what does not decay."""
+    penalty = Penalty(REGULARIZERS[name], np.random.default_rng(0).standard_normal(8))
+    for method, bound in (("complex", 1e-12), ("central", 1e-8)):
+        tensor = Comparison(penalty, method, 10, 0).tensor("w")
+        assert tensor.checked == 8 and tensor.error < bound
+    gradient = penalty.gradient()["w"]
+    assert gradient[:6].all() and not gradient[6:].any()
+    w = penalty.variables["w"]
+    vector: Any = SimpleNamespace(value=w, grad=np.ones(8), decayed=slice(0, 6))
+    create("regularizer", REGULARIZERS[name]).add(vector, select("reference"))
+    np.testing.assert_allclose(vector.grad, 1 + gradient, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_split(name: str) -> None:
+    """Every sample is in one part, the seed decides, and nothing else does."""
+    labels = np.arange(120) % 3
+    pool = Pool({"x": np.zeros((120, 2)), "y": labels}, "test")
+    parts = create("split", SPLITS[name]).split(pool, labels, 7)
+    assert {part: len(index) for part, index in parts.items()} == {"train": 66, "validation": 24, "test": 30}
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(120))
+    again, other = (create("split", SPLITS[name]).split(pool, labels, seed) for seed in (7, 8))
+    assert all((again[part] == index).all() for part, index in parts.items())
+    assert any((other[part] != index).any() for part, index in parts.items())
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 4, 2)])
+@pytest.mark.parametrize("name", PREPARATIONS)
+def test_preparation(name: str, shape: tuple[int, ...]) -> None:
+    """Fitted on the training part, applied to each sample by itself, finite on constants, writes to nothing."""
+    preparation = create("preparation", PREPARATIONS[name])
+    x = 100 + 10 * np.random.default_rng(0).standard_normal((40, *shape))
+    x[..., 0] = 3
+    x.flags.writeable = False
+    constants = preparation.fit(SimpleNamespace(columns={"x": x}))
+    assert all(isinstance(constant, np.ndarray) for constant in constants.values())
+    whole = preparation.apply(x, constants)
+    assert whole.shape == x.shape and np.isfinite(whole).all()
+    assert (np.concatenate([preparation.apply(x[i : i + 1], constants) for i in range(40)]) == whole).all()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one small data file of each kind."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "a.csv").write_text(csv_text())
+    np.savez(folder / "a.npz", **arrays())
+    with h5py.File(folder / "a.h5", "w") as file:
+        for key, array in arrays().items():
+            file[key] = array
+    (folder / "images.idx").write_bytes(idx(images()))
+    (folder / "labels.idx").write_bytes(idx(np.arange(40) % 2))
+    return folder
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_source(name: str, files: Path) -> None:
+    """It loads, the same each time, and becomes a data set of its task."""
+    spec, needs = SOURCES[name]
+    folders = DataFolders(files)
+    pools = [create("source", spec).load(folders) for _ in range(2)]
+    assert len(pools[0].columns["x"]) == len(pools[0].columns["y"]) == len(pools[0]) > 10
+    assert all(pools[0].columns[key].tobytes() == pools[1].columns[key].tobytes() for key in ("x", "y"))
+    section = SimpleNamespace(source=spec, split=None, prepare=["standardize"])
+    data = [load(section, needs=needs, seed=0, folders=folders, dtype="float32") for _ in range(2)]
+    assert data[0].fingerprint == data[1].fingerprint
+    assert (data[0].classes is None) == (needs == "values")
+    train = data[0].parts["train"].columns
+    assert train["x"].dtype == np.float32 and train["x"].shape[1:] == data[0].shape
+    assert train["y"].ndim == (2 if needs == "values" else 1)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task(name: str) -> None:
+    """Its model passes the gradient check with its own loss, and its metrics and predictions are whole."""
+    width = TASKS[name]
+    graph = graph_of({"graph": {"y": [{"dense": 6}, "tanh", {"dense": width}]}}, {"x": (4,)})
+    outputs = max(width, 2)
+    objective = objective_of(graph, name, outputs)
+    batch = batch_of(graph, name, 9, np.random.default_rng(0), outputs)
+    bound = objective.task
+    assert bound.task.units(bound.data) == width
+    assert check_gradients(objective, batch, entries=10).passed
+    mode = Mode(True)
+    value = objective(batch, mode)
+    tally = bound.tally()
+    tally.add(value.loss, value.penalty, value.outputs, batch, mode.kernels(value.outputs["y"]))
+    results = tally.results()
+    assert list(results) == tally.names and all(np.isfinite(list(results.values())))
+    assert results["loss"] == pytest.approx(value.loss)
+    predictions = bound.task.predict(value.outputs["y"], bound.data)
+    assert len(predictions) == 9
+    for row in predictions:
+        if "probabilities" in row:
+            assert sum(row["probabilities"].values()) == pytest.approx(1)
+            assert max(row["probabilities"], key=row["probabilities"].__getitem__) == row["label"]
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_hook(name: str) -> None:
+    """Its state is JSON and says all: a hook that goes on from it does what the first one does."""
+    import json
+
+    def trainer() -> Any:
+        found = SimpleNamespace(monitor="validation.loss", stopped=[], higher_is_better=lambda metric: False)
+        found.stop = found.stopped.append
+        return found
+
+    records = [{"validation": {"loss": loss}} for loss in (3.0, 2.0, 2.5, 2.0, 2.1, 1.0)]
+    hook, run = create("hook", HOOKS[name]), trainer()
+    for record in records[:3]:
+        hook.after_evaluation(run, record)
+    other, again = create("hook", HOOKS[name]), trainer()
+    other.load_state(json.loads(json.dumps(hook.state())))
+    for record in records[3:]:
+        hook.after_evaluation(run, record)
+        other.after_evaluation(again, record)
+    assert other.state() == hook.state() and again.stopped == run.stopped
