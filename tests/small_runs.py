@@ -19,7 +19,11 @@ def iris(**changes: Any) -> dict[str, Any]:
         "name": "iris",
         "seed": 5,
         "task": "classification",
-        "data": {"source": "iris", "split": {"stratified": {"validation": 0.15, "test": 0.15}}, "prepare": ["standardize"]},
+        "data": {
+            "source": "iris",
+            "split": {"stratified": {"validation": 0.15, "test": 0.15}},
+            "prepare": ["standardize"],
+        },
         "model": {"graph": {"logits": [{"dense": 8}, "batch_norm", "relu", {"dropout": 0.2}, "dense"]}},
         "optimizer": {"adam": {"learning_rate": 0.01}},
         "metrics": ["accuracy", "f1"],

@@ -258,10 +258,12 @@ def test_it_is_quick() -> None:
     graph = graph_of({"graph": {"y": [{"dense": 128}, "relu", {"dropout": 0.2}, {"dense": 10}]}}, {"x": (64,)})
     objective = objective_of(graph, "classification", 10, [{"l2": 1e-4}])
     batch = batch_of(graph, "classification", 8, np.random.default_rng(0), 10)
-    check_gradients(objective, batch)
-    start = time.perf_counter()
-    assert check_gradients(objective, batch).passed
-    assert time.perf_counter() - start < 1.5
+    seconds = []
+    for _ in range(4):  # the first one may compile, others may be disturbed
+        start = time.perf_counter()
+        assert check_gradients(objective, batch).passed
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1.5, seconds
 
 
 def test_from_a_config() -> None:

@@ -129,7 +129,7 @@ class Fault(SilentProgress):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("place", ["logits.0.dense.kernel", "logits.0.dense.bias", "logits.1.batch_norm.gamma", "logits.4.dense.kernel"])
+@pytest.mark.parametrize("place", ["logits.0.dense.kernel", "logits.1.batch_norm.gamma", "logits.4.dense.bias"])
 def test_a_number_that_is_not_finite_stops_the_run_within_a_step(place: str, value: float, tmp_path: Path) -> None:
     experiment = config.from_mapping(iris())
     run = RunFolder.create(tmp_path, "nan")

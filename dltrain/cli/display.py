@@ -22,7 +22,6 @@ PERIOD = 0.1  # seconds between two pictures
 ROWS = 12  # of the live table, where the terminal is high enough
 MARKS, MARK_PERIOD = 10, 0.3  # moments from which the speed is told, and the least time between them
 MARGIN = 6  # lines of the terminal that the table leaves free
-COMPILES = "compiling the kernels, once on this machine: some ten seconds"
 
 
 def display(as_json: bool) -> LiveProgress | PlainProgress:
@@ -31,12 +30,6 @@ def display(as_json: bool) -> LiveProgress | PlainProgress:
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         return LiveProgress(console(stream))
     return PlainProgress(stream)
-
-
-def compiles_first() -> bool:
-    """Whether the training will begin by compiling its kernels, because no other has run on this machine."""
-    cache = sys.modules.get("dltrain.kernels.compiled.cache")  # absent where the reference kernels run
-    return cache is not None and next(cache.folder().rglob("*.nbc"), None) is None
 
 
 class Meter:
@@ -125,8 +118,6 @@ class PlainProgress:
     ) -> None:
         """Remember the limits."""
         self.meter.start(total_epochs, total_steps, steps_per_epoch, total_seconds)
-        if compiles_first():
-            self.message(COMPILES)
 
     def step(self, now: Now, tally: Tally, learning_rate: float) -> None:
         """Measure the speed."""
@@ -230,8 +221,6 @@ class LiveProgress:
         """Open the table."""
         self.meter.start(total_epochs, total_steps, steps_per_epoch, total_seconds)
         self.names = metric_names
-        if compiles_first():
-            self.message(COMPILES)
         self.live.start()
 
     def step(self, now: Now, tally: Tally, learning_rate: float) -> None:

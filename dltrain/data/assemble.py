@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dltrain.data import preparation
-from dltrain.data.examples import PARTS, Array, DataSet, Examples, Pool
+from dltrain.data.examples import Array, DataSet, Examples, Pool
 from dltrain.data.folders import DataFolders
 from dltrain.data.targets import check_features, labels_of, values_of
 from dltrain.errors import DataError
@@ -55,7 +55,7 @@ def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> 
     specs = list(section.prepare or [])
     constants = preparation.fit(specs, raw["train"], dtype)
     return DataSet(
-        parts={part: preparation.apply(specs, constants, raw[part], dtype, pool.place) for part in PARTS},
+        parts={part: preparation.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()},
         shape=x.shape[1:],
         classes=classes,
         feature_names=list(pool.feature_names),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Gt
+from annotated_types import Ge
 
 from dltrain.data.examples import PARTS, Array, Pool
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import register
 from dltrain.seeds import generator
 
-Share = Annotated[float, Gt(0)]  # below 1 a share, from 1 on a number of examples
+Share = Annotated[float, Ge(0)]  # below 1 a share, from 1 on a number of examples; 0: no such part
 
 
 @register("split", "random")
@@ -24,8 +24,8 @@ class Random:
     and only `validation` is taken from the rest.
 
     Parameters:
-        validation: share or number of examples for validation
-        test: share or number of examples for the test; left out: 0.15, or the source's own test part
+        validation: share or number of examples for validation; 0: none
+        test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own test part
     """
 
     def __init__(self, validation: Share = 0.15, test: Share | None = None) -> None:
@@ -52,8 +52,8 @@ class Stratified:
     rounding lost most.  Where the source brings a test part of its own, that one is kept.
 
     Parameters:
-        validation: share or number of examples for validation
-        test: share or number of examples for the test; left out: 0.15, or the source's own test part
+        validation: share or number of examples for validation; 0: none
+        test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own test part
     """
 
     def __init__(self, validation: Share = 0.15, test: Share | None = None) -> None:
@@ -103,11 +103,12 @@ def wanted(pool: Pool, validation: float, test: float | None, name: str) -> dict
         ConfigError: when a test part is asked for although the source has its own.
     """
     if "test" not in pool.given:
-        return {"validation": validation, "test": 0.15 if test is None else test}
+        sizes = {"validation": validation, "test": 0.15 if test is None else test}
+        return {part: size for part, size in sizes.items() if size}
     if test is not None:
         path, hint = ("data", "split", name, "test"), "leave `test` out"
         raise ConfigError([Problem(path, "this has no effect: the source brings its own test part", hint=hint)])
-    return {"validation": validation}
+    return {"validation": validation} if validation else {}
 
 
 def whole(size: float, count: int, part: str, pool: Pool) -> int:
@@ -172,4 +173,4 @@ def cut(order: Array, counts: dict[str, int], pool: Pool) -> dict[str, Array]:
 def finish(parts: dict[str, Array], pool: Pool) -> dict[str, Array]:
     """Add the given parts; every part in the order of the source."""
     parts = {**parts, **pool.given}
-    return {part: np.sort(parts[part]).astype(np.int64) for part in PARTS}
+    return {part: np.sort(parts[part]).astype(np.int64) for part in PARTS if part in parts}

@@ -106,6 +106,14 @@ def prepare_numba() -> ModuleType:
     return numba
 
 
+def compiles_first(kernels: Kernels) -> bool:
+    """Whether kernels will be compiled before they run, since nothing has run on this machine yet."""
+    if kernels.name != "compiled":
+        return False
+    cache = importlib.import_module("dltrain.kernels.compiled.cache")
+    return next(cache.folder().rglob("*.nbc"), None) is None
+
+
 def threads() -> int:
     """Number of threads the kernels use; the bits of a result may depend on it and on nothing else."""
     jit = sys.modules.get("dltrain.kernels.compiled.jit")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dltrain.errors import DltrainError, NumericsError
+from dltrain.kernels import compiles_first
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.training.autopsy import ADVICE, not_finite
@@ -91,6 +92,8 @@ class Trainer:
         """Train; returns why it ended: epochs, steps, time, early_stopping or signal."""
         self.started = time.monotonic() - self.seconds
         limits, names = self.limits, self.tally.names
+        if compiles_first(self.mode.kernels(self.graph.vector.value)):
+            self.progress.message("compiling the kernels, once on this machine: half a minute")
         self.progress.start(limits.epochs, self.total_steps, self.loader.steps_per_epoch, names, limits.seconds)
         if self.saved < 0:
             self.save()
