@@ -256,4 +256,3 @@ def load_plugins(paths: Sequence[str | Path]) -> None:
         if spec is None or spec.loader is None or not Path(path).is_file():
             raise UsageError("there is no such Python file", where=str(path))
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-

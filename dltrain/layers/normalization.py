@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, Statistic
 from dltrain.registry import register
 from dltrain.types import PositiveFloat, Rate

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Flatten(Layer):
     """All values of an example in one vector.
 
-        (N, …) -> (N, product of …), row by row
+    (N, …) -> (N, product of …), row by row
     """
 
     def build(self, *shapes: Shape) -> Shape:

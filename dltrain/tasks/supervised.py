@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Classification(Task):
     """One class of two or more: the model ends in one logit for each class.
 
-        p(class k | x) = softmax(logits)_k
+    p(class k | x) = softmax(logits)_k
     """
 
     needs = "classes"
@@ -54,7 +54,7 @@ class Classification(Task):
 class BinaryClassification(Task):
     """Yes or no: the model ends in a single logit.
 
-        p(second class | x) = 1 / (1 + exp(-logit))
+    p(second class | x) = 1 / (1 + exp(-logit))
     """
 
     needs = "binary"
