@@ -23,7 +23,7 @@ def generator(seed: int, purpose: str, *place: int) -> np.random.Generator:
     """A NumPy generator of its own for one purpose ("order", "initial", …) at one place (epoch, sample, …).
 
     Example:
-        >>> generator(0, "order", 3).integers(100) == generator(0, "order", 3).integers(100)
+        >>> bool(generator(0, "order", 3).integers(100) == generator(0, "order", 3).integers(100))
         True
     """
     import numpy as np

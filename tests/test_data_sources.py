@@ -203,7 +203,7 @@ def test_the_first_folder_that_has_a_file_wins(tmp_path: Path, monkeypatch: pyte
         assert folders.find("a.csv").read_text() == place
 
 
-def test_cat_pictures(dltrain_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cat_pictures(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = {
         "hdf5": {
             "path": "catvnoncat/train_catvnoncat.h5",
@@ -215,19 +215,19 @@ def test_cat_pictures(dltrain_data: Path, monkeypatch: pytest.MonkeyPatch) -> No
             "classes": "list_classes",
         }
     }
-    data = loaded(source, dltrain_data, needs="binary", split="stratified", prepare=[{"scale": 255}])
+    data = loaded(source, data_folder, needs="binary", split="stratified", prepare=[{"scale": 255}])
     assert data.shape == (64, 64, 3) and data.classes == ["non-cat", "cat"]
     assert [len(data.parts[part]) for part in ("train", "validation", "test")] == [178, 31, 50]
     assert data.parts["train"].columns["x"].max() == 1
 
 
-def test_california_housing_names_its_first_missing_value(dltrain_data: Path) -> None:
+def test_california_housing_names_its_first_missing_value(data_folder: Path) -> None:
     features = ["longitude", "latitude", "total_bedrooms"]
     source = {
         "csv": {"path": "california-housing/housing.csv.gz", "target": "median_house_value", "features": features}
     }
     with pytest.raises(DataError, match=r"housing\.csv\.gz:184, 'total_bedrooms': a value is missing"):
-        loaded(source, dltrain_data, needs="values")
+        loaded(source, data_folder, needs="values")
 
 
 def test_every_source_says_what_it_is() -> None:
