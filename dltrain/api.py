@@ -20,7 +20,7 @@ from dltrain.runs.listing import differences
 from dltrain.training.journal import NoJournal
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.running import train
-from dltrain.training.session import load_data, prepare
+from dltrain.training.session import build_graph, load_data, prepare
 from dltrain.training.trained import load_run, store_experiment, stored_experiment
 
 if TYPE_CHECKING:
@@ -35,24 +35,29 @@ def build_model(
     seed: int = 0,
     dtype: Any = "float32",
 ) -> Graph:
-    """Build a model from its config, without data.
+    """Build a model from its config.
+
+    A whole config, or its path, takes shapes and the last layer's width from its data; of a `model` part alone they
+    must be known.
 
     Parameters:
-        config: a path of a config, or a mapping: a whole config or only its `model` part
-        input_shapes: {input wire: shape without the batch axis}; where the config has them, they may be left out
+        config: path of a config, or a mapping: a whole config or only its `model` part
+        input_shapes: {input wire: shape without the batch axis}; where config or data have them, they may be left out
         seed: of the initial parameters
         dtype: of the parameters
 
     Raises:
-        ConfigError: when the model is wrong, or a shape is missing.
+        ConfigError: when the model is wrong.
+        UsageError: when a shape is not known.
 
     Example:
         >>> model = build_model({"graph": {"y": [{"dense": 2}]}}, {"x": (3,)})
         >>> model.parameters["y.0.dense.kernel"].value.shape
         (3, 2)
     """
-    if isinstance(config, (str, Path)):
-        config = configs.load(config).model
+    if isinstance(config, (str, Path)) or "data" in config:
+        experiment = load_experiment(config)
+        return build_graph(experiment, load_data(experiment), seed, dtype, input_shapes)
     model = config.get("model", config)
     names = list(input_shapes) if input_shapes else ["x"]
     plan = parse_model(model, input_wires=names)
@@ -202,7 +207,8 @@ def check(
 ) -> tuple[dict[str, Any], Summary]:
     """Load, build, and run one step of training and one of validation on a few samples.
 
-    Returns the JSON form and the summary that can be drawn.
+    Returns the JSON form and the summary that can be drawn.  The plain NumPy kernels do these two steps: importing
+    Numba would take longer than everything else together.
 
     Parameters:
         config: path or mapping
@@ -211,7 +217,7 @@ def check(
     """
     load_plugins(plugins)
     experiment = load_experiment(config, sets)
-    session = prepare(experiment)
+    session = prepare(experiment, "reference")
     parts = session.data.parts
     parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
     trainer = session.trainer(NoJournal(), SilentProgress())

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dltrain import registry
 from dltrain.cli import training
 from dltrain.cli.main import run
 
@@ -137,6 +138,7 @@ def test_gradcheck_exits_with_3_where_a_gradient_is_wrong(
         "    def build(self, *shapes):\n        return shapes[0]\n\n"
         "    def forward(self, mode, *inputs):\n        return 2 * inputs[0], lambda dy: 2.02 * dy\n"
     )
+    monkeypatch.setitem(registry._entries, "layer", dict(registry.entries("layer")))  # forget it again afterwards
     sets = ["--set", "model.graph.logit=[dense: 4, almost_double, dense]", "--plugin", "wrong.py"]
     out, _ = call(["gradcheck", "moons-mlp", *sets, "--json"], capsys, code=3)
     assert json.loads(out)["passed"] is False

@@ -212,3 +212,10 @@ def test_a_second_signal_during_evaluation_is_not_needed(tmp_path: Path) -> None
     assert stopped["epochs"] == 0
     resumed = api.resume(stopped["run"])
     assert [r["epoch"] for r in api.load_run(resumed["run"]).metrics] == [1, 2, 3]
+
+
+def test_build_model_takes_shapes_and_width_from_the_data_of_a_whole_config() -> None:
+    model = api.build_model(shipped("digits-mlp"), seed=3, dtype="float64")
+    assert model.inputs == {"x": (64,)}
+    assert model.wires["logits"] == (10,)
+    assert model.vector.dtype == np.float64

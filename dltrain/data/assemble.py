@@ -77,7 +77,8 @@ def in_words(spec: Any) -> str:
         ('idx a.gz', 'iris')
     """
     entry, arguments = parse(spec, "source")
-    return " ".join([entry.name, *(str(arguments[name]) for name in ("path", "images") if name in arguments)])
+    files = (arguments.get(name) for name in ("path", "images"))
+    return " ".join([entry.name, *(file for file in files if isinstance(file, str))])
 
 
 def check_learnable(labels: Array, classes: list[str], pool: Pool) -> None:

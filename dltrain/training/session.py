@@ -131,15 +131,24 @@ def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet 
     task = create("task", experiment.task)
     try:
         data = load_data(experiment) if data is None else data
-        units, variables = task.units(data), task.variables(data)
-        plan = parse_model(experiment.model, variables=variables, output_units=units)
-        graph = Graph(plan, input_shapes(plan.inputs, data), experiment.dtype, experiment.seed)
+        graph = build_graph(experiment, data, experiment.seed, experiment.dtype)
         bound = Bound(task, data, graph.outputs[-1], experiment.loss, experiment.metrics)
         bound.check(graph)
     except ConfigError as error:
         experiment.fail(error.problems)
     objective = Objective(graph, bound, [create("regularizer", spec) for spec in experiment.regularize])
     return Session(experiment, data, graph, bound, objective, select(implementation), Arena())
+
+
+def build_graph(experiment: Experiment, data: DataSet, seed: int, dtype: Any, shapes: Any = None) -> Graph:
+    """The experiment's model for its data, or for inputs of other shapes.
+
+    Raises:
+        ConfigError: when it does not fit.
+    """
+    task = create("task", experiment.task)
+    plan = parse_model(experiment.model, variables=task.variables(data), output_units=task.units(data))
+    return Graph(plan, shapes or input_shapes(plan.inputs, data), dtype, seed)
 
 
 def input_shapes(declared: Any, data: DataSet) -> dict[str, tuple[int, ...]]:

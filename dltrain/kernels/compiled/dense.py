@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 
 from dltrain.kernels.arrays import Array, Derived, Empty, rows_of
-from dltrain.kernels.compiled import gemm
+from dltrain.kernels.compiled import gemm  # noqa: F401  (registers the kernels)
 from dltrain.kernels.compiled.jit import FLOAT32, compiled, fits
-from dltrain.kernels.compiled.tile import LANES, LINEAR, RELU, SIGMOID, TANH, WIDTH
+from dltrain.kernels.compiled.tile import LANES, LINEAR, RELU, ROWS, SIGMOID, TANH, WIDTH
 from dltrain.kernels.reference import dense as reference
 
 NONE = np.empty(0, np.float32)
 NO_2D = np.empty((0, 0), np.float32)
-NO_4D = np.empty((0, 0, 0, 0), np.float32)
+NO_3D = np.empty((0, 0, 0), np.float32)
 CODES = {"linear": LINEAR, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 SERIAL = 40_000 * LANES  # multiply-adds, some 5 µs, below which starting the threads costs more than they save
+MANY_ROWS, MANY_PANELS = 192, 16  # from here on a panel and a column of x crowd the L1 cache: x is turned over first
 FEW = 16  # rows so few that several panels at once are better than one that stays in the cache
 
 
@@ -61,13 +62,15 @@ def affine_backward(
     bias, back = NONE if db is None else db, NO_2D if dx is None else dx
     try:
         if rows * W.size < SERIAL:
-            compiled.backward(compiled.tile, x, W, y, dy, dW, bias, back, CODES[activation], add, NO_4D, NO_2D, 1)
+            compiled.backward(compiled.tile, x, W, y, dy, dW, bias, back, CODES[activation], add, NO_3D, NO_3D, NO_2D, 1)
         else:
             panels, count = -(-W.shape[1] // WIDTH), compiled.threads
-            dz = empty((gemm.copies(panels, count), panels, rows, WIDTH), FLOAT32)
+            dz = empty((panels, rows, WIDTH), FLOAT32)
+            turn = rows >= MANY_ROWS and panels >= MANY_PANELS
+            turned = empty((-(-len(W) // ROWS), rows, ROWS), FLOAT32) if turn else NO_3D
             scratch = empty((count, panels * WIDTH * WIDTH), FLOAT32)
             compiled.backward(
-                compiled.tile, x, W, y, dy, dW, bias, back, CODES[activation], add, dz, scratch, count
+                compiled.tile, x, W, y, dy, dW, bias, back, CODES[activation], add, dz, turned, scratch, count
             )  # fmt: skip
     except TypeError:
         return _backward_elsewhere(x, W, y, dy, dW, db, dx, activation, add, empty)

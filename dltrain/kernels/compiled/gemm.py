@@ -20,6 +20,7 @@ BLOCK = 64  # rows whose sum is kept in float32 before it goes into a float64 on
 
 @njit(**INNER)
 def ceil(count, size):
+    """How many parts of a size hold a count: ⌈count / size⌉."""
     return (count + size - 1) // size
 
 
@@ -32,8 +33,13 @@ row_blocks = njit(**INNER)(copies)
 
 
 @njit(**INNER)
-def rows_times_panels(tile, a, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, r0, r1, inner, outer, columns, relu):
-    """C[r0:r1] = start + A[r0:r1] B for some panels of B; addresses in bytes, strides in elements."""
+def rows_times_panels(
+    tile, a, ar, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, r0, r1, inner, outer, columns, relu
+):
+    """C[r0:r1] = start + A[r0:r1] B for some panels of B; addresses in bytes, strides in elements.
+
+    The rows of a tile are `ai` apart, and a tile that begins with row i lies at i · `ar`.
+    """
     rest = (r1 - r0) % ROWS
     end = r1 - rest
     for p in range(panels):
@@ -41,7 +47,7 @@ def rows_times_panels(tile, a, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, 
         for i in range(r0, end, ROWS):
             s = start + 4 * (i * si + p * WIDTH) if start else 0
             multiply(
-                tile, ROWS, 1, a + 4 * i * ai, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
+                tile, ROWS, 1, a + 4 * i * ar, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
                 c + 4 * (i * ci + p * WIDTH), ci, inner, outer, left, relu,
             )  # fmt: skip
     p = 0
@@ -49,7 +55,7 @@ def rows_times_panels(tile, a, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, 
         count = AT_ONCE[rest] if p + AT_ONCE[rest] <= panels else 1
         s = start + 4 * (end * si + p * WIDTH) if start else 0
         multiply(
-            tile, rest, count, a + 4 * end * ai, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
+            tile, rest, count, a + 4 * end * ar, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
             c + 4 * (end * ci + p * WIDTH), ci, inner, outer, columns - p * WIDTH, relu,
         )  # fmt: skip
         p += count
@@ -80,7 +86,7 @@ def affine_share(tile, t, threads, x, W, b, out, activation, scratch):
         r1 = min(N, r0 + size)
         if r0 < r1:
             rows_times_panels(
-                tile, x.ctypes.data, I, 1, 0, panel, 0, I * WIDTH, panels, start + 4 * j if start else 0, 0,
+                tile, x.ctypes.data, I, I, 1, 0, panel, 0, I * WIDTH, panels, start + 4 * j if start else 0, 0,
                 out.ctypes.data + 4 * j, O, r0, r1, I, 1, O - j, activation == RELU,
             )  # fmt: skip
             activate(out, r0, r1, j, min(O, j + panels * WIDTH), activation)
@@ -88,6 +94,7 @@ def affine_share(tile, t, threads, x, W, b, out, activation, scratch):
 
 @kernel("int f2 f2 f1 f2 int int f2 int", **PARALLEL)
 def affine(tile, x, W, b, out, activation, group, scratch, threads):
+    """out = f(x W + b), b empty where there is none; scratch (threads, group · I · WIDTH)."""
     if threads == 1:
         own = np.empty((1, group * len(W) * WIDTH), np.float32)
         affine_share(tile, 0, 1, x, W, b, out, activation, own)
@@ -122,7 +129,7 @@ def packed_share(tile, t, threads, x, panels, b, out, activation):
         r0, r1, j = r * size, min(N, (r + 1) * size), p * WIDTH
         if r0 < r1:
             rows_times_panels(
-                tile, x.ctypes.data, I, 1, 0, panels.ctypes.data + 4 * j * I, 0, I * WIDTH, until - first,
+                tile, x.ctypes.data, I, I, 1, 0, panels.ctypes.data + 4 * j * I, 0, I * WIDTH, until - first,
                 start + 4 * j if start else 0, 0, out.ctypes.data + 4 * j, O, r0, r1, I, 1, O - j, activation == RELU,
             )  # fmt: skip
             activate(out, r0, r1, j, min(O, j + (until - first) * WIDTH), activation)
@@ -131,6 +138,7 @@ def packed_share(tile, t, threads, x, panels, b, out, activation):
 
 @kernel("int f2 f3 f1 f2 int int", **PARALLEL)
 def packed(tile, x, panels, b, out, activation, threads):
+    """out = f(x W + b), W in panels (⌈O/WIDTH⌉, I, WIDTH)."""
     if threads == 1:
         packed_share(tile, 0, 1, x, panels, b, out, activation)
     else:
@@ -162,30 +170,60 @@ def pack_dz(tile, dy, y, j, activation, panel, db, add):
 
 
 @njit(**INNER)
-def weights_share(tile, t, threads, x, y, dy, dW, db, activation, add, dz):
-    """The part of one thread of dz = dy f'(y), dW (+)= xᵀ dz and db (+)= Σ dz.
+def pack_turned(x, first, last, turned):
+    """turned (⌈I/ROWS⌉, N, ROWS) = xᵀ in tiles of ROWS rows, for the tiles from `first` to `last`.
 
-    dz (copies, panels, N, WIDTH) keeps the panels: every block of rows of dW makes a copy of its own.
+    Read down a column, x would lie in few lines of the cache where its width is a power of two.
     """
     N, I = x.shape
-    O = dy.shape[1]
-    blocks, panels = dz.shape[0], dz.shape[1]
+    source, to = x.reshape(-1), turned.reshape(-1)
+    for block in range(first, last):
+        i = block * ROWS
+        start = block * N * ROWS
+        if i + ROWS <= I:
+            for k in range(N):
+                for j in range(ROWS):  # a constant count: unrolled
+                    to[start + k * ROWS + j] = source[k * I + i + j]
+        else:
+            for k in range(N):
+                for j in range(I - i):
+                    to[start + k * ROWS + j] = source[k * I + i + j]
+
+
+@njit(**INNER)
+def prepare_share(tile, t, threads, x, y, dy, db, activation, add, dz, turned):
+    """The part of one thread of what all threads then read: dz = dy f'(y) in panels, db (+)= Σ dz, and xᵀ in tiles.
+
+    dz (panels, N, WIDTH); turned (⌈I/ROWS⌉, N, ROWS), or empty where x is read as it lies.
+    """
+    panels, blocks = len(dz), len(turned)
+    for p in range(t * panels // threads, (t + 1) * panels // threads):
+        pack_dz(tile, dy, y, p * WIDTH, activation, dz[p].ctypes.data, db, add)
+    pack_turned(x, t * blocks // threads, (t + 1) * blocks // threads, turned)
+
+
+@njit(**INNER)
+def weights_share(tile, t, threads, x, dW, add, dz, turned):
+    """The part of one thread of dW (+)= xᵀ dz."""
+    N, I = x.shape
+    O = dW.shape[1]
+    panels = len(dz)
+    blocks = row_blocks(panels, threads)
     size = ceil(ceil(I, blocks), ROWS) * ROWS
-    packed = -1
+    a, ar, ai, ak = x.ctypes.data, 1, 1, I
+    if turned.size:
+        a, ar, ai, ak = turned.ctypes.data, N, 1, ROWS
     for task in range(t * panels * blocks // threads, (t + 1) * panels * blocks // threads):
         p, r = task // blocks, task % blocks
         j = p * WIDTH
-        panel = dz.ctypes.data + 4 * (r * panels + p) * N * WIDTH
-        if task != packed:
-            pack_dz(tile, dy, y, j, activation, panel, db if r == 0 else db[:0], add)
-            packed = task
         r0 = r * size
         r1 = min(I, r0 + size)
         if r0 < r1:
             to = dW.ctypes.data + 4 * j
+            start = to if add else 0
             rows_times_panels(
-                tile, x.ctypes.data, 1, I, 0, panel, 0, 0, 1, to if add else 0, O, to, O, r0, r1, N, 1, O - j, 0
-            )
+                tile, a, ar, ai, ak, 0, dz[p].ctypes.data, 0, 0, 1, start, O, to, O, r0, r1, N, 1, O - j, 0
+            )  # fmt: skip
 
 
 @njit(**INNER)
@@ -193,7 +231,7 @@ def inputs_share(tile, t, threads, W, dx, dz, scratch):
     """The part of one thread of dx = dz Wᵀ; scratch (threads, ≥ panels · WIDTH · WIDTH)."""
     I, O = W.shape
     N = dx.shape[0]
-    panels = dz.shape[1]
+    panels = len(dz)
     targets = ceil(I, WIDTH)
     blocks = row_blocks(targets, threads)
     size = ceil(ceil(N, blocks), ROWS) * ROWS
@@ -209,22 +247,28 @@ def inputs_share(tile, t, threads, W, dx, dz, scratch):
         r1 = min(N, r0 + size)
         if r0 < r1:
             rows_times_panels(
-                tile, dz.ctypes.data, WIDTH, 1, N * WIDTH, panel, WIDTH * WIDTH, 0, 1, 0, 0,
+                tile, dz.ctypes.data, WIDTH, WIDTH, 1, N * WIDTH, panel, WIDTH * WIDTH, 0, 1, 0, 0,
                 dx.ctypes.data + 4 * j, I, r0, r1, WIDTH, panels, I - j, 0,
             )  # fmt: skip
 
 
-@kernel("int f2 f2 f2 f2 f2 f1 f2 int bool f4 f2 int", **PARALLEL)
-def backward(tile, x, W, y, dy, dW, db, dx, activation, add, dz, scratch, threads):
+@kernel("int f2 f2 f2 f2 f2 f1 f2 int bool f3 f3 f2 int", **PARALLEL)
+def backward(tile, x, W, y, dy, dW, db, dx, activation, add, dz, turned, scratch, threads):
+    """dz = dy f'(y); dW (+)= xᵀ dz; db (+)= Σ dz; dx = dz Wᵀ, where db and dx are not empty.
+
+    dz (panels, N, WIDTH), turned (⌈I/ROWS⌉, N, ROWS) or empty, scratch (threads, panels · WIDTH · WIDTH).
+    """
     if threads == 1:
         panels = ceil(W.shape[1], WIDTH)
-        own_dz = np.empty((1, panels, len(x), WIDTH), np.float32)
-        weights_share(tile, 0, 1, x, y, dy, dW, db, activation, add, own_dz)
+        own_dz = np.empty((panels, len(x), WIDTH), np.float32)
+        prepare_share(tile, 0, 1, x, y, dy, db, activation, add, own_dz, turned)
+        weights_share(tile, 0, 1, x, dW, add, own_dz, turned)
         if dx.size:
             inputs_share(tile, 0, 1, W, dx, own_dz, np.empty((1, panels * WIDTH * WIDTH), np.float32))
     else:
         for t in prange(threads):
-            weights_share(tile, t, threads, x, y, dy, dW, db, activation, add, dz)
-        if dx.size:
-            for t in prange(threads):
+            prepare_share(tile, t, threads, x, y, dy, db, activation, add, dz, turned)
+        for t in prange(threads):
+            weights_share(tile, t, threads, x, dW, add, dz, turned)
+            if dx.size:
                 inputs_share(tile, t, threads, W, dx, dz, scratch)
