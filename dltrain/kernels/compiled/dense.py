@@ -62,7 +62,9 @@ def affine_backward(
     bias, back = NONE if db is None else db, NO_2D if dx is None else dx
     try:
         if rows * W.size < SERIAL:
-            compiled.backward(compiled.tile, x, W, y, dy, dW, bias, back, CODES[activation], add, NO_3D, NO_3D, NO_2D, 1)
+            compiled.backward(
+                compiled.tile, x, W, y, dy, dW, bias, back, CODES[activation], add, NO_3D, NO_3D, NO_2D, 1
+            )
         else:
             panels, count = -(-W.shape[1] // WIDTH), compiled.threads
             dz = empty((panels, rows, WIDTH), FLOAT32)
