@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Config = str | Path | Mapping[str, Any]
 
+# Two steps, and everything that happens between steps after each of them; a run of its own, never a newest one.
+FAST = {"name": "fast-dev-run", "train.steps": 2, "train.evaluate_every": "1 step", "train.checkpoint_every": "1 step"}
+
 
 def build_model(
     config: Config,
@@ -92,7 +95,8 @@ def fit(
         name: of the run, in place of the config's
         runs: folder of the run folders
         resume: go on with the newest run of this name, if there is one
-        fast_dev_run: two steps of training and the evaluations, to see that everything works
+        fast_dev_run: two steps, each with evaluation and checkpoint, to see that everything works; the run is
+            named fast-dev-run
         progress: shows what happens; default nothing
         plugins: Python files that register further layers, losses …
         overrides: changes by key, merged into the config: train={"epochs": 5}, or **{"train.epochs": 5}
@@ -104,7 +108,7 @@ def fit(
     extra = dict(overrides)
     extra |= {} if seed is None else {"seed": seed}
     extra |= {} if name is None else {"name": name}
-    extra |= {"train.steps": 2} if fast_dev_run else {}
+    extra |= FAST if fast_dev_run else {}
     experiment = load_experiment(config, sets, extra)
     run = RunFolder.newest(Path(runs), experiment.name) if resume else None
     if run is None:
@@ -116,14 +120,22 @@ def fit(
     return train(run, experiment, progress)
 
 
-def resume(run: str | Path, *, runs: str | Path = "runs", progress: Progress | None = None) -> dict[str, Any]:
+def resume(
+    run: str | Path,
+    *,
+    runs: str | Path = "runs",
+    progress: Progress | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
     """Go on with a run where it stopped; returns its summary, in the form of `fit`.
 
     Parameters:
         run: path or name of the run
         runs: folder of the run folders
         progress: shows what happens
+        plugins: Python files that register further things
     """
+    load_plugins(plugins)
     folder = RunFolder.find(run, runs)
     return train(folder, stored_experiment(folder), progress)
 
@@ -135,6 +147,7 @@ def evaluate(
     checkpoint: str | int = "best",
     data: str | Path | None = None,
     runs: str | Path = "runs",
+    plugins: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
     """Loss and metrics of a trained model over a part of its data, or over other data.
 
@@ -144,9 +157,11 @@ def evaluate(
         checkpoint: best, last or a step
         data: a file (csv, npz) to evaluate instead
         runs: folder of the run folders
+        plugins: Python files that register further things
     """
     from dltrain.metrics import per_class
 
+    load_plugins(plugins)
     loaded = load_run(run, runs=runs, checkpoint=checkpoint)
     tally = loaded.tally(split, data, everything=True)
     counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
@@ -163,14 +178,22 @@ def evaluate(
     }
 
 
-def predict(run: str | Path, inputs: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[str, Any]:
+def predict(
+    run: str | Path,
+    inputs: Sequence[str | Path],
+    *,
+    runs: str | Path = "runs",
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
     """What a trained model says about new samples.
 
     Parameters:
         run: path or name of the run
         inputs: files (csv, npz, npy) with the features of the data it was trained on
         runs: folder of the run folders
+        plugins: Python files that register further things
     """
+    load_plugins(plugins)
     loaded = load_run(run, runs=runs)
     predictions = [row for path in inputs for row in loaded.predict(path)]
     return {"run": str(loaded.folder.path), "samples": len(predictions), "predictions": predictions}
@@ -193,7 +216,7 @@ def gradcheck(
     if isinstance(config_or_run, (str, Path)) and not Path(config_or_run).is_file():
         loaded = load_run(config_or_run, runs=runs)
         session = loaded.session
-        session.data.parts.update(load_data(session.experiment).parts)
+        loaded.read_data()
     else:
         session = prepare(load_experiment(config_or_run, sets))
     loader = session.loader("train", batch_size=samples, shuffle=True)
@@ -240,8 +263,8 @@ def check_same(stored: Experiment, wanted: Experiment, run: RunFolder) -> None:
         raise UsageError(
             f"the run was started with another config: {different[0]['path']}",
             where=str(run.path),
-            expected=repr(different[0]["first"]),
-            got=repr(different[0]["second"]),
+            expected=repr(different[0].get("first", "nothing")),
+            got=repr(different[0].get("second", "nothing")),
             hint="take its value, or leave --resume out to start a new run",
         )
 
@@ -254,11 +277,24 @@ def load_experiment(config: Config, sets: Sequence[str] = (), extra: Mapping[str
 
 
 def load_plugins(paths: Sequence[str | Path]) -> None:
-    """Run Python files given on the command line, so that they register layers, losses …"""
+    """Run Python files given on the command line, so that they register layers, losses …
+
+    Raises:
+        UsageError: when a file is not there, or fails; with its line.
+    """
     import importlib.util
+    import traceback
 
     for number, path in enumerate(paths):
+        if not Path(path).is_file():
+            raise UsageError("there is no such Python file", where=str(path), expected="a file for --plugin")
         spec = importlib.util.spec_from_file_location(f"dltrain_plugin_{number}", path)
-        if spec is None or spec.loader is None or not Path(path).is_file():
-            raise UsageError("there is no such Python file", where=str(path))
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        if spec is None or spec.loader is None:
+            raise UsageError("this is not a Python file", where=str(path), expected="a file that ends in .py")
+        try:
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        except Exception as error:
+            frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(Path(path).absolute())]
+            line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else 0)
+            got = f"{type(error).__name__}: {error}"
+            raise UsageError("the plugin fails", where=f"{path}:{line}", got=got, hint="mend the file") from error

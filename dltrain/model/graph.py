@@ -10,6 +10,7 @@ import numpy as np
 
 from dltrain.errors import ConfigError, DataError, Problem, UsageError
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError, Statistic
+from dltrain.model.budget import check_parameters
 from dltrain.model.fusion import FUSIONS, Fusion
 from dltrain.model.mode import Mode
 from dltrain.model.parameters import ParameterVector
@@ -82,6 +83,7 @@ class Graph:
         self.parameters = collect(self.plan_nodes, plan.nodes, "parameters")
         self.statistics: dict[str, Statistic] = collect(self.plan_nodes, plan.nodes, "statistics")
         self._version = [0]
+        check_parameters(self.parameters, plan.nodes, self.dtype.itemsize)
         self.vector = ParameterVector(self.parameters, self.dtype)
         self.vector.fill(self.parameters, seed)
         for parameter in self.parameters.values():

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dltrain.errors import CorruptFileError, DataError
+from dltrain.errors import CorruptFileError
 from dltrain.runs.metrics import MetricLog
 from dltrain.training import checkpoint
+from dltrain.training.session import same_data
 
 if TYPE_CHECKING:
     from dltrain.runs.folder import RunFolder
@@ -76,15 +77,7 @@ class Journal:
             self.log.truncate(0)
             return
         arrays, meta = checkpoint.load(path)
-        was, now = meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"]
-        if was != now:
-            raise DataError(
-                "the data are not those the run was started with",
-                where=str(self.run.path),
-                expected=f"fingerprint {was[:16]}…",
-                got=f"{now[:16]}…",
-                hint="restore the data, or start a new run",
-            )
+        same_data(meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"], self.run.name)
         trainer.load_state(arrays, meta["trainer"])
         trainer.seconds = meta["seconds"]
         self.log.truncate(meta["log_offset"])

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dltrain.data import DataFolders, DataSet, Loader, load
-from dltrain.errors import ConfigError, Problem
+from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.kernels import select
 from dltrain.layers.base import Array
+from dltrain.model.budget import available, gibibytes
 from dltrain.model.graph import Graph
 from dltrain.model.memory import Arena
 from dltrain.model.mode import Mode
 from dltrain.model.notation import parse_model
+from dltrain.model.summary import summarize
 from dltrain.registry import create
 from dltrain.tasks import Bound
 from dltrain.training.evaluation import BATCH_SIZE, Evaluator
@@ -70,6 +72,7 @@ class Session:
         """The trainer at step 0."""
         experiment, train = self.experiment, self.experiment.train
         optimizer = create("optimizer", experiment.optimizer)
+        self.budget(train.batch_size, optimizer)
         optimizer.bind(self.graph.vector, self.kernels)
         loader = self.loader("train", batch_size=train.batch_size, shuffle=train.shuffle)
         if loader is None:
@@ -91,6 +94,18 @@ class Session:
             journal=journal,
             progress=progress,
         )
+
+    def budget(self, batch_size: int, optimizer: Any) -> None:
+        """Refuse a training step that does not fit into the memory.
+
+        Raises:
+            ConfigError: with the figures.
+        """
+        needed, there = summarize(self.graph, batch_size, optimizer).memory_bytes, available()
+        if needed > there:
+            what = "a training step does not fit into the memory"
+            path, hint = ("train", "batch_size"), "make the batch or the model smaller"
+            self.experiment.fail([Problem(path, what, f"at most {gibibytes(there)}", gibibytes(needed), hint)])
 
     def monitor(self, wanted: str | None) -> str:
         """The metric that says "best": the config's, else the loss of the validation part where there is one."""
@@ -114,6 +129,27 @@ def load_data(experiment: Experiment) -> DataSet:
     needs = create("task", experiment.task).needs
     folders = DataFolders(experiment.folder)
     return load(experiment.data, needs=needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
+
+
+def same_data(was: str, now: str, run: str) -> None:
+    """Refuse data that are not those a run was started with.
+
+    Parameters:
+        was: fingerprint of the run's data
+        now: fingerprint of the data that were read
+        run: name of the run
+
+    Raises:
+        DataError: when they differ.
+    """
+    if was != now:
+        raise DataError(
+            "the data are not those the run was started with",
+            where=run,
+            expected=f"fingerprint {was[:16]}…",
+            got=f"{now[:16]}…",
+            hint="restore the data, or start a new run",
+        )
 
 
 def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet | None = None) -> Session:

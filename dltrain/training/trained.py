@@ -11,7 +11,7 @@ import numpy as np
 
 from dltrain import config
 from dltrain.data import DataSet, load_like
-from dltrain.errors import DataError, UsageError
+from dltrain.errors import CorruptFileError, DataError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.graph import Graph
 from dltrain.runs.files import read_json
@@ -19,7 +19,7 @@ from dltrain.runs.folder import RunFolder
 from dltrain.runs.metrics import read_log
 from dltrain.tasks import Tally
 from dltrain.training import checkpoint as checkpoints
-from dltrain.training.session import Session, load_data, prepare
+from dltrain.training.session import Session, load_data, prepare, same_data
 from dltrain.training.trainer import part
 
 if TYPE_CHECKING:
@@ -77,14 +77,25 @@ class Run:
         """Loss and metrics over a part of the run's data, or over a file."""
         return self.tally(split, data).results()
 
+    def read_data(self) -> None:
+        """Read the run's data, unless that is done.
+
+        Raises:
+            DataError: when they are not those the model was trained on.
+        """
+        data = self.session.data
+        if not data.parts:
+            now = load_data(self.session.experiment)
+            same_data(data.fingerprint, now.fingerprint, self.folder.name)
+            data.parts.update(now.parts)
+
     def tally(self, split: str, data: str | Path | None = None, everything: bool = False) -> Tally:
         """Sums over a part of the run's data, or over a file; see `Evaluator.run`."""
         session = self.session
         if data is not None:
             loader = session.loader_of(load_like(Path(data), session.data, target=True))
         else:
-            if not session.data.parts:
-                session.data.parts.update(load_data(session.experiment).parts)
+            self.read_data()
             found = session.loader(split)
             if found is None:
                 parts = ", ".join(name for name, examples in session.data.parts.items() if len(examples))
@@ -112,21 +123,37 @@ def load_run(run: str | Path, *, runs: str | Path = "runs", checkpoint: str | in
 
 
 def checkpoint_path(run: RunFolder, which: str | int) -> Path:
-    """The file of the best or last checkpoint, or of a step."""
-    newest = checkpoints.newest_valid(run.checkpoints_path).path
-    if newest is None:
-        hint = "`dltrain resume` goes on with it"
-        raise UsageError("the run has no whole checkpoint yet", where=str(run.path), hint=hint)
-    if which == "last":
-        return newest
-    if which == "best":
-        best = checkpoints.load(newest)[1]["trainer"]["best"]
-        return newest if best is None else checkpoints.path_of(run.checkpoints_path, int(best["step"]))
+    """The file of the best or last checkpoint, or of a step.
+
+    Raises:
+        UsageError: when there is no such checkpoint.
+        CorruptFileError: when it is damaged or gone; another one is never taken in its place.
+    """
     steps = checkpoints.list_steps(run.checkpoints_path)
-    if not str(which).isdigit() or int(which) not in steps:
-        known = ", ".join(map(str, steps))
-        raise UsageError("the run has no such checkpoint", expected=f"best, last, {known}", got=str(which))
-    return checkpoints.path_of(run.checkpoints_path, int(which))
+    if which not in ("best", "last"):
+        if not str(which).isdigit() or int(which) not in steps:
+            known = ", ".join(["best", "last", *map(str, steps)])
+            raise UsageError("the run has no such checkpoint", where=run.name, expected=known, got=str(which))
+        return checkpoints.path_of(run.checkpoints_path, int(which))
+    newest, damaged = checkpoints.newest_valid(run.checkpoints_path)
+    if newest is None and not damaged:
+        what = "the run has no checkpoint: it was stopped before the first, or they were removed"
+        raise CorruptFileError(what, where=str(run.checkpoints_path), hint="start a new run")
+    hint = f"`--checkpoint {step_of(newest)}` takes the newest that is whole" if newest else "start a new run"
+    if damaged or newest is None:
+        raise CorruptFileError(f"the newest checkpoint is damaged ({damaged[0][1]})", where=run.name, hint=hint)
+    best = checkpoints.load(newest)[1]["trainer"]["best"] if which == "best" else None
+    if best is None:
+        return newest
+    path = checkpoints.path_of(run.checkpoints_path, int(best["step"]))
+    if int(best["step"]) not in steps:
+        raise CorruptFileError("the best checkpoint is gone", where=str(path), hint=hint)
+    return path
+
+
+def step_of(path: Path) -> int:
+    """The step in a checkpoint's name."""
+    return int(path.stem.rpartition("-")[2])
 
 
 def store_experiment(run: RunFolder, experiment: Experiment) -> None:
