@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Config = str | Path | Mapping[str, Any]
 
+FLOATS = ("float32", "float64", "complex128")
+
 # Two steps, and everything that happens between steps after each of them; a run of its own, never a newest one.
 FAST = {"name": "fast-dev-run", "train.steps": 2, "train.evaluate_every": "1 step", "train.checkpoint_every": "1 step"}
 
@@ -61,6 +63,8 @@ def build_model(
     if isinstance(config, (str, Path)) or "data" in config:
         experiment = load_experiment(config)
         return build_graph(experiment, load_data(experiment), seed, dtype, input_shapes)
+    if np.dtype(dtype).name not in FLOATS:
+        raise UsageError("a model cannot be of this type of number", expected=" or ".join(FLOATS), got=repr(dtype))
     model = config.get("model", config)
     names = list(input_shapes) if input_shapes else ["x"]
     plan = parse_model(model, input_wires=names)
@@ -112,12 +116,10 @@ def fit(
     experiment = load_experiment(config, sets, extra)
     run = RunFolder.newest(Path(runs), experiment.name) if resume else None
     if run is None:
-        run = RunFolder.create(runs, experiment.name)
-        run.write(run.environment_path, environment())
-    elif run.config_path.exists():
-        check_same(stored_experiment(run), experiment, run)
-    store_experiment(run, experiment)
-    return train(run, experiment, progress)
+        run = RunFolder.create(runs, experiment.name, lambda made: begin(made, experiment))
+        return train(run, experiment, progress)
+    check_same(stored_experiment(run), experiment, run)
+    return train(run, experiment, progress, store=True)
 
 
 def resume(
@@ -249,6 +251,12 @@ def check(
     if trainer.validation is not None:
         trainer.evaluator.run(trainer.validation)
     return summary.as_json(), summary
+
+
+def begin(run: RunFolder, experiment: Experiment) -> None:
+    """Write the files a run begins with."""
+    store_experiment(run, experiment)
+    run.write(run.environment_path, environment())
 
 
 def check_same(stored: Experiment, wanted: Experiment, run: RunFolder) -> None:

@@ -261,8 +261,11 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     targets = [(normal(k), k) for k in names if len(k) <= 80]
     targets += [(synonym, k) for synonym, ks in SYNONYMS.items() for k in ks[:1] if k in names and len(synonym) > 3]
     scores = sorted((distance(written, target), index) for index, (target, _) in enumerate(targets))
-    if scores and scores[0][0] <= max(1, (len(written) + 1) // 3):
-        return targets[scores[0][1]][1]
+    if scores:
+        steps, index = scores[0]
+        longer = max(len(written), len(targets[index][0]))  # one letter for another is another name, not a slip
+        if steps <= max(1, (len(written) + 1) // 3) and 2 * steps <= longer:
+            return targets[index][1]
     if len(written) < 3:
         return None
     inside = [k for k in names if normal(k).startswith(written) or (len(k) > 3 and written.startswith(normal(k)))]

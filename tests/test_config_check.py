@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Interval, Le, Lt, MaxLen, MinLen
 
 from dltrain import registry
 from dltrain.config import Interval as Every
-from dltrain.config.check import check
+from dltrain.config.check import check, check_spec
 from dltrain.config.resolve import Resolver
 from dltrain.config.words import describe, show
 from dltrain.types import Fraction, NonNegativeFloat, PositiveInt, Rate, Scheduled
@@ -160,3 +160,12 @@ def test_importing_configs_imports_nothing_heavy() -> None:
     program = f"import sys, dltrain.config; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", ["random", "stratified"])
+def test_parts_are_shares_or_whole_numbers(kind: str) -> None:
+    for good in (0, 0.5, 0.99, 1, 1.0, 20):
+        assert check_spec({kind: {"validation": good, "test": None}}, "split", ("data", "split")) == []
+    for part in ("validation", "test"):
+        (problem,) = check_spec({kind: {part: 1.5}}, "split", ("data", "split"))
+        assert problem.path == ("data", "split", kind, part) and problem.what.endswith("whole number of examples")

@@ -60,6 +60,17 @@ BAD = [
     "model: {graph: {y: [{dense: 1, relu: 1}]}}",
     "model: {inputs: {x: 3}}",
     "name: a/b",
+    "model: {graph: {y: [denze]}}",
+    "model: {graph: {y: [denze: 3]}}",
+    "model: {graph: {y: [residual: [denze]]}}",
+    "model: {graph: {y: [concat: [[dense: 3], [denze]]]}}",
+    "data: {source: iris, split: {random: {validation: -1}}}",
+]
+
+MAYBE_BLOCKS = [
+    "{extends: other.yaml, model: {graph: {y: [unit]}}}",
+    "model: {blocks: {unit: [dense: 3]}, graph: {y: [unit, {residual: [unit]}]}}",
+    "model: {vars: {act: relu}, graph: {y: [dense: 3, $act, {from: x}, {concat: [[dense: 3], []]}, {add: {with: x}}]}}",
 ]
 
 
@@ -83,6 +94,11 @@ def test_a_config_that_uses_everything_is_valid(validator: Any) -> None:
 @pytest.mark.parametrize("text", BAD)
 def test_wrong_configs_are_not_valid(validator: Any, text: str) -> None:
     assert not validator.is_valid(value(text))
+
+
+@pytest.mark.parametrize("text", MAYBE_BLOCKS)
+def test_names_that_may_be_blocks_are_valid(validator: Any, text: str) -> None:
+    assert [error.message for error in validator.iter_errors(value(text))] == []
 
 
 def test_hover_shows_documentation() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dltrain import registry
+from dltrain.config.effects import monitor_problems
 from dltrain.config.sections import Data, Fields, Train
 from dltrain.suggest import closest, distance, hint
 
@@ -81,6 +82,26 @@ def test_names_of_things_are_suggested_too() -> None:
     losses = list(registry.entries("loss"))
     expected = {"mse": "mean_squared_error", "bce": "binary_cross_entropy", "cross_entropy": "softmax_cross_entropy"}
     assert {written: closest(written, losses) for written in expected} == expected
+
+
+def test_one_letter_for_another_is_no_slip() -> None:
+    assert closest("x", ["y", "z"]) is None and closest("b", ["b1"]) == "b1" and closest("h1", ["h2"]) == "h2"
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ("validation.acc", "validation.accuracy"),
+        ("val_acc", "validation.accuracy"),
+        ("accuracy", "validation.accuracy"),
+        ("training.los", "train.loss"),
+    ],
+)
+def test_monitors_are_suggested_by_part_and_name(written: str, right: str) -> None:
+    (problem,) = monitor_problems({"train": {"monitor": written}}, ["loss", "accuracy"])
+    assert problem.hint == f"did you mean {right!r}?"
+    (problem,) = monitor_problems({"train": {"monitor": "validation.zebra"}}, ["loss", "accuracy"])
+    assert problem.hint.startswith("name the metric")
 
 
 def test_keep_prob_comes_with_a_note() -> None:

@@ -15,7 +15,7 @@ from data_files import arrays, csv_text, loaded, npy
 from dltrain import config
 from dltrain.data import PARTS, DataFolders, DataSet, Examples, Loader, catalog, describe, load_like, preparation, show
 from dltrain.data.examples import CHUNK
-from dltrain.errors import ConfigError, DataError
+from dltrain.errors import ConfigError, CorruptFileError, DataError
 from dltrain.kernels import select
 from dltrain.registry import entries
 
@@ -216,9 +216,13 @@ def test_new_tables_are_treated_like_the_runs_own(tmp_path: Path) -> None:
 
 NEW = {
     "no targets": ("first,second\n1,2\n", True, "no targets.*'label'"),
-    "column missing": ("first,label\n1,c0\n", False, "no such column.*'second'"),
+    "column missing": (
+        "first,label\n1,c0\n",
+        False,
+        "the column 'second' is missing; expected 'second' in the header; got the columns 'first', 'label'; rename",
+    ),
     "too wide": ("1,2,3,4\n", False, "expected 2 features, or 3 columns; got 4"),
-    "unknown class": ("first,second,label\n1,2,c7\n", False, "n.csv:2.*c0, c1.*'c7'"),
+    "unknown class": ("first,second,label\n1,2,c7\n", True, "n.csv:2.*c0, c1.*'c7'"),
     "missing value": ("first,second\n1,2\n3,\n", False, "n.csv:3, 'second': a value is missing"),
 }
 
@@ -246,6 +250,7 @@ def test_new_arrays_are_treated_like_the_runs_own(tmp_path: Path) -> None:
         str(tmp_path / "a.csv"),
         raw["x"],
         raw["x"].reshape(-1, 8, 8),
+        raw["x"].reshape(-1, 8, 8, 1),
     ):
         found = load_like(source, stored(data))
         np.testing.assert_array_equal(found.columns["x"], expected["x"])
@@ -256,6 +261,61 @@ def test_new_arrays_are_treated_like_the_runs_own(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no targets"):
         load_like(raw["x"], data, target=True)
     assert Loader(load_like(raw["x"], data), 32, shuffle=False, seed=0).batch(0, 1).target.shape == (32, 0)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 2), (3,), (4, 1, 4), (3, 4, 1), (2, 5)])
+def test_features_of_another_shape_are_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    data = stored(loaded("iris", NOWHERE))
+    np.savez(tmp_path / "a.npz", x=np.zeros(shape))
+    with pytest.raises(DataError, match=r"features of shape \(4,\)"):
+        load_like(tmp_path / "a.npz", data)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 4), (3, 8, 8, 1, 1), (3, 8, 1, 8), (3, 4, 16, 1)])
+def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    data = stored(loaded({"digits": {"images": True}}, NOWHERE))
+    with pytest.raises(DataError, match=r"features of shape \(8, 8, 1\)"):
+        load_like(np.zeros(shape), data)
+
+
+def test_predictions_need_no_targets(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(csv_text(header="first,second,label\n", line="{i}.5,{j},c{k}\n"))
+    data = stored(loaded({"csv": "a.csv"}, tmp_path))
+    for text in ("first,second,label\n1,2,c7\n3,4,\n", "1,2,?\n3,4,5\n"):
+        (tmp_path / "n.csv").write_text(text)
+        found = load_like(tmp_path / "n.csv", data)
+        assert found.columns["x"].tolist() == [[1, 2], [3, 4]] and "y" not in found.columns
+    np.savez(tmp_path / "n.npz", x=np.ones((3, 2)), y=np.array(["c9"] * 7))
+    assert len(load_like(tmp_path / "n.npz", data)) == 3
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.json.gz", "a.parquet", "a.py"])
+def test_files_that_are_no_tables_are_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("a: 1\n")
+    with pytest.raises(DataError, match=r"no data file; expected \.csv, .*\.npz.*; got \.(yaml|json|parquet|py)"):
+        load_like(tmp_path / name, stored(loaded("iris", NOWHERE)))
+
+
+@pytest.mark.parametrize(("name", "said"), [("a.npz", "npz"), ("a.npy", "NumPy"), ("a.h5", "HDF5"), ("a-ubyte", "IDX")])
+def test_arrays_that_are_none_are_not_read_as_tables(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("1,2,3,4\n")
+    with pytest.raises(CorruptFileError, match=said):
+        load_like(tmp_path / name, stored(loaded("iris", NOWHERE)))
+
+
+def test_tables_of_every_suffix_and_none(tmp_path: Path) -> None:
+    data = stored(loaded("iris", NOWHERE))
+    for name in ("a", "a.CSV", "a.tsv", "a.txt", "a.data"):
+        (tmp_path / name).write_text("1,2,3,4\n")
+        assert load_like(tmp_path / name, data).columns["x"].tolist() == [[1, 2, 3, 4]]
+
+
+def test_folders_and_missing_files_are_said(tmp_path: Path) -> None:
+    data = stored(loaded("iris", NOWHERE))
+    with pytest.raises(DataError, match="this is a folder; expected a file"):
+        load_like(tmp_path, data)
+    with pytest.raises(DataError, match=r"none\.csv: there is no such file"):
+        load_like(tmp_path / "none.csv", data)
 
 
 def test_new_arrays_may_have_the_names_of_the_runs_own(tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ CSV: dict[str, tuple[str | bytes, dict[str, Any], str, list[str]]] = {
     "target nan": (changed(11, "1,2,nan\n"), {}, "values", ["bad.csv:11", "'label'", "nan"]),
     "target too large": (changed(11, "1,2,1e300\n"), {}, "values", ["bad.csv:11", "float32", "1e+300"]),
     "feature too large": (changed(11, "1e300,2,1\n"), {}, "classes", ["bad.csv:11", "float32", "1e+300"]),
-    "no such target": (GOOD, {"target": "lable"}, "classes", ["bad.csv", "a, b, label", "'lable'", "'label'"]),
-    "no such position": (GOOD, {"target": 3}, "classes", ["bad.csv", "-3 to 2", "got 3"]),
+    "no such target": (GOOD, {"target": "lable"}, "classes", ["'lable' is missing", "'a', 'b', 'label'"]),
+    "no such position": (GOOD, {"target": 3}, "classes", ["bad.csv", "-3 to 2", "at least 4", "got 3"]),
     "no header to search": (GOOD, {"target": "b", "header": False}, "classes", ["bad.csv", "no header", "'b'"]),
     "header taken for data": (GOOD, {"header": False}, "classes", ["bad.csv:1", "'a'", "header: true"]),
     "target among features": (GOOD, {"features": ["a", "label"]}, "classes", ["bad.csv", "'label'", "twice"]),
@@ -103,7 +103,7 @@ def test_bad_tables_are_refused(name: str, tmp_path: Path) -> None:
 
 def refused(source: Any, folder: Path, needs: str, said: list[str]) -> DltrainError:
     """The one-sentence error that a source must give."""
-    with pytest.raises((DataError, CorruptFileError)) as caught:
+    with pytest.raises((ConfigError, DataError, CorruptFileError)) as caught:
         loaded(source, folder, needs=needs)
     message = str(caught.value)
     assert all(words in message for words in said), message
@@ -317,7 +317,7 @@ def test_sound_tables_in_other_clothes_are_the_same(name: str, tmp_path: Path) -
         ("", "control"),
         ("none.csv", "DLTRAIN_DATA"),
         ("loop.csv", "no such data file"),
-        ("folder", "not a file"),
+        ("folder", "this is a folder; expected a file"),
         ("link.csv", "leads out"),
         ("linked/secret.csv", "leads out"),
     ],
@@ -332,7 +332,11 @@ def test_paths_stay_in_their_folders(path: str, said: str, tmp_path: Path, monke
     (inner / "link.csv").symlink_to(outer / "secret.csv")
     (inner / "linked").symlink_to(outer)
     (inner / "loop.csv").symlink_to("loop.csv")
-    refused({"csv": path}, inner, "classes", [said])
+    error = refused({"csv": path}, inner, "classes", [said])
+    assert isinstance(error, ConfigError) and error.problems[0].path == ("data", "source", "csv", "path")
+    (inner / "good.csv").write_text(GOOD)
+    error = refused({"csv": {"path": "good.csv", "test_path": path}}, inner, "classes", [said])
+    assert isinstance(error, ConfigError) and error.problems[0].path == ("data", "source", "csv", "test_path")
 
 
 def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
@@ -354,11 +358,12 @@ def test_splits_that_cannot_be_are_refused(tmp_path: Path) -> None:
         loaded(source, tmp_path, split="stratified")
     with pytest.raises(ConfigError, match="stratified needs classes"):
         loaded(source, tmp_path, split="stratified", needs="values")
-    with pytest.raises(DataError, match="nothing is left to train on"):
-        loaded(source, tmp_path, split={"random": {"validation": 20, "test": 20}})
-    with pytest.raises(DataError, match=r"validation part would be empty; got 0\.001 of 40"):
+    for split in ("random", "stratified"):
+        with pytest.raises(ConfigError, match=rf"data\.split\.{split}\.test: nothing is left.*40 examples.*19 \+ 21"):
+            loaded(source, tmp_path, split={split: {"validation": 19, "test": 21}})
+    with pytest.raises(ConfigError, match=r"validation part would be empty; got 0\.001 of the 40"):
         loaded(source, tmp_path, split={"random": 0.001})
-    with pytest.raises(DataError, match="no whole number"):
+    with pytest.raises(ConfigError, match=r"data\.split\.random\.validation: .* no whole number"):
         loaded(source, tmp_path, split={"random": 1.5})
     with pytest.raises(DataError, match="class '[012]' has no example in the training part"):
         for seed in range(20):

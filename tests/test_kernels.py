@@ -6,7 +6,9 @@ import inspect
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -454,3 +456,30 @@ def test_tiles_by_processor() -> None:
         assert registers("znver4", "") == registers("skylake-avx512", "") == "zmm"
         assert registers("znver4", "-avx512f") == "ymm"
         assert registers("x86-64", "") == "other"
+
+
+def test_folders_of_other_sources_are_removed_after_a_month(tmp_path: Path) -> None:
+    from dltrain.kernels.compiled.cache import MONTH, begin
+
+    old, recent, foreign = (tmp_path / f"dltrain-{end}" for end in (16 * "a", 16 * "b", "examples"))
+    for folder in (old, recent, foreign):
+        (folder / "kernels").mkdir(parents=True)
+        then = time.time() - (0.9 if folder == recent else 1.1) * MONTH
+        os.utime(folder, (then, then))
+    new = tmp_path / f"dltrain-{16 * 'c'}"
+    new.mkdir()
+    begin(new)
+    assert old.exists()  # nothing is removed where the new folder was there before
+    new.rmdir()
+    begin(new)
+    assert sorted(tmp_path.iterdir()) == sorted([recent, new, foreign])
+    (tmp_path / "file").touch()
+    begin(tmp_path / "file" / "below")  # cannot be made, which is no error
+
+
+def test_the_folder_is_begun_before_anything_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dltrain.kernels.compiled import cache
+
+    monkeypatch.setattr(cache, "folder", lambda: tmp_path / "base" / "dltrain-0")
+    with cache.kept():
+        assert cache.folder().is_dir()

@@ -63,10 +63,29 @@ class Group(click.Group):
 
 def _with_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     # both are read by main() too, which must know them when the command line itself is wrong
-    function = click.option("--debug", is_flag=True, expose_value=False, help="After an error, show the traceback.")(
-        function
+    return _debug(_json("as_json", True)(function))
+
+
+def _json(name: str, exposed: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--json",
+        name,
+        is_flag=True,
+        expose_value=exposed,
+        callback=_remembered,
+        help="Print one JSON object and nothing else.",
     )
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")(function)
+
+
+def _debug(function: Callable[..., Any]) -> Callable[..., Any]:
+    text = "After an error, show the traceback."
+    return click.option("--debug", is_flag=True, expose_value=False, help=text)(function)
+
+
+def _remembered(ctx: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    """Whether --json was given here or before the command."""
+    ctx.meta["dltrain.json"] = value or ctx.meta.get("dltrain.json", False)
+    return bool(ctx.meta["dltrain.json"])
 
 
 def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -86,12 +105,14 @@ def group(name: str) -> Callable[[Callable[..., Any]], Group]:
     Parameters:
         name: of the group
     """
-    return click.group(name, cls=Group, context_settings=CONTEXT)
+    made = click.group(name, cls=Group, context_settings=CONTEXT)
+    return lambda function: made(_json("before", False)(_debug(function)))
 
 
 @click.group("dltrain", cls=Group, context_settings=CONTEXT)
 @click.version_option(__version__, message="dltrain %(version)s")
-@click.option("--debug", is_flag=True, expose_value=False)
+@_json("before", False)
+@_debug
 def root() -> None:
     """Train, check and explain neural networks from one YAML file."""
 

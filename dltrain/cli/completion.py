@@ -8,6 +8,25 @@ from dltrain.cli.base import command, root
 
 SHELLS = ("bash", "zsh", "fish")
 
+# Click's own script forgets the names where files are possible too.
+BASH = """\
+%(complete_func)s() {
+    local IFS=$'\\n' response completion type value
+    response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD %(complete_var)s=bash_complete "$1")
+    COMPREPLY=()
+    for completion in $response; do
+        IFS=',' read -r type value <<< "$completion"
+        case $type in
+            plain) COMPREPLY+=("$value") ;;
+            file) COMPREPLY+=($(compgen -f -- "$value")); compopt -o filenames 2> /dev/null ;;
+            dir) COMPREPLY+=($(compgen -d -- "$value")); compopt -o filenames 2> /dev/null ;;
+        esac
+    done
+}
+
+complete -F %(complete_func)s %(prog_name)s
+"""
+
 
 @command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
@@ -36,4 +55,4 @@ def script(shell: str) -> str:
     assert made is not None
     completion = made(root, {}, "dltrain", "_DLTRAIN_COMPLETE")
     # not completion.source(): for bash that starts a bash, to look at its version
-    return completion.source_template % completion.source_vars()
+    return (BASH if shell == "bash" else completion.source_template) % completion.source_vars()

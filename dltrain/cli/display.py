@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from dltrain.cli.output import console, duration, number, rate
+from dltrain.cli.output import console, duration, note, number, rate
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 PERIOD = 0.1  # seconds between two pictures
 ROWS = 12  # of the live table, where the terminal is high enough
-MARKS, MARK_PERIOD = 10, 0.3  # moments from which the speed is told, and the least time between them
+WINDOW = 10.0  # seconds after which a speed has lost most of its weight
 MARGIN = 6  # lines of the terminal that the table leaves free
 
 
@@ -41,8 +40,11 @@ class Meter:
         self.total_seconds: float | None = None
         self.steps_per_epoch = 1
         self.samples_per_step = 0.0
-        self.marks: deque[tuple[int, float]] = deque(maxlen=MARKS)  # steps and seconds of the last moments
+        self.started = False
         self.step, self.seconds = 0, 0.0
+        self.recent = 0.0, 0.0  # steps and seconds, the older the smaller their weight
+        self.first = 0.0, 0.0  # those before the first evaluation, which compiles: told until there are others
+        self.evaluated = False
 
     def start(self, epochs: int | None, steps: int | None, steps_per_epoch: int, seconds: float | None) -> None:
         """Take in the limits of the training."""
@@ -51,9 +53,19 @@ class Meter:
 
     def at(self, step: int, seconds: float) -> None:
         """The training is here."""
-        self.step, self.seconds = step, seconds
-        if not self.marks or seconds - self.marks[-1][1] >= MARK_PERIOD:
-            self.marks.append((step, seconds))
+        passed, elapsed = step - self.step, seconds - self.seconds
+        if self.started and elapsed > 0:  # not the first step, which compiles
+            weight = math.exp(-elapsed / WINDOW)
+            self.recent = self.recent[0] * weight + passed, self.recent[1] * weight + elapsed
+        self.started, self.step, self.seconds = True, step, seconds
+
+    def evaluation(self, step: int, seconds: float) -> None:
+        """The training is here, and has been evaluated."""
+        if self.evaluated or not self.recent[1]:
+            self.at(step, seconds)
+        if not self.evaluated:
+            self.first, self.recent, self.evaluated = self.recent, (0.0, 0.0), True
+            self.started, self.step, self.seconds = True, step, seconds
 
     def count(self, step: int, samples: int) -> None:
         """So many samples of the epoch have been seen."""
@@ -61,11 +73,9 @@ class Meter:
 
     @property
     def steps_per_second(self) -> float | None:
-        """Of the last seconds, so that compiling in the first step is soon forgotten; None until it is known."""
-        if not self.marks or self.seconds <= self.marks[0][1]:
-            return None
-        step, seconds = self.marks[0]
-        return (self.step - step) / (self.seconds - seconds)
+        """Of the last seconds, evaluations included, compiling excluded; None until it is known."""
+        steps, seconds = self.recent if self.recent[0] else self.first
+        return steps / seconds if seconds else None
 
     @property
     def samples_per_second(self) -> float | None:
@@ -128,7 +138,7 @@ class PlainProgress:
     def evaluated(self, record: dict[str, Any], seconds: float) -> None:
         """Write the line."""
         meter = self.meter
-        meter.at(record["step"], seconds)
+        meter.evaluation(record["step"], seconds)
         parts = [f"epoch {meter.epoch(record['epoch'])}"]
         if "train" not in record:
             parts.append(f"step {record['step']}")
@@ -142,8 +152,8 @@ class PlainProgress:
         self._write("  ".join(parts))
 
     def message(self, text: str) -> None:
-        """Write it."""
-        self._write(text)
+        """Write it to standard error: it is not the result."""
+        note(text)
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Nothing: the command prints the result."""
@@ -234,7 +244,7 @@ class LiveProgress:
 
     def evaluated(self, record: dict[str, Any], seconds: float) -> None:
         """A finished row."""
-        self.meter.at(record["step"], seconds)
+        self.meter.evaluation(record["step"], seconds)
         epoch = record["epoch"] if "train" in record else record["epoch"] + 1
         self.rows.append(self._row(epoch, record, record["learning_rate"]))
         del self.rows[:-ROWS]
@@ -242,8 +252,11 @@ class LiveProgress:
         self._refresh(seconds)
 
     def message(self, text: str) -> None:
-        """A line above the table."""
-        self.console.print(text)
+        """A line above the table, or on standard error where that is not the same terminal."""
+        if sys.stderr.isatty():
+            self.console.print(text)
+        else:
+            note(text)
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Leave the last state of the table on the screen."""

@@ -16,23 +16,41 @@ KEYS = ("run", "checkpoint", "split", "samples", "metrics", "per_class", "confus
 
 @command("evaluate")
 @arguments.run
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test", show_default=True)
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Part of its data; default test.")
 @click.option("--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Whose weights.")
 @click.option("--data", type=click.Path(), metavar="PATH", help="A file to measure on instead of a part of the data.")
 @arguments.runs
 @arguments.threads
-def cli(run: str, split: str, checkpoint: str, data: str | None, runs: str, threads: int | None, as_json: bool) -> None:
+@arguments.plugins
+def cli(
+    run: str,
+    split: str | None,
+    checkpoint: str,
+    data: str | None,
+    runs: str,
+    threads: int | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Measure a trained run on a part of its data, or on another file.
 
     RUN is a run folder, or the name of a run (its newest).
     """
     from dltrain.cli import threads as pool
+    from dltrain.errors import UsageError
 
+    if split is not None and data is not None:
+        raise UsageError(
+            "these options exclude each other",
+            where="dltrain evaluate",
+            expected="a part of the run's data, or a file",
+            got=f"--split {split} and --data {data}",
+        )
     pool.prepare(threads)
     from dltrain import api
     from dltrain.cli.output import emit
 
-    result = api.evaluate(run, split=split, checkpoint=checkpoint, data=data, runs=runs)
+    result = api.evaluate(run, split=split or "test", checkpoint=checkpoint, data=data, runs=runs, plugins=plugins)
     if as_json:
         emit({key: result[key] for key in KEYS})
     else:
@@ -67,13 +85,17 @@ def names_of(result: Mapping[str, Any]) -> list[str]:
 
 
 def confusion(counts: Sequence[Sequence[int]], names: Sequence[str]) -> Any:
-    """The confusion matrix as a table: rows are the true classes; of many classes only the worst pairs."""
-    from dltrain.cli.output import table
+    """The confusion matrix as a table: rows are the true classes; where it has no room, the worst pairs only."""
+    from dltrain.cli.output import console, table, width_of
 
     if len(names) <= LARGEST_CONFUSION:
         headers = ["true \\ said", *names]
         rows = [[name, *(str(n) if n else "." for n in row)] for name, row in zip(names, counts, strict=True)]
-        return table(headers, rows, right=names)
+        made = table(headers, rows, right=names)
+        if width_of(made) <= console().width:
+            return made
     pairs = [(n, names[i], names[j]) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
+    if not pairs:
+        return "no class was taken for another"
     worst = sorted(pairs, key=lambda pair: -pair[0])[:20]
     return table(["times", "true", "said"], worst, right=["times"], title="most often confused")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from dltrain.cli.base import command
 
 if TYPE_CHECKING:
     from dltrain.config.explain import Description, Row
+    from dltrain.config.provenance import Origin
 
 HIDDEN = ("Parameters:", "Example:", "Raises:", "Returns:")
 
@@ -54,13 +55,47 @@ def cli(subject: str, sets: tuple[str, ...], plugins: tuple[str, ...], as_json: 
         else:
             show_rows(found)
         return
-    from dltrain.config.explain import name
+    from dltrain.errors import UsageError
 
-    meanings = name(subject)
+    if sets:
+        raise UsageError(
+            "--set changes a config", where="dltrain explain", expected="a config", got=f"the name {subject!r}"
+        )
+    meanings = meanings_of(subject)
     if as_json:
         emit({"meanings": [meaning(m) for m in meanings]})
     else:
         show_meanings(meanings)
+
+
+def meanings_of(subject: str) -> Sequence[Description]:
+    """What a name means.
+
+    Raises:
+        UsageError: when it is none, with the thing that has a parameter of this name or of one near it.
+    """
+    from dltrain import registry
+    from dltrain.config.explain import name
+    from dltrain.errors import UsageError
+    from dltrain.suggest import SYNONYMS, closest, normal
+
+    try:
+        return name(subject)
+    except UsageError as error:
+        owners: dict[str, list[str]] = {}
+        for kind in registry.kinds():
+            for entry in registry.entries(kind).values():
+                for argument in entry.arguments:
+                    owners.setdefault(argument.name, []).append(entry.name)
+        near = closest(subject, owners)
+        known_otherwise = near in SYNONYMS.get(normal(subject), ()) or near == subject
+        if near is None or ("did you mean" in error.hint and not known_otherwise):
+            raise
+        others = " and others" if len(owners[near]) > 3 else ""
+        which = f"{near} is a parameter of {', '.join(owners[near][:3])}{others}"
+        advice = which if near == subject else f"did you mean {near!r}? ({which})"
+        hint = f"{advice}; `dltrain explain {owners[near][0]}` explains it"
+        raise UsageError(error.what, expected=error.expected, got=error.got, hint=hint) from None
 
 
 def is_config(subject: str) -> bool:
@@ -87,8 +122,14 @@ def show_rows(rows: Iterable[Row]) -> None:
     from dltrain.cli import output
     from dltrain.config.yaml_writer import flow
 
-    cells = [(row.path, flow(row.value), str(row.origin)) for row in rows]
+    cells = [(row.path, flow(row.value), place(row.origin)) for row in rows]
     output.show(output.table(["path", "value", "from"], cells))
+
+
+def place(origin: Origin) -> str:
+    """Where a value comes from, without the folder of a file."""
+    text = str(origin)
+    return text[len(str(Path(origin.file).parent)) + 1 :] if origin.kind == "file" and "/" in text else text
 
 
 def show_meanings(meanings: Iterable[Description]) -> None:

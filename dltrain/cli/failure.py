@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,7 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, OSError) and error.errno is not None:
         where = str(error.filename or "")
         hint = "free some space" if error.errno == errno.ENOSPC else ""
-        return _simple((error.strerror or "input/output error").lower(), where=where, hint=hint, exit_code=STORAGE)
+        return _simple((error.strerror or "input/output error").lower(), where, hint=hint, exit_code=STORAGE)
     if isinstance(error, MemoryError):
         return _simple("out of memory", hint="make the model or train.batch_size smaller", exit_code=STORAGE)
     what = f"internal error: {type(error).__name__}: {error}".splitlines()[0]
@@ -60,16 +61,52 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _of_click(error: click.ClickException) -> Failure:
-    what = error.format_message().rstrip(".")
+    what, expected, got = error.format_message().rstrip("."), "", ""
     context = getattr(error, "ctx", None)
     where = "" if context is None else context.command_path
     hint = "" if context is None or "id you mean" in what or "--help`" in what else f"`{where} --help` shows the usage"
-    return _simple(what[:1].lower() + what[1:], where=where, hint=hint, exit_code=USAGE)
+    if isinstance(error, click.NoSuchOption):
+        what = f"there is no option {error.option_name}"
+        near = error.possibilities or ()
+        hint = f"did you mean {' or '.join(sorted(near))}?" if near else hint
+    elif isinstance(error, click.MissingParameter) and error.param is not None:
+        what = f"{_named(error.param, context)} is missing"
+    elif isinstance(error, click.BadParameter) and error.param is not None and context is not None:
+        refused = re.match(r"'?(.*?)'? is not ", error.message)
+        expected = _wanted(error.param.type)
+        if refused and expected:
+            what, got = f"wrong value of {_named(error.param, context)}", repr(refused[1])
+        else:
+            expected = ""
+    return _simple(what[:1].lower() + what[1:] if what[1:2].islower() else what, where, expected, got, hint, USAGE)
 
 
-def _simple(what: str, *, where: str = "", hint: str = "", exit_code: int) -> Failure:
-    text = sentence(what, where=where, hint=hint)
-    return Failure(_marked(text), exit_code, _parts(what, where, "", "", hint), [])
+def _named(parameter: click.Parameter, context: click.Context | None) -> str:
+    """An option or argument as the user writes it."""
+    if isinstance(parameter, click.Option):
+        return parameter.opts[-1]
+    return parameter.make_metavar(context or _NOWHERE) if parameter.metavar else (parameter.name or "").upper()
+
+
+def _wanted(kind: click.ParamType) -> str:
+    """The values that an option takes, in words."""
+    if isinstance(kind, click.Choice):
+        return f"one of {', '.join(map(str, kind.choices))}"
+    if isinstance(kind, click.IntRange):
+        if kind.max is None:
+            return "a whole number" if kind.min is None else f"a whole number, {kind.min} or more"
+        return f"a whole number from {kind.min or 0} to {kind.max}"
+    return ""
+
+
+_NOWHERE = click.Context(click.Command("dltrain"))
+
+
+def _simple(
+    what: str, where: str = "", expected: str = "", got: str = "", hint: str = "", exit_code: int = INTERNAL
+) -> Failure:
+    text = sentence(what, where=where, expected=expected, got=got, hint=hint)
+    return Failure(_marked(text), exit_code, _parts(what, where, expected, got, hint), [])
 
 
 def _parts(what: str, where: str, expected: str, got: str, hint: str) -> dict[str, str]:

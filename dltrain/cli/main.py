@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 
 from dltrain.cli.commands import overview
 
 HELP = ("--help", "-h")
 INTERRUPTED = 130
 CLOSED_PIPE = 141  # as if the signal of a closed pipe had ended it
+STANDARD_OUTPUT = "standard output"
+TRAINING = ("fit", "resume")  # take signals themselves: they save first
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -23,16 +28,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         SystemExit: always, with the exit code.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without Unicode shows ? instead of an error
+    _open_streams()
+    if given and next((word for word in given if not word.startswith("-")), "") not in TRAINING:
+        _end_at_signals()
+    code = 0
     try:
         code = run(given)
         sys.stdout.flush()
     except BrokenPipeError:
-        code = _leave_closed_pipe()
+        _leave(sys.stdout)
+        code = CLOSED_PIPE
     except OSError as error:  # standard output itself cannot be written
-        code = _report(error, given)
+        code = code or _report(error, given)
+    _finish()
     sys.exit(code)
 
 
@@ -50,7 +58,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
-        print("dltrain: interrupted", file=sys.stderr)
+        _say("dltrain: interrupted")
         return INTERRUPTED
     except Exception as error:
         return _report(error, arguments)
@@ -68,6 +76,9 @@ def _invoke(arguments: list[str]) -> int:
             result = root.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as page:
+        sys.stdout.write(("" if page.ctx is None else page.ctx.get_help()) + "\n")
+        return 0
     return result if isinstance(result, int) else 0
 
 
@@ -79,26 +90,107 @@ def _report(error: Exception, arguments: list[str]) -> int:
     if "--debug" in arguments:
         import traceback
 
-        traceback.print_exception(error)
-    print(failure.text, file=sys.stderr)
-    if "--json" in arguments:
+        _say("".join(traceback.format_exception(error)).rstrip("\n"))
+    _say(failure.text)
+    if isinstance(error, OSError) and error.filename == STANDARD_OUTPUT:
+        _leave(sys.stdout)
+    elif "--json" in arguments:
         from dltrain.cli.output import emit
 
         emit({"error": failure.as_json()})
     return failure.exit_code
 
 
-def _leave_closed_pipe() -> int:
-    """The reader of standard output is gone (`dltrain list | head`): end as quietly as other programs do."""
-    import os
+def _say(line: str) -> None:
+    """Write a line to standard error; where that cannot be written, nobody can be told."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        _leave(sys.stderr)
 
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())  # or the interpreter complains when it flushes at its end
-    return CLOSED_PIPE
+
+class _Output(io.FileIO):
+    """Standard output, whose errors say that it is standard output."""
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes; returns how many were taken."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = STANDARD_OUTPUT
+            raise
+
+
+def _open_streams() -> None:
+    """Put the null device where a stream is closed, and let the others take every letter."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:  # else the next file that is opened would get the number
+                os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode shows ? instead of an error
+    out: Any = sys.stdout
+    buffer = getattr(out, "buffer", None)
+    if out is sys.__stdout__ and type(getattr(buffer, "raw", buffer)) is io.FileIO:
+        raw = _Output(out.fileno(), "wb", closefd=False)
+        sys.stdout = io.TextIOWrapper(
+            raw if buffer is None or isinstance(buffer, io.FileIO) else io.BufferedWriter(raw),  # type: ignore[type-var]
+            out.encoding,
+            "replace",
+            line_buffering=out.line_buffering,
+            write_through=isinstance(buffer, io.FileIO),
+        )
+
+
+def _leave(stream: Any) -> None:
+    """Let the null device take what a stream cannot, or the interpreter complains when it flushes at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        stream.flush()
+    except (OSError, ValueError):  # not a real file
+        pass
+
+
+def _finish() -> None:
+    """Leave nothing for the interpreter to flush."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _leave(stream)
+
+
+def _end_at_signals() -> None:
+    """Let Ctrl-C and SIGTERM end the process at once: compiled code swallows Python's own KeyboardInterrupt."""
+    import signal
+
+    try:
+        import termios
+
+        terminal = termios.tcgetattr(0)
+    except Exception:  # no terminal, or a system without them
+        terminal = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        try:
+            if terminal and os.tcgetpgrp(0) == os.getpgrp():  # in the background it would be stopped instead
+                termios.tcsetattr(0, termios.TCSANOW, terminal)
+            os.write(2, b"dltrain: interrupted\n")
+        finally:
+            os._exit(128 + number)
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, end)
+    except ValueError:  # not in the main thread
+        pass
 
 
 def _completing() -> bool:
     """Whether the shell asks for completions."""
-    import os
-
     return "_DLTRAIN_COMPLETE" in os.environ

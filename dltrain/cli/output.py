@@ -1,4 +1,4 @@
-"""What commands print: one JSON object, or text and tables that fit the terminal."""
+"""What commands print: one JSON object, or text and tables that fit the terminal, or run over."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
 PIPE_WIDTH = 200  # columns of a table that goes into a file or pipe
+NARROWEST = 24  # columns below which a text is not folded
 
 
 def emit(result: Mapping[str, Any]) -> None:
@@ -26,12 +27,19 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def console(stream: TextIO | None = None) -> Console:
-    """A console on a stream (default standard output): colours and width of a terminal, plain and wide elsewhere."""
+def console(stream: TextIO | None = None, least: int = 0) -> Console:
+    """A console on a stream: colours and width of a terminal, plain and wide elsewhere.
+
+    Parameters:
+        stream: default standard output
+        least: columns that it has even where the terminal is narrower
+    """
     from rich.console import Console
 
     stream = stream or sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
+    if least:
+        width = max(least, width or Console(file=stream).width)
     return Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False, markup=False)
 
 
@@ -60,12 +68,60 @@ def table(
 
 
 def show(*things: Any) -> None:
-    """Print tables and texts on standard output."""
-    out = console()
-    with out.capture() as capture:
-        for thing in things:
+    """Print tables and texts on standard output; a table that does not fit runs over."""
+    from rich.table import Table
+
+    terminal = console()
+    for thing in things:
+        out = console(least=fit(thing, terminal.width)) if isinstance(thing, Table) else terminal
+        with out.capture() as capture:
             out.print(thing)
-    sys.stdout.write("".join(line.rstrip(" ") + "\n" for line in capture.get().splitlines()))
+        sys.stdout.write("".join(line.rstrip(" ") + "\n" for line in capture.get().splitlines()))
+
+
+def fit(made: Table, width: int) -> int:
+    """Give the columns of a table their widths: texts are folded as far as they may, numbers never are.
+
+    Parameters:
+        made: the table
+        width: columns of the terminal
+
+    Returns:
+        the table's width, which is greater where it does not fit.
+    """
+    gaps = width_of(made) - sum(map(widest, made.columns))
+    widths, least = [], []
+    for position, column in enumerate(made.columns):
+        words = [word for cell in (column.header, *column.cells) for word in str(cell).split()]
+        longest = max((cell_width(word) for word in words), default=0)
+        widths.append(widest(column))
+        least.append(widths[-1] if column.no_wrap else longest if position == 0 else min(longest, NARROWEST))
+    while sum(widths) + gaps > width:
+        loose = [position for position, least_width in enumerate(least) if widths[position] > least_width]
+        if not loose:
+            break
+        widths[max(loose, key=widths.__getitem__)] -= 1
+    for column, chosen in zip(made.columns, widths, strict=True):
+        column.width = chosen
+    return sum(widths) + gaps
+
+
+def width_of(made: Table) -> int:
+    """The columns that a table takes where there is room."""
+    return sum(map(widest, made.columns)) + (2 if made.padding[1] else 0) * max(len(made.columns) - 1, 0)
+
+
+def widest(column: Column) -> int:
+    """The columns that the longest line of a table's column takes."""
+    cells = [str(cell) for cell in (column.header, *column.cells)]
+    return max(cell_width(line) for cell in cells for line in (cell.splitlines() or [""]))
+
+
+def cell_width(text: str) -> int:
+    """The columns that a text takes; letters of Chinese, Japanese and Korean take two."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def number(value: float | None) -> str:

@@ -21,12 +21,14 @@ SHOWN = 50  # rows on the screen
 @click.option("--out", type=click.Path(), metavar="FILE", help="Write all predictions to FILE.csv or FILE.json.")
 @arguments.runs
 @arguments.threads
+@arguments.plugins
 def cli(
     run: str,
     inputs: tuple[str, ...],
     out: str | None,
     runs: str,
     threads: int | None,
+    plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Say what a trained run makes of new samples: label and probabilities, or values.
@@ -43,7 +45,7 @@ def cli(
     from dltrain import api
     from dltrain.cli import output
 
-    result = api.predict(run, inputs, runs=runs)
+    result = api.predict(run, inputs, runs=runs, plugins=plugins)
     if out is not None:
         write(Path(out), result)
         output.note(f"{result['samples']} predictions written to {out}")

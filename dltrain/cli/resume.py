@@ -11,10 +11,11 @@ from dltrain.cli.training import train
 @arguments.run
 @arguments.runs
 @arguments.threads
-def cli(run: str, runs: str, threads: int | None, as_json: bool) -> int:
+@arguments.plugins
+def cli(run: str, runs: str, threads: int | None, plugins: tuple[str, ...], as_json: bool) -> int:
     """Go on with a run that was stopped, from its newest whole checkpoint.
 
     RUN is a run folder, or the name of a run (its newest).  On the same machine, with the same versions and
     number of threads, the result is byte for byte that of a run that was never stopped.
     """
-    return train(threads, as_json, "resume", run, runs=runs)
+    return train(threads, as_json, "resume", run, runs=runs, plugins=plugins)

@@ -12,6 +12,7 @@ import click
 from dltrain.cli import arguments
 from dltrain.cli.base import command, group
 
+NOT_REMOVED = 1
 SHOWN = 12  # evaluations of a run on the screen
 STATES = {"epochs": "done", "steps": "done", "time": "done", "early_stopping": "done early", "signal": "interrupted"}
 
@@ -105,7 +106,7 @@ def compare_runs(first: str, second: str, runs: str, as_json: bool) -> None:
 @click.argument("names", metavar="RUN…", nargs=-1, required=True, shell_complete=arguments.complete_run)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @arguments.runs
-def remove_runs(names: tuple[str, ...], yes: bool, runs: str, as_json: bool) -> None:
+def remove_runs(names: tuple[str, ...], yes: bool, runs: str, as_json: bool) -> int:
     """Remove runs with all their checkpoints; asks first."""
     from dltrain.cli import output
     from dltrain.errors import UsageError
@@ -117,13 +118,16 @@ def remove_runs(names: tuple[str, ...], yes: bool, runs: str, as_json: bool) -> 
         what = ", ".join(f"{run.name} ({output.size(size(run.path))})" for run in found.values())
         if as_json or not (sys.stdin and sys.stdin.isatty()):
             raise UsageError("nobody can be asked whether to remove this", where=what, hint="--yes removes it")
-        click.confirm(f"Remove {what}?", abort=True, err=True)
+        if not click.confirm(f"Remove {what}?", err=True):
+            output.note("nothing was removed")
+            return NOT_REMOVED
     for run in found.values():
         remove(run)
     if as_json:
         output.emit({"removed": [str(path) for path in found]})
     else:
         output.note("removed " + ", ".join(run.name for run in found.values()))
+    return 0
 
 
 def shown(change: Mapping[str, Any], side: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dltrain.cli import threads
 
 KEYS = ("run", "name", "epochs", "steps", "seconds", "stopped", "metrics", "best")
+CLASS_METRICS = {"accuracy", "precision", "recall", "f1"}
 ENDS = {
     "epochs": "all epochs are done",
     "steps": "all steps are done",
@@ -40,42 +42,50 @@ def train(count: int | None, as_json: bool, function: str, *positional: Any, **o
     if as_json:
         emit({key: summary[key] for key in KEYS})
     else:
-        print(text(summary))
+        print(text(summary, options.get("plugins", ())))
     return int(summary.get("exit_code", 0))
 
 
-def text(summary: Mapping[str, Any]) -> str:
-    """The result for human eyes, with the commands that come next."""
+def text(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> str:
+    """The result for human eyes, with the commands that come next.
+
+    Parameters:
+        summary: of the run
+        plugins: files that the command was given, which the next commands need too
+    """
     from dltrain.cli.output import duration, number
 
     epochs, steps = summary["epochs"], summary["steps"]
-    lines = ["", f"{epochs} epochs, {steps} steps, {duration(summary['seconds'])}: {ENDS[summary['stopped']]}"]
+    done = f"{epochs} {'epoch' if epochs == 1 else 'epochs'}, {steps} {'step' if steps == 1 else 'steps'}"
+    lines = ["", f"{done}, {duration(summary['seconds'])}: {ENDS[summary['stopped']]}"]
     best, test = summary["best"], summary.get("test")
     if best:
         lines.append(f"best     epoch {best['epoch']}, {best['metric']} {number(best['value'])}")
     if test:
         lines.append("test     " + ", ".join(f"{name} {number(value)}" for name, value in test.items()))
-    return "\n".join([*lines, f"run      {summary['run']}", "", *next_commands(summary)])
+    return "\n".join([*lines, f"run      {summary['run']}", "", *next_commands(summary, plugins)])
 
 
-def next_commands(summary: Mapping[str, Any]) -> list[str]:
+def next_commands(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> list[str]:
     """What a user may want to do now, one command a line."""
     run = _short(summary["run"])
+    extra = "".join(f" --plugin {shlex.quote(str(file))}" for file in plugins)
+    measured = {name for values in (summary.get("metrics") or {}).values() for name in values}
+    classes = not measured or measured & CLASS_METRICS
     commands = {
-        f"dltrain resume {run}": "go on where it stopped",
-        f"dltrain evaluate {run}": "per class, and what is confused with what",
-        f"dltrain gradcheck {run}": "prove its gradients",
+        f"dltrain resume {run}{extra}": "go on where it stopped",
+        f"dltrain evaluate {run}{extra}": "per class, and what is confused with what" if classes else "every metric",
+        f"dltrain gradcheck {run}{extra}": "prove its gradients",
         f"dltrain runs show {run}": "config, metrics and checkpoints",
     }
     if summary["stopped"] != "signal":
-        commands.pop(f"dltrain resume {run}")
+        commands.pop(f"dltrain resume {run}{extra}")
     width = max(map(len, commands))
     return ["Next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in commands.items())]
 
 
 def _short(path: str) -> str:
     """A path as seen from here, quoted for the shell where that is needed."""
-    import shlex
     from pathlib import Path
 
     place = Path(path)

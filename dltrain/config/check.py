@@ -95,7 +95,9 @@ def check_number(value: Any, annotation: Any, path: Path) -> Problems:
     high, below = bound(marks, "le"), bound(marks, "lt")
     inside = (low is None or value >= low) and (above is None or value > above)
     inside = inside and (high is None or value <= high) and (below is None or value < below)
-    return [] if inside else [wrong(value, annotation, path, "this number is out of its range")]
+    if not inside:
+        return [wrong(value, annotation, path, "this number is out of its range")]
+    return [wrong(value, annotation, path, said) for mark in marks if (said := complaint(mark, value))]
 
 
 def check_interval(value: Any, annotation: Any, path: Path) -> Problems:

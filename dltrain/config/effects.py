@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from dltrain.config.provenance import Path
 from dltrain.config.sections import Fields
 from dltrain.config.words import show
 from dltrain.errors import ConfigError, Problem
-from dltrain.suggest import hint
+from dltrain.suggest import closest
 
 # Stand-ins for what only the data know; their values do not matter here.
 PLACEHOLDERS = {"classes": 2, "outputs": 1, "features": 1}
@@ -115,9 +116,20 @@ def monitor_problems(config: Mapping[str, Any], names: list[str]) -> Problems:
     problems = []
     for path, monitor in monitors(config):
         if isinstance(monitor, str) and monitor not in measured:
-            advice = hint(monitor, measured, "name the metric in `metrics:` to have it measured")
+            near = meant(monitor, names)
+            advice = "name the metric in `metrics:` to have it measured"
+            if near is not None:
+                advice = f"did you mean {near!r}?"
             problems.append(Problem(path, "this is not measured", " or ".join(measured), show(monitor), advice))
     return problems
+
+
+def meant(monitor: str, names: list[str]) -> str | None:
+    """The measured metric that is likely meant, by its part and its name: `val_acc` -> `validation.accuracy`."""
+    found = re.fullmatch(r"(train|training|val|valid|validation|dev|test)[._/ ]+(.+)", monitor, re.IGNORECASE)
+    part, _, name = (found[1], "", found[2]) if found else monitor.rpartition(".")
+    near = closest(name, names)
+    return None if near is None else f"{closest(part, ('validation', 'train')) or 'validation'}.{near}"
 
 
 def monitors(config: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:

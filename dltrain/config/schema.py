@@ -32,7 +32,7 @@ def schema() -> Schema:
     whole = section(Fields)
     whole["properties"]["extends"] = {"type": "string", "description": "the config that this one changes"}
     whole.pop("required", None)  # what it extends may have them
-    return {"$schema": DIALECT, "title": "dltrain config", **whole, "$defs": definitions}
+    return {"$schema": DIALECT, "title": "dltrain config", **whole, **only_layers(), "$defs": definitions}
 
 
 def section(cls: Any) -> Schema:
@@ -159,7 +159,8 @@ def notation() -> dict[str, Schema]:
         "outputs": outputs | {"description": "the wires that are results; default: the last"},
     }
     found = {"type": "object", "properties": model, "additionalProperties": False}
-    return {"model": found, "chain": {"type": "array", "items": {"$ref": "#/$defs/item"}}, "item": item(chain)}
+    items = {"type": "array", "items": {"$ref": "#/$defs/item"}}
+    return {"model": found, "chain": items, "item": item(chain), "layers": layers()}
 
 
 def item(chain: Schema) -> Schema:
@@ -182,6 +183,27 @@ def item(chain: Schema) -> Schema:
     names = [{"const": name, "description": entry.doc} for name, entry in layers.items()]
     own = {"type": "string", "pattern": "^[$A-Za-z_]", "description": "a block of this config"}
     return either([*names, own, written])
+
+
+def only_layers() -> Schema:
+    """Where neither the config nor what it extends can have blocks, every name in a chain is a layer's."""
+    blocks = {"required": ["model"], "properties": {"model": {"required": ["blocks"]}}}
+    graph = {"additionalProperties": {"$ref": "#/$defs/layers"}}
+    strict = {"properties": {"model": {"properties": {"graph": graph}}}}
+    return {"if": {"not": either([{"required": ["extends"]}, blocks])}, "then": strict}
+
+
+def layers() -> Schema:
+    """A chain without blocks: the names only, as `chain` says what may stand behind them."""
+    inner: Schema = {"$ref": "#/$defs/layers"}
+    entries = registry.entries("layer")
+    merging = [name for name, entry in entries.items() if getattr(entry.make, "merges", False)]
+    branches = {"items": {"if": {"type": "array"}, "then": inner}}
+    keys = {"enum": [*entries, "from", "reuse", "residual"]}
+    inside = {"residual": inner} | dict.fromkeys(merging, branches)
+    names = either([{"enum": list(entries)}, {"pattern": r"^\$"}])
+    written = {"propertyNames": keys, "properties": inside}
+    return {"items": {"if": {"type": "string"}, "then": names, "else": written}}
 
 
 def layer(entry: Entry, branches: Schema) -> Schema:

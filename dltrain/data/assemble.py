@@ -10,9 +10,9 @@ import numpy as np
 
 from dltrain.data import preparation
 from dltrain.data.examples import Array, DataSet, Examples, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, PathError
 from dltrain.data.targets import check_features, labels_of, values_of
-from dltrain.errors import DataError
+from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import create, parse
 
 
@@ -28,11 +28,25 @@ def load(section: Any, *, needs: str, seed: int, folders: DataFolders, dtype: st
         dtype: float32 or float64
 
     Raises:
+        ConfigError: when a path or the size of a part cannot be right.
         DataError: when the data is not what the task needs; it names file, sample and value.
         CorruptFileError: when a file is damaged.
     """
-    pool = create("source", section.source).load(folders)
+    source = create("source", section.source)
+    try:
+        pool = source.load(folders)
+    except PathError as error:
+        raise ConfigError([path_problem(error, section.source)]) from error
     return assemble(pool, section, needs=needs, seed=seed, dtype=dtype)
+
+
+def path_problem(error: PathError, spec: Any) -> Problem:
+    """The problem of a path in a source's spec, at the parameter that names it."""
+    entry, arguments = parse(spec, "source")
+    place = next(([name] for name, value in arguments.items() if value == error.written), [])
+    what = error.what if error.where == error.written else f"{error.where}: {error.what}"
+    path = ("data", "source", entry.name, *place)
+    return Problem(path, what, error.expected, error.got or repr(error.written), error.hint)
 
 
 def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> DataSet:

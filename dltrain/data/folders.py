@@ -11,6 +11,12 @@ from dltrain.runs.files import explained
 VARIABLE = "DLTRAIN_DATA"
 
 
+class PathError(DataError):
+    """A path names no data file, or none that a config may name; `written` is the path as it was given."""
+
+    written = ""
+
+
 class DataFolders:
     """The folders in which a config's data files may lie: the config's own, ``./data``, ``$DLTRAIN_DATA``.
 
@@ -18,9 +24,9 @@ class DataFolders:
         config_folder: folder of the config, or None when there is no file
 
     Example:
-        >>> DataFolders(None).find("../secret.csv")
+        >>> DataFolders(None).find("../a.csv")
         Traceback (most recent call last):
-        dltrain.errors.DataError: ../secret.csv: a data path must stay inside its folder; expected a path without '..'
+        dltrain.data.folders.PathError: ../a.csv: a data path must stay inside its folder; expected a path without '..'
     """
 
     def __init__(self, config_folder: Path | str | None = None) -> None:
@@ -34,9 +40,16 @@ class DataFolders:
         """The file that a relative path names: the first of the folders that has it.
 
         Raises:
-            DataError: when the path is not a plain relative one, leaves its folder, or is not there.
+            PathError: when the path is not a plain relative one, leaves its folder, or is not there.
             StorageError: when the system does not let us look.
         """
+        try:
+            return self._find(path)
+        except PathError as error:
+            error.written = path
+            raise
+
+    def _find(self, path: str) -> Path:
         check_relative(path)
         for folder in self.folders:
             candidate = folder / path
@@ -45,9 +58,10 @@ class DataFolders:
                     continue
             inside(candidate, folder, path)
             if not candidate.is_file():
-                raise DataError("this is not a file", where=str(candidate), expected="a data file")
+                what = "this is a folder" if candidate.is_dir() else "this is not a file"
+                raise PathError(what, where=str(candidate), expected="a file")
             return candidate
-        raise DataError("there is no such data file", where=path, expected=self._searched(), hint=self._hint())
+        raise PathError("there is no such data file", where=path, expected=self._searched(), hint=self._hint())
 
     def _searched(self) -> str:
         return "it in " + ", ".join(f"{folder}{os.sep}" for folder in self.folders)
@@ -59,20 +73,20 @@ class DataFolders:
 
 
 def check_relative(path: str) -> None:
-    """Raise a DataError unless a path is relative, without ``..`` and without control characters."""
+    """Raise a PathError unless a path is relative, without ``..`` and without control characters."""
     shown = repr(path)[1:-1]
     if not path or not path.isprintable():
-        raise DataError("a data path has no control characters and is not empty", where=shown or "data path")
+        raise PathError("a data path has no control characters and is not empty", where=shown or "data path")
     if PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive or path.startswith("\\"):
         hint = f"put the file beside the config, into ./data, or below ${VARIABLE}"
-        raise DataError("a data path must be relative", where=shown, hint=hint)
+        raise PathError("a data path must be relative", where=shown, hint=hint)
     if ".." in PurePosixPath(path).parts or ".." in PureWindowsPath(path).parts:
-        raise DataError("a data path must stay inside its folder", where=shown, expected="a path without '..'")
+        raise PathError("a data path must stay inside its folder", where=shown, expected="a path without '..'")
 
 
 def inside(candidate: Path, folder: Path, path: str) -> None:
-    """Raise a DataError when links lead a path out of its folder."""
+    """Raise a PathError when links lead a path out of its folder."""
     real = candidate.resolve()
     if not real.is_relative_to(folder.resolve()):
         expected = f"a file that lies in {folder}{os.sep}"
-        raise DataError("a link leads out of the data folder", where=path, expected=expected, got=str(real))
+        raise PathError("a link leads out of the data folder", where=path, expected=expected, got=str(real))

@@ -18,6 +18,8 @@ from dltrain.data.targets import check_features, labels_of, values_of
 from dltrain.errors import DataError
 
 SIGNATURES = {b"PK": "npz", b"\x93NUMPY": "npy", b"\x89HDF\r\n\x1a\n": "hdf5", b"\0\0": "idx"}
+TABLES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
+ARRAYS = {".npz": "npz", ".npy": "npy", ".h5": "hdf5", ".hdf5": "hdf5", ".idx": "idx"}
 
 
 def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False) -> Examples:
@@ -26,14 +28,15 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     Tables are matched by the names of their header, where the run's data had names too; otherwise the
     columns stand as in the run's file, or are just the features.  Arrays are taken from .npz and HDF5
     files by the names x and y, or those in the run's own file; .npy and IDX files hold features only.
+    Features have the run's shape; images may also come flat, (N, D), or without an axis for their one colour.
 
     Parameters:
-        source: a table, .npz, .npy, HDF5 or IDX file, recognised by its content; or features (N, …)
+        source: a table, .npz, .npy, HDF5 or IDX file, arrays recognised by their content; or features (N, …)
         like: the run's data set, `DataSet.from_info(...)`
-        target: whether targets must be there
+        target: whether targets are wanted and must be there; otherwise they are passed over, whatever they are
 
     Returns:
-        Examples with "x" and, where the file has them, "y"; ids count from 0.
+        Examples with "x" and, with `target`, "y"; ids count from 0.
 
     Raises:
         DataError: when the file does not fit the run's data; it names what is missing.
@@ -42,25 +45,47 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     if isinstance(source, np.ndarray):
         pool = Pool({"x": source}, "the array given", feature_names=like.feature_names if source.ndim == 2 else [])
     else:
-        pool = read_pool(Path(source), like)
+        pool = read_pool(Path(source), like, target)
     if target and "y" not in pool.columns:
         expected = f"a column {like.target_names[0]!r}" if pool.feature_names else "an array 'y'"
         raise DataError("the file has no targets to compare with", where=pool.where, expected=expected)
     features = reshaped(check_features(pool), like, pool)
     columns = {"x": features}
-    if "y" in pool.columns:
+    if target:
         columns["y"] = targets_like(pool, like)
     examples = Examples(columns, np.arange(len(features)))
     return preparation.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
 
 
-def read_pool(path: Path, like: DataSet) -> Pool:
-    """The file's content, by its kind."""
+def kind_of(path: Path) -> str:
+    """What is in a file: arrays by their first bytes; a table by its suffix, or when it has none.
+
+    Raises:
+        DataError: when the suffix says that it is something else.
+    """
     with stream(path) as (file, _):
         head = file.read(8)
-    kind = next((kind for signature, kind in SIGNATURES.items() if head.startswith(signature)), "table")
+    found = next((kind for signature, kind in SIGNATURES.items() if head.startswith(signature)), None)
+    if found is not None:
+        return found
+    name = path.name.lower().removesuffix(".gz")
+    suffix = Path(name).suffix
+    if name.endswith("-ubyte"):
+        return "idx"
+    if suffix in ARRAYS:
+        return ARRAYS[suffix]
+    if suffix and suffix not in TABLES:
+        known = ", ".join((*TABLES, *ARRAYS))
+        hint = "if it is a table, rename it to .csv"
+        raise DataError("this is no data file", where=str(path), expected=known, got=suffix, hint=hint)
+    return "table"
+
+
+def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
+    """The file's content, by its kind; targets only where they are wanted."""
+    kind = kind_of(path)
     if kind == "table":
-        table = read_columns(path, Matcher(like, str(path)))
+        table = read_columns(path, Matcher(like, str(path), target))
         return pool_of([table], list(like.classes) if like.classes else None)
     if kind == "npz":
         found = read_npz(path)
@@ -69,7 +94,7 @@ def read_pool(path: Path, like: DataSet) -> Pool:
     else:
         found = {"x": read_npy(path) if kind == "npy" else read_idx(path)}
     columns: dict[str, Array] = {}
-    for name in ("x", "y"):
+    for name in ("x", "y") if target else ("x",):
         key = next((key for key in (name, *like.layout.get(name, ())) if key in found), None)
         if key is not None:
             columns[name] = found[key]
@@ -82,10 +107,16 @@ def read_pool(path: Path, like: DataSet) -> Pool:
 
 
 def reshaped(x: Array, like: DataSet, pool: Pool) -> Array:
-    """Features (N, *shape); a single example may come without its first axis."""
+    """Features (N, *shape), from the same shape, flat images, or grey ones without an axis for their colour.
+
+    A single image may come without its first axis.
+    """
     if x.shape == like.shape:
         x = x[None]
-    if int(np.prod(x.shape[1:])) != int(np.prod(like.shape)):
+    allowed = {like.shape}
+    if len(like.shape) > 1:
+        allowed |= {(int(np.prod(like.shape)),), like.shape[:-1] if like.shape[-1] == 1 else like.shape}
+    if x.shape[1:] not in allowed:
         expected, got = f"features of shape {like.shape}", str(x.shape[1:])
         raise DataError("the file does not fit the run's data", where=pool.where, expected=expected, got=got)
     return x.reshape(len(x), *like.shape)
@@ -110,20 +141,21 @@ class Matcher:
     Parameters:
         like: the run's data set
         where: the file, for errors
+        target: whether the columns with the targets are wanted too
     """
 
-    def __init__(self, like: DataSet, where: str) -> None:
-        self.like, self.where = like, where
+    def __init__(self, like: DataSet, where: str, target: bool) -> None:
+        self.like, self.where, self.target = like, where, target
 
     def __call__(self, names: list[str], width: int) -> tuple[list[int], list[int]]:
         """(features, targets) as positions; no targets where the file has none."""
         like, count = self.like, int(np.prod(self.like.shape))
         if names and like.feature_names and like.layout.get("header", True):
             features = [position(name, names, width, self.where) for name in like.feature_names]
-            targets = [names.index(name) for name in like.target_names if name in names]
+            targets = [names.index(name) for name in like.target_names if self.target and name in names]
             return features, targets if len(targets) == len(like.target_names) else []
         if width == like.layout.get("width"):
-            return list(like.layout["features"]), list(like.layout["targets"])
+            return list(like.layout["features"]), list(like.layout["targets"]) if self.target else []
         if width == count:
             return list(range(width)), []
         expected = f"{count} features" + (f", or {like.layout['width']} columns" if "width" in like.layout else "")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from dltrain.errors import CorruptFileError
+from dltrain.errors import CorruptFileError, DataError
 from dltrain.runs import files
 
 RATIO = 100  # most unpacked bytes for each packed one; pictures and tables stay far below
@@ -23,6 +23,18 @@ def allowance(packed: int) -> int:
     return max(FLOOR, RATIO * packed)
 
 
+def check_file(path: Path) -> None:
+    """Raise a DataError when there is nothing at a path, or a folder."""
+    with files.explained(path, "read the file"):
+        there, folder = path.exists(), path.is_dir()
+    if not there:
+        raise DataError(
+            "there is no such file", where=str(path), expected="a data file", hint="check its name and folder"
+        )
+    if folder:
+        raise DataError("this is a folder", where=str(path), expected="a file", hint="name a file in it")
+
+
 @contextmanager
 def stream(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """Open a file for reading; gzip is recognised by its first two bytes.
@@ -31,9 +43,11 @@ def stream(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         The stream, and how many bytes it may give at most.
 
     Raises:
+        DataError: when there is none, or a folder.
         StorageError: when it cannot be read.
         CorruptFileError: when it is not a regular file, or its packing is damaged.
     """
+    check_file(path)
     with files.reader(path) as file:
         size = os.fstat(file.fileno()).st_size
         packed = file.read(2) == b"\x1f\x8b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -12,7 +13,21 @@ from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import register
 from dltrain.seeds import generator
 
-Share = Annotated[float, Ge(0)]  # below 1 a share, from 1 on a number of examples; 0: no such part
+NOTHING = "nothing is left to train on"
+
+
+@dataclass(frozen=True)
+class ShareOrNumber:
+    """A mark on a number: below 1 it is a share of the examples, from 1 on their number."""
+
+    words: str = "a share below 1, or a whole number of examples"
+
+    def problem(self, value: float) -> str:
+        """What is wrong with the number; empty when nothing is."""
+        return "this is not a whole number of examples" if value >= 1 and value != int(value) else ""
+
+
+Share = Annotated[float, Ge(0), ShareOrNumber()]  # 0: no such part
 
 
 @register("split", "random")
@@ -35,12 +50,11 @@ class Random:
         """{part: sorted positions}.
 
         Raises:
-            DataError: when a part would be empty.
+            ConfigError: when a part would be empty.
         """
         sizes = wanted(pool, self.validation, self.test, "random")
         order = generator(seed, "split").permutation(free_positions(pool))
-        counts = {part: whole(size, len(order), part, pool) for part, size in sizes.items()}
-        return cut(order, counts, pool)
+        return cut(order, counts_of(sizes, len(order), "random", pool), pool)
 
 
 @register("split", "stratified")
@@ -63,7 +77,7 @@ class Stratified:
         """{part: sorted positions}.
 
         Raises:
-            ConfigError: when the targets are not classes.
+            ConfigError: when the targets are not classes, or a part would be empty.
             DataError: when a class is too small.
         """
         if labels is None:
@@ -75,7 +89,7 @@ class Stratified:
         free = generator(seed, "split").permutation(free_positions(pool))
         per_class = [free[labels[free] == k] for k in range(int(labels.max()) + 1)]
         members = np.array([len(group) for group in per_class])
-        counts = {part: whole(size, len(free), part, pool) for part, size in sizes.items()}
+        counts = counts_of(sizes, len(free), "stratified", pool)
         quotas = {part: shares_of(members, count) for part, count in counts.items()}
         check_classes(members, quotas, pool)
         parts: dict[str, list[Array]] = {part: [] for part in ("train", *quotas)}
@@ -111,18 +125,36 @@ def wanted(pool: Pool, validation: float, test: float | None, name: str) -> dict
     return {"validation": validation} if validation else {}
 
 
-def whole(size: float, count: int, part: str, pool: Pool) -> int:
+def counts_of(sizes: dict[str, float], available: int, name: str, pool: Pool) -> dict[str, int]:
+    """The number of examples of each part that is drawn from those available.
+
+    Raises:
+        ConfigError: when a part is empty or not whole, or nothing is left to train on.
+    """
+    counts = {part: whole(size, available, ("data", "split", name, part), pool) for part, size in sizes.items()}
+    if sum(counts.values()) >= available:
+        largest = max(counts, key=lambda part: counts[part])
+        expected = f"fewer than the {available} examples of {pool.where}"
+        got = " + ".join(map(str, counts.values()))
+        hint = "make validation or test smaller"
+        raise ConfigError([Problem(("data", "split", name, largest), NOTHING, expected, got, hint)])
+    return counts
+
+
+def whole(size: float, available: int, path: tuple[str, ...], pool: Pool) -> int:
     """The number of examples that a share or number means.
 
     Raises:
-        DataError: when it is none, or a number that is not whole.
+        ConfigError: when it is none, or a number that is not whole.
     """
+    part, shown = path[-1], f"{size:.12g}"
     if size >= 1 and size != int(size):
-        raise DataError(f"the {part} part has no whole number of examples", where=pool.where, got=f"{size:g}")
-    found = int(size) if size >= 1 else int(np.floor(size * count + 0.5))
+        expected = ShareOrNumber().words
+        raise ConfigError([Problem(path, f"the {part} part has no whole number of examples", expected, shown)])
+    found = int(size) if size >= 1 else int(np.floor(size * available + 0.5))
     if found < 1:
-        got = f"{size:g} of {count}"
-        raise DataError(f"the {part} part would be empty", where=pool.where, got=got, hint="give it a larger share")
+        got = f"{shown} of the {available} of {pool.where}"
+        raise ConfigError([Problem(path, f"the {part} part would be empty", "", got, "give it a larger share")])
     return found
 
 
@@ -163,10 +195,6 @@ def cut(order: Array, counts: dict[str, int], pool: Pool) -> dict[str, Array]:
     for part, count in counts.items():
         parts[part] = order[start : start + count]
         start += count
-    if start >= len(order):
-        raise DataError(
-            "nothing is left to train on", where=pool.where, expected=f"fewer than {len(order)}", got=str(start)
-        )
     return finish({"train": order[start:], **parts}, pool)
 
 

@@ -125,17 +125,20 @@ def position(column: Column, names: Sequence[str], width: int, where: str) -> in
     if isinstance(column, int):
         if -width <= column < width:
             return column % width
-        expected = f"a position from {-width} to {width - 1}"
-        raise DataError("there is no such column", where=where, expected=expected, got=str(column))
+        expected = f"at least {column + 1 if column >= 0 else -column} columns"
+        hint = f"positions go from {-width} to {width - 1}"
+        what = f"the column at position {column} is missing"
+        raise DataError(what, where=where, expected=expected, got=str(width), hint=hint)
     if column in names:
         return list(names).index(column)
     if not names:
         hint = "use a position (0 is the first, -1 the last), or say `header: true`"
-        raise DataError("the file has no header to find columns by name", where=where, got=repr(column), hint=hint)
-    shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
-    raise DataError(
-        "there is no such column", where=where, expected=shown, got=repr(column), hint=suggestion(column, list(names))
-    )
+        expected = f"a header with {column!r}"
+        raise DataError("the file has no header to find columns by name", where=where, expected=expected, hint=hint)
+    shown = ", ".join(map(repr, names[:12])) + (" …" if len(names) > 12 else "")
+    hint = "; ".join(filter(None, [suggestion(column, list(names)), "rename it in the header if it has another name"]))
+    what = f"the column {column!r} is missing"
+    raise DataError(what, where=where, expected=f"{column!r} in the header", got=f"the columns {shown}", hint=hint)
 
 
 def pool_of(tables: Sequence[Columns], classes: list[Any] | None) -> Pool:

@@ -20,6 +20,7 @@ from dltrain.seeds import name_key
 if TYPE_CHECKING:
     from dltrain.model.notation import NodeSpec, Plan
 
+AGAIN = "call forward again"
 GraphBackward = Callable[..., dict[str, Array]]  # ({wire: gradient}, wires=()) -> {input: gradient}, and those wires'
 
 
@@ -83,6 +84,7 @@ class Graph:
         self.parameters = collect(self.plan_nodes, plan.nodes, "parameters")
         self.statistics: dict[str, Statistic] = collect(self.plan_nodes, plan.nodes, "statistics")
         self._version = [0]
+        self._calls = 0
         check_parameters(self.parameters, plan.nodes, self.dtype.itemsize)
         self.vector = ParameterVector(self.parameters, self.dtype)
         self.vector.fill(self.parameters, seed)
@@ -116,9 +118,12 @@ class Graph:
         """
         if mode is None:
             mode = Mode(train, seed=self.seed)
+            mode.begin(self._calls)  # every call drops other units
+            self._calls += 1
             self.check_inputs(inputs)
             inputs = {wire: self._cast(wire, array) for wire, array in inputs.items()}
         wanted = self.outputs if wires is None else tuple(wires)
+        self._check_wires(wanted)
         keep = {self._paths[wire] for wire in wanted}
         values: dict[str, Array] = dict(inputs)
         backwards: list[Backward] = []
@@ -142,6 +147,9 @@ class Graph:
     def _backward(
         self, backwards: list[Backward], gradients: Mapping[str, Array], wires: Iterable[str], mode: Mode
     ) -> dict[str, Array]:
+        if len(backwards) != len(self.nodes):
+            raise UsageError("this backward pass has been run", expected="one for each forward pass", hint=AGAIN)
+        self._check_wires((*gradients, *wires))
         total: dict[str, Array] = {}
         inner = {self._paths[wire]: wire for wire in wires}
         found: dict[str, Array] = {}
@@ -218,6 +226,12 @@ class Graph:
         if len({len(array) for array in inputs.values()}) > 1:
             sizes = ", ".join(f"{wire}: {len(array)}" for wire, array in inputs.items())
             raise UsageError("the inputs' batches differ in size", expected="one N for all", got=sizes)
+
+    def _check_wires(self, names: Iterable[str]) -> None:
+        """Raise a UsageError for a name that is no wire."""
+        for name in names:
+            if name not in self._paths:
+                raise UsageError("the model has no such wire", expected=", ".join(self._paths), got=repr(name))
 
     def _cast(self, wire: str, array: Any) -> Array:
         """An input in the graph's type of number; whole numbers stay for the layers that take them."""

@@ -66,10 +66,18 @@ def blas() -> list[dict[str, Any]]:
     return sorted(found, key=str)
 
 
-def threads() -> int | None:
-    """Threads that the compiled kernels use; None while they are not loaded."""
+def threads() -> int:
+    """Threads that the compiled kernels use, or would use: as Numba counts them where it is not loaded.
+
+    Example:
+        >>> threads() >= 1
+        True
+    """
     numba = sys.modules.get("numba")
-    return int(numba.get_num_threads()) if numba is not None else None
+    if numba is not None:
+        return int(numba.get_num_threads())
+    wanted = os.environ.get("NUMBA_NUM_THREADS", "").strip()
+    return int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) > 0 else cores()
 
 
 def cores() -> int:

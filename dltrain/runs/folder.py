@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,15 @@ class RunFolder:
     path: Path
 
     @staticmethod
-    def create(root: str | Path, name: str) -> RunFolder:
+    def create(root: str | Path, name: str, fill: Callable[[RunFolder], None] = lambda run: None) -> RunFolder:
         """Make the next folder of a name; any number of processes may do so at once.
+
+        The folder counts as a run only when all of it is there: the marker is written last.
 
         Parameters:
             root: folder of all runs; made when it is not there
             name: the run's name; what does not fit into a file name becomes a dash
+            fill: writes the files it begins with
 
         Raises:
             StorageError: when the system refuses.
@@ -66,6 +70,7 @@ class RunFolder:
                 continue  # another process was faster
         run = RunFolder(root / f"{name}-{number}")
         files.make_folder(run.checkpoints_path)
+        fill(run)
         files.write_json(run.path / MARKER, {"format": FORMAT})
         return run
 

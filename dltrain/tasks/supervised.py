@@ -77,7 +77,9 @@ class BinaryClassification(Task):
     def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
         """The likelier class and both probabilities."""
         classes = data.classes or []
-        shares = 1 / (1 + np.exp(-outputs[:, 0].astype(np.float64)))
+        logits = outputs[:, 0].astype(np.float64)
+        small = np.exp(-np.abs(logits))  # at most 1: nothing overflows
+        shares = np.where(logits < 0, small, 1) / (1 + small)
         return [
             {"label": classes[int(p > 0.5)], "probabilities": dict(zip(classes, (1 - float(p), float(p)), strict=True))}
             for p in shares

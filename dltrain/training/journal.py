@@ -79,7 +79,7 @@ class Journal:
         arrays, meta = checkpoint.load(path)
         same_data(meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"], self.run.name)
         trainer.load_state(arrays, meta["trainer"])
-        trainer.seconds = meta["seconds"]
+        trainer.seconds = trainer.evaluate.last = trainer.checkpoint.last = meta["seconds"]
         self.log.truncate(meta["log_offset"])
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dltrain.runs.environment import environment
@@ -11,7 +12,7 @@ from dltrain.training import checkpoint
 from dltrain.training.journal import Journal
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.session import Session, prepare
-from dltrain.training.trained import checkpoint_path
+from dltrain.training.trained import checkpoint_path, store_experiment
 from dltrain.training.trainer import part
 
 if TYPE_CHECKING:
@@ -19,12 +20,26 @@ if TYPE_CHECKING:
     from dltrain.runs.folder import RunFolder
 
 
-def train(run: RunFolder, experiment: Experiment, progress: Progress | None = None) -> dict[str, Any]:
-    """Train in a run folder, from its newest checkpoint if there is one, and write the summary."""
+def train(
+    run: RunFolder, experiment: Experiment, progress: Progress | None = None, *, store: bool = False
+) -> dict[str, Any]:
+    """Train in a run folder, from its newest checkpoint if there is one, and write the summary.
+
+    Parameters:
+        run: the folder; locked while this process trains in it
+        experiment: what to train
+        progress: shows what happens
+        store: write the experiment's config into the folder (one that differs in how long to train)
+
+    Raises:
+        StorageError: when another process holds the folder; nothing in it is changed then.
+    """
     progress = progress or SilentProgress()
     started = time.monotonic()
     stop = Interruption(lambda signal: progress.message("stopping after this step; once more to stop at once"))
     with stop, run.lock():
+        if store:
+            store_experiment(run, experiment)
         session = prepare(experiment)
         journal = Journal(
             run,
@@ -46,25 +61,25 @@ def train(run: RunFolder, experiment: Experiment, progress: Progress | None = No
             "steps": trainer.step,
             "seconds": round(time.monotonic() - started, 3),
             "stopped": reason,
-            "metrics": {name: trainer.metrics.get(name, {}) for name in ("train", "validation")},
+            "metrics": trainer.measured() if reason != "signal" else trainer.metrics,
             "best": trainer.best,
         }
         if reason != "signal":
-            summary["test"] = evaluate_best(session, run)
+            summary["test"] = evaluate_best(session, run, journal.interrupted)
         run.write(run.summary_path, summary)
         progress.finish(summary)
     summary["exit_code"] = stop.exit_code if reason == "signal" else 0
     return summary
 
 
-def evaluate_best(session: Session, run: RunFolder) -> dict[str, float] | None:
-    """Metrics of the best weights over the test part; None when there is none."""
+def evaluate_best(session: Session, run: RunFolder, interrupted: Callable[[], bool]) -> dict[str, float] | None:
+    """Metrics of the best weights over the test part; None when there is none, or a signal came."""
     loader = session.loader("test")
     if loader is None:
         return None
     arrays, _ = checkpoint.load(checkpoint_path(run, "best"))
     session.graph.load_state(part(arrays, "model"))
-    tally = session.evaluator().run(loader)
+    tally = session.evaluator(interrupted).run(loader)
     return None if tally is None else tally.results()
 
 

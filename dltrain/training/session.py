@@ -168,6 +168,10 @@ def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet 
     try:
         data = load_data(experiment) if data is None else data
         graph = build_graph(experiment, data, experiment.seed, experiment.dtype)
+        unread = graph.outputs[:-1]
+        if unread:
+            path, hint = ("model", "outputs", 0), f"leave it out: the loss reads {graph.outputs[-1]!r}"
+            raise ConfigError([Problem(path, f"no loss reads the output {unread[0]!r}", "one output", hint=hint)])
         bound = Bound(task, data, graph.outputs[-1], experiment.loss, experiment.metrics)
         bound.check(graph)
     except ConfigError as error:

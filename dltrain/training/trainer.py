@@ -84,7 +84,8 @@ class Trainer:
         self.seconds = 0.0
         self.best: dict[str, Any] | None = None
         self.stopped: str | None = None
-        self.metrics: dict[str, dict[str, float]] = {}
+        self.metrics: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
+        self.measured_at = -1  # step of the newest metrics
         self.saved = -1  # step of the newest checkpoint
         self.total_steps = self._total_steps()
 
@@ -129,6 +130,16 @@ class Trainer:
         self.step += 1
         self.index += 1
         self.settled = False
+
+    def measured(self) -> dict[str, dict[str, float]]:
+        """Metrics of the state the run ended with, which a limit in steps or time may have cut before its evaluation.
+
+        They are not logged: a run that is continued logs what an unbroken one would have.
+        """
+        if self.measured_at == self.step or not self.tally.count:
+            return self.metrics
+        tally = None if self.validation is None else self.evaluator.run(self.validation)
+        return {"train": self.tally.results(), "validation": {} if tally is None else tally.results()}
 
     def stop(self, reason: str) -> None:
         """Ask for the end of the run after this step (for hooks)."""
@@ -195,6 +206,7 @@ class Trainer:
     def _take(self, record: dict[str, Any], now: Now) -> bool:
         """Log a record, show it and let the hooks see it; returns whether it is the best so far."""
         self.metrics |= {part: record[part] for part in ("train", "validation") if part in record}
+        self.measured_at = now.step
         self.journal.record(record)
         self.progress.evaluated(record, self.seconds)
         for hook in self.hooks:
@@ -243,6 +255,7 @@ class Trainer:
             "best": self.best,
             "stopped": self.stopped,
             "metrics": self.metrics,
+            "measured_at": self.measured_at,
         }
         return arrays, meta
 
@@ -258,6 +271,7 @@ class Trainer:
         self.epoch, self.index, self.step = meta["epoch"], meta["index"], meta["step"]
         self.rate, self.settled = meta["rate"], meta["settled"]
         self.best, self.stopped, self.metrics = meta["best"], meta["stopped"], meta["metrics"]
+        self.measured_at = meta["measured_at"]
         self.saved = self.step
 
 

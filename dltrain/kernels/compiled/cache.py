@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -19,6 +21,7 @@ from pathlib import Path
 from numba.core import config
 
 HERE = Path(__file__).parent
+MONTH = 30 * 24 * 3600  # seconds after which the folder of other sources is removed
 
 
 @lru_cache(maxsize=1)
@@ -49,11 +52,23 @@ def base() -> Path:
 def kept() -> Iterator[None]:
     """Functions compiled by Numba inside this context are kept in `folder`; others' settings stay as they are."""
     before = config.CACHE_DIR
+    begin(folder())
     config.CACHE_DIR = str(folder())
     try:
         yield
     finally:
         config.CACHE_DIR = before
+
+
+def begin(new: Path) -> None:
+    """Make a folder; if it was not there, remove those beside it that were made for other sources long ago."""
+    try:
+        new.mkdir(parents=True)
+        for other in new.parent.glob("dltrain-" + 16 * "[0-9a-f]"):
+            if time.time() - other.stat().st_mtime > MONTH:
+                shutil.rmtree(other, ignore_errors=True)
+    except OSError:
+        pass  # it is there already, or may not be made: Numba then looks for another place
 
 
 def marker() -> Path:

@@ -34,12 +34,14 @@ def confusion(scores, labels, counts):
 
 @kernel("f1 f1 i2", **OPTIONS)
 def binary(z, targets, counts):
+    """counts[targets > 1/2, z > 0] += 1 for each element; counts (2, 2)."""
     for i in range(z.size):
         counts[np.int64(targets[i] > F(0.5)), np.int64(z[i] > F(0))] += 1
 
 
 @kernel("f2 f2 d2", **OPTIONS)
 def moments(y, t, sums):
+    """sums (5, K) += N, Σ t, Σ t², Σ (y - t)², Σ |y - t| of each column of y and t (N, K), in float64."""
     for i in range(len(y)):
         for j in range(y.shape[1]):
             target = np.float64(t[i, j])
@@ -67,6 +69,7 @@ def gather(x, index, out, threads):
 
 @njit(**INNER)
 def in_range(index, count):
+    """Whether 0 ≤ i < count for all i of index."""
     good = True
     for i in index:
         good = good and 0 <= i < count
@@ -75,6 +78,7 @@ def in_range(index, count):
 
 @njit(**INNER)
 def copy_rows(x, index, out, first, last):
+    """out[i] = x[index[i]] for first ≤ i < last."""
     for i in range(first, last):
         k = index[i]
         for j in range(x.shape[1]):
@@ -83,6 +87,7 @@ def copy_rows(x, index, out, first, last):
 
 @njit(**INNER)
 def finite(x):
+    """Whether there is no NaN and no infinity in x, by the largest of the exponents."""
     largest = np.uint32(0)
     bits = x.view(np.uint32)
     for i in range(bits.size):
@@ -92,6 +97,7 @@ def finite(x):
 
 @kernel("f1 int", **PARALLEL)
 def finite_flat(x, threads):
+    """Whether there is no NaN and no infinity in x (n,), in one part a thread."""
     if threads == 1:
         return finite(x)
     good = np.empty(threads, np.bool_)
@@ -105,6 +111,7 @@ def finite_flat(x, threads):
 
 @njit(**INNER, **SUMS)
 def squares(x):
+    """Σ x², in float64."""
     total = 0.0
     for i in range(x.size):
         total += np.float64(x[i]) * np.float64(x[i])
@@ -113,6 +120,7 @@ def squares(x):
 
 @kernel("f1 int", **PARALLEL)
 def squares_flat(x, threads):
+    """Σ x² of x (n,), in float64; the threads' parts are added in their order."""
     if threads == 1:
         return squares(x)
     sums = np.empty(threads, np.float64)

@@ -19,6 +19,10 @@ CODES = {"linear": LINEAR, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "leak
 
 @njit(**INNER, **PLAIN)
 def apply(x, code, alpha, out):
+    """out = f(x) for flat vectors (n,): x, max(0, x), tanh(x) or 1 / (1 + exp(-x)), by the code; NaN stays NaN.
+
+    LEAKY is alpha x where x < 0, else x; the others ignore alpha.
+    """
     if code == RELU:
         for i in range(x.size):
             out[i] = F(0) if x[i] < F(0) else x[i]
@@ -37,6 +41,7 @@ def apply(x, code, alpha, out):
 
 @njit(**INNER, **PLAIN)
 def apply_backward(x, y, dy, code, alpha, out):
+    """out = dy f'(x) for flat vectors (n,), f' from y = f(x), that of LEAKY from x; relu has slope 0 where y = 0."""
     if code == RELU:
         for i in range(y.size):
             out[i] = F(0) if y[i] <= F(0) else dy[i]
@@ -55,6 +60,7 @@ def apply_backward(x, y, dy, code, alpha, out):
 
 @kernel("f1 int float f1 int", **PARALLEL)
 def map_flat(x, code, alpha, out, threads):
+    """out = f(x) for flat vectors (n,), in one part a thread; see `apply`."""
     if threads == 1:
         apply(x, code, F(alpha), out)
     else:
@@ -65,6 +71,7 @@ def map_flat(x, code, alpha, out, threads):
 
 @kernel("f1 f1 f1 int float f1 int", **PARALLEL)
 def map_backward(x, y, dy, code, alpha, out, threads):
+    """out = dy f'(x) for flat vectors (n,), in one part a thread; see `apply_backward`."""
     if threads == 1:
         apply_backward(x, y, dy, code, F(alpha), out)
     else:
@@ -87,6 +94,7 @@ def drop(x, low, high, least, scale, out, first):
 
 @kernel("f1 int int int float f1 int", **PARALLEL)
 def drop_flat(x, low, high, least, scale, out, threads):
+    """out = x scale where the bits of an element are at least `least`, else 0; low and high are halves of the key."""
     if threads == 1:
         drop(x, np.uint32(low), np.uint32(high), np.uint32(least), F(scale), out, 0)
     else:
@@ -97,12 +105,14 @@ def drop_flat(x, low, high, least, scale, out, threads):
 
 @njit(**INNER, **PLAIN)
 def sum_of_two(a, b, out):
+    """out = a + b, which may be the same array as a."""
     for i in range(a.size):
         out[i] = a[i] + b[i]
 
 
 @kernel("f1 f1 f1 int", **PARALLEL)
 def add_flat(a, b, out, threads):
+    """out = a + b for flat vectors (n,), in one part a thread; out may be the same array as a."""
     if threads == 1:
         sum_of_two(a, b, out)
     else:
@@ -148,6 +158,7 @@ def exp_all(x):
 
 @kernel("f2 f2 int", **PARALLEL)
 def softmax_all(x, out, threads):
+    """out = softmax(x) of each row of x (N, K), in one part of the rows a thread."""
     if threads == 1:
         softmax_rows(x, out, 0, len(x))
     else:
@@ -157,6 +168,7 @@ def softmax_all(x, out, threads):
 
 @kernel("f2 f2 f2", **OPTIONS, **SUMS)
 def softmax_gradient(y, dy, out):
+    """out = y (dy - Σ_j y_j dy_j) for each row of y = softmax(x) (N, K)."""
     for i in range(len(y)):
         a, g, o = y[i], dy[i], out[i]
         total = 0.0

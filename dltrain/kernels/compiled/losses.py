@@ -44,6 +44,10 @@ def cross_entropy_rows(z, labels, out, r0, r1):
 
 @kernel("f2 i1 f2 int", **PARALLEL)
 def cross_entropy(z, labels, out, threads):
+    """Returns Σ (log Σ_j exp(z_j) - z_label) / N over the rows of z (N, K); NaN where a label is out of range.
+
+    out (N, K) = (softmax(z) - onehot(labels)) / N.
+    """
     N = len(z)
     if threads == 1:
         return cross_entropy_rows(z, labels, out, 0, N) / max(N, 1)
@@ -58,6 +62,10 @@ def cross_entropy(z, labels, out, threads):
 
 @kernel("f1 f1 f1", **OPTIONS, **PLAIN)
 def binary_entropy(z, targets, out):
+    """Returns Σ (max(0, z) - z t + log(1 + exp(-|z|))) / n for logits z and targets t (n,).
+
+    out (n,) = (1 / (1 + exp(-z)) - t) / n.
+    """
     share = F(1.0 / max(z.size, 1))
     loss = 0.0
     for i in range(z.size):
@@ -71,6 +79,7 @@ def binary_entropy(z, targets, out):
 
 @kernel("f1 f1 f1", **OPTIONS, **SUMS)
 def squared_error(y, t, out):
+    """Returns Σ (y - t)² / n for y and t (n,); out (n,) = 2 (y - t) / n."""
     scale = F(2.0 / max(y.size, 1))
     loss = 0.0
     for i in range(y.size):

@@ -119,18 +119,21 @@ def zeros(count):
 
 @njit(**INNER)
 def store_mean(total, count, mean):
+    """mean = total / count."""
     for j in range(total.size):
         mean[j] = total[j] / count
 
 
 @njit(**INNER)
 def finish(total, count, epsilon, inv_std):
+    """inv_std = 1/√(total / count + epsilon), total being Σ (x - mean)²."""
     for j in range(total.size):
         inv_std[j] = 1 / np.sqrt(total[j] / count + epsilon)
 
 
 @njit(**INNER)
 def normalize_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std):
+    """`normalize` in the calling thread; N may be 0."""
     N, C = x.shape
     total = zeros(C)
     add_rows(x, 0, N, total)
@@ -144,6 +147,10 @@ def normalize_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std):
 
 @kernel("f2 f1 f1 float bool f2 f1 f1 int", **PARALLEL)
 def normalize(x, gamma, beta, epsilon, relu, out, mean, inv_std, threads):
+    """mean = Σ x / N, inv_std = 1/√(Σ (x - mean)² / N + epsilon), out = f(gamma (x - mean) inv_std + beta).
+
+    x and out (N, C), the others (C,); gamma and beta are empty where there is none, f is relu or nothing.
+    """
     N, C = x.shape
     if threads == 1:
         normalize_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std)
@@ -183,6 +190,7 @@ def slopes(sum_h, sum_1, inv_std, count):
 
 @njit(**INNER)
 def normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count):
+    """`normalize_backward` in the calling thread."""
     N, C = x.shape
     sum_h, sum_1 = zeros(C), zeros(C)
     add_gradients(x, y, dy, mean, relu, 0, N, sum_h, sum_1)
@@ -195,7 +203,11 @@ def normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx,
 
 @kernel("f2 f2 f2 f1 f1 f1 f1 f1 f2 bool bool float int", **PARALLEL)
 def normalize_backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count, threads):
-    """The backward of both kinds; count is infinite where the statistics do not depend on x."""
+    """dgamma (+)= Σ dz h, dbeta (+)= Σ dz, dx = gamma inv_std (dz - h Σ dz h / count - Σ dz / count).
+
+    dz = dy f'(y) and h = (x - mean) inv_std; count is N, or infinite where the statistics do not depend on x.
+    An empty dgamma, dbeta or dx is not computed.
+    """
     N, C = x.shape
     if threads == 1:
         normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count)
@@ -216,6 +228,7 @@ def normalize_backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, 
 
 @kernel("f2 f1 f1 f1 f1 bool f2 int", **PARALLEL)
 def transform_all(x, gamma, beta, mean, inv_std, relu, out, threads):
+    """out (N, C) = f(gamma (x - mean) inv_std + beta), the statistics (C,) being given; see `normalize`."""
     N = len(x)
     scale, offset = scales(gamma, beta, inv_std)
     if threads == 1:

@@ -26,6 +26,7 @@ def _multiply(_, rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, i
 
 
 def multiply_routine(rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu):
+    """The body of the C function that `multiply` calls."""
     _multiply(rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu)
 
 
@@ -54,6 +55,7 @@ def _pack_rows(_, source, stride, rows, columns, panel):
 
 
 def pack_rows_routine(source, stride, rows, columns, panel):
+    """The body of the C function that `pack_rows` calls."""
     _pack_rows(source, stride, rows, columns, panel)
 
 
@@ -69,6 +71,7 @@ def _pack_columns(_, source, stride, rows, columns, panel):
 
 
 def pack_columns_routine(source, stride, rows, columns, panel):
+    """The body of the C function that `pack_columns` calls."""
     _pack_columns(source, stride, rows, columns, panel)
 
 
@@ -84,6 +87,7 @@ def _pack_gradient(_, dy, y, stride, rows, columns, activation, panel, sums):
 
 
 def pack_gradient_routine(dy, y, stride, rows, columns, activation, panel, sums):
+    """The body of the C function that `pack_gradient` calls."""
     _pack_gradient(dy, y, stride, rows, columns, activation, panel, sums)
 
 

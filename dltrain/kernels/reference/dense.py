@@ -60,7 +60,7 @@ def affine_backward(
     rows = rows_of(dz)
     give(dW, rows_of(x).T @ rows, add)
     if db is not None:
-        give(db, rows.sum(0), add)
+        give(db, rows.sum(0, dtype=np.result_type(rows.dtype, np.float64)), add)
     if dx is not None:
         dx[...] = dz @ W.T
     return dx
