@@ -19,7 +19,7 @@ from pathlib import Path
 from small_runs import iris, result
 
 from dltrain import api
-from dltrain.runs.folder import RunFolder
+from dltrain.runs.folder import RunFolder, is_run
 from dltrain.training import checkpoint, session  # noqa: F401  (imported before the fork, so that a child starts at once)
 
 CONFIG = iris(train__checkpoint_every="2 steps", train__epochs=6)
@@ -47,8 +47,12 @@ def child(run: Path | None, runs: Path, acknowledge: int) -> int:
 
 
 def attempt(runs: Path, delay: float | None) -> tuple[bool, list[int]]:
-    """Train (on), kill after a delay; returns whether it had ended by itself, and the acknowledged steps."""
-    started = [path for path in runs.glob("iris-*") if (path / "config.yaml").exists()]
+    """Train (on), kill after a delay; returns whether it had ended by itself, and the acknowledged steps.
+
+    Raises:
+        RuntimeError: when the process failed: every kill must leave a run that can be resumed.
+    """
+    started = [path for path in runs.glob("iris-*") if is_run(path)]
     reader, writer = os.pipe()
     pid = child(started[0] if started else None, runs, writer)
     os.close(writer)
@@ -58,7 +62,10 @@ def attempt(runs: Path, delay: float | None) -> tuple[bool, list[int]]:
     _, status = os.waitpid(pid, 0)
     with os.fdopen(reader) as pipe:
         steps = [int(line) for line in pipe.read().split("\n")[:-1]]
-    return os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0, steps
+    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    if not killed and os.WEXITSTATUS(status) != 0:
+        raise RuntimeError(f"a training process failed with status {status}")
+    return not killed, steps
 
 
 def main() -> None:
@@ -82,13 +89,13 @@ def main() -> None:
             finished, steps = attempt(runs, delay)
             killed += not finished
             acknowledged = max([acknowledged, *steps])
-            started_runs = [path for path in runs.glob("iris-*") if (path / "config.yaml").exists()]
+            started_runs = [path for path in runs.glob("iris-*") if is_run(path)]
             if started_runs and acknowledged >= 0:
                 newest = checkpoint.newest_valid(RunFolder.open(started_runs[0]).checkpoints_path).path
                 if newest is None or int(newest.stem.partition("-")[2]) < acknowledged:
                     lost.append([done, acknowledged, str(newest)])
         done += 1
-        if result(next(runs.glob("iris-*"))) != expected:
+        if result(next(path for path in runs.glob("iris-*") if is_run(path))) != expected:
             different.append(done)
     print(json.dumps({"kills": killed, "finished": done, "lost": lost, "different": different}))
 

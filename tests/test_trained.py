@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from small_runs import StopAt, iris
 
 from dltrain import api, config
-from dltrain.errors import ConfigError, CorruptFileError, DataError, UsageError
+from dltrain.errors import ConfigError, CorruptFileError, DataError, StorageError, UsageError
 from dltrain.runs.folder import RunFolder
 
 
@@ -101,3 +103,67 @@ def test_a_plugin_that_fails_is_named_with_its_line(text: str, line: int, tmp_pa
         api.fit(iris(), plugins=[tmp_path / "bad.py"], runs=tmp_path)
     with pytest.raises(UsageError, match="no such Python file"):
         api.fit(iris(), plugins=[tmp_path], runs=tmp_path)
+
+
+def test_a_refused_resume_changes_nothing_in_the_folder(tmp_path: Path) -> None:
+    run = RunFolder.open(api.fit(iris(), runs=tmp_path, progress=StopAt(3))["run"])
+    holder = "import sys, time; from dltrain.runs.folder import RunFolder\n"
+    holder += "with RunFolder.open(sys.argv[1]).lock(): print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", holder, str(run.path)], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None and other.stdout.readline() == "held\n"
+            before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+            with pytest.raises(StorageError, match="in use"):
+                api.fit(iris(train__epochs=9), runs=tmp_path, resume=True)
+            assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+        finally:
+            other.kill()
+
+
+def test_a_folder_is_a_run_only_when_all_it_begins_with_is_there(tmp_path: Path) -> None:
+    def killed(run: RunFolder) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        RunFolder.create(tmp_path, "iris", killed)
+    assert [path.name for path in tmp_path.iterdir()] == ["iris-1"]
+    with pytest.raises(UsageError, match="no such run"):
+        RunFolder.find("iris", tmp_path)
+    assert api.fit(iris(), runs=tmp_path, resume=True)["name"] == "iris-2"
+
+
+def test_a_budget_in_steps_ends_with_metrics_that_are_not_logged(tmp_path: Path) -> None:
+    cut = api.fit(iris(train={"steps": 10, "batch_size": 15}), runs=tmp_path)
+    assert cut["stopped"] == "steps"
+    assert set(cut["metrics"]["train"]) >= {"loss", "accuracy"}
+    assert cut["metrics"]["validation"] == api.evaluate(cut["run"], split="validation", checkpoint="last")["metrics"]
+    assert [record["step"] for record in api.load_run(cut["run"]).metrics] == [7]
+
+
+def test_every_forward_pass_in_training_drops_other_units() -> None:
+    model = api.build_model({"graph": {"y": [{"dropout": 0.5}]}}, {"x": (100,)}, dtype="float64")
+    ones = np.ones((4, 100))
+    first, second = (model.forward({"x": ones}, train=True)[0]["y"] for _ in range(2))
+    assert (first != second).any()
+    again = api.build_model({"graph": {"y": [{"dropout": 0.5}]}}, {"x": (100,)}, dtype="float64")
+    assert (again.forward({"x": ones}, train=True)[0]["y"] == first).all()
+
+
+def test_wrong_use_of_a_model_is_said_in_a_sentence() -> None:
+    model = api.build_model({"graph": {"y": [{"dense": 2}]}}, {"x": (3,)})
+    outputs, backward = model.forward({"x": np.ones((1, 3), np.float32)})
+    with pytest.raises(UsageError, match="no such wire; expected x, y; got 'z'"):
+        backward({"z": outputs["y"]})
+    backward({"y": outputs["y"]})
+    with pytest.raises(UsageError, match="has been run"):
+        backward({"y": outputs["y"]})
+    with pytest.raises(UsageError, match="no such wire"):
+        model.forward({"x": np.ones((1, 3), np.float32)}, wires=["h"])
+    with pytest.raises(UsageError, match="type of number"):
+        api.build_model({"graph": {"y": [{"dense": 2}]}}, {"x": (3,)}, dtype="int32")
+
+
+def test_an_output_that_no_loss_reads_is_refused() -> None:
+    model = {"graph": {"aux": [{"dense": 2}], "logits": ["dense"]}, "outputs": ["aux", "logits"]}
+    with pytest.raises(ConfigError, match="no loss reads the output 'aux'"):
+        api.check(iris(model=model))
