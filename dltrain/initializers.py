@@ -29,6 +29,12 @@ class Constant:
 
     Parameters:
         value: the element
+
+    Example:
+        >>> weights = np.empty(3)
+        >>> Constant(0.5).fill(weights, (1, 3), np.random.default_rng(0))
+        >>> weights.tolist()
+        [0.5, 0.5, 0.5]
     """
 
     def __init__(self, value: float) -> None:
@@ -70,6 +76,12 @@ class VarianceScaling:
         scale: 1 keeps the variance of a linear layer's signals, 2 that of a layer before relu
         mode: what n is: the number of inputs, of outputs, or their mean
         distribution: normal or uniform
+
+    Example:
+        >>> weights = np.empty((200, 300))
+        >>> VarianceScaling(2, "fan_in", "uniform").fill(weights, (200, 300), np.random.default_rng(0))
+        >>> round(float(weights.var()), 3), round(float(weights.max()), 3)  # 2 / 200, √(3 · 2 / 200)
+        (0.01, 0.173)
     """
 
     def __init__(self, scale: NonNegativeFloat, mode: Mode, distribution: Distribution) -> None:
@@ -103,15 +115,41 @@ SCALED: tuple[tuple[str, float, Mode, Distribution, str, str], ...] = (
 CONSTANTS = {"zeros": 0.0, "ones": 1.0}
 
 
+# The end of every row's documentation.
+CONSTANT_EXAMPLE = """
+Example:
+    >>> import numpy as np
+    >>> from dltrain.registry import create
+    >>> weights = np.empty(3)
+    >>> create("initializer", "{name}").fill(weights, (1, 3), np.random.default_rng(0))
+    >>> weights.tolist()
+    {found}
+"""
+SCALED_EXAMPLE = """
+Example:
+    >>> import numpy as np
+    >>> from dltrain.registry import create
+    >>> weights = np.empty((200, 300))
+    >>> create("initializer", "{name}").fill(weights, (200, 300), np.random.default_rng(0))
+    >>> round(float(weights.var()), 3)  # {scale:g} / {n}
+    {found:g}
+
+Source: {source}
+"""
+
+
 def _register_tables() -> None:
     def add(name: str, make: Any, doc: str) -> None:
         registry.add(registry.Entry("initializer", name, make, (), inspect.cleandoc(doc)))
 
     for name, value in CONSTANTS.items():
-        add(name, partial(Constant, value), f"Every element {value:g}.")
+        example = CONSTANT_EXAMPLE.format(name=name, found=[value] * 3)
+        add(name, partial(Constant, value), f"Every element {value:g}.\n{example}")
     for name, scale, mode, distribution, suits, source in SCALED:
         summary = f"{distribution.capitalize()} with mean 0 and variance {scale:g} / {mode}, for {suits}."
-        add(name, partial(VarianceScaling, scale, mode, distribution), f"{summary}\n\nSource: {source}")
+        n = {"fan_in": 200, "fan_out": 300, "fan_avg": 250}[mode]
+        example = SCALED_EXAMPLE.format(name=name, scale=scale, n=n, found=scale / n, source=source)
+        add(name, partial(VarianceScaling, scale, mode, distribution), f"{summary}\n{example}")
 
 
 _register_tables()

@@ -64,6 +64,8 @@ class BinaryCrossEntropy:
         >>> loss, gradient = BinaryCrossEntropy().forward(np.zeros((1, 1)), np.ones((1, 1)), Mode())
         >>> round(loss, 6), gradient.tolist()
         (0.693147, [[-0.5]])
+
+    Source: Cox, The regression analysis of binary sequences, 1958.
     """
 
     complex_safe = True
@@ -96,6 +98,8 @@ class MeanSquaredError:
         >>> loss, gradient = MeanSquaredError().forward(np.array([[3.0]]), np.array([[1.0]]), Mode())
         >>> loss, gradient.tolist()
         (4.0, [[4.0]])
+
+    Source: Legendre, Nouvelles méthodes pour la détermination des orbites des comètes, 1805.
     """
 
     complex_safe = True

@@ -82,7 +82,16 @@ class Moments:
 
 @register("metric", "loss")
 class Loss:
-    """The loss, mean over all samples; every run has it whether it is named or not."""
+    """The loss, mean over all samples; every run has it whether it is named or not.
+
+    It is added up beside the steps, so nothing is computed here; a smaller one is better.
+
+    Example:
+        >>> from dltrain.registry import create
+        >>> metric = create("metric", "loss")
+        >>> metric.statistic, metric.higher_is_better
+        ('loss', False)
+    """
 
     statistic, higher_is_better = "loss", False
 

@@ -27,6 +27,14 @@ class L1:
     Parameters:
         l1: weight of the penalty in the loss
 
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> from dltrain.kernels import select
+        >>> vector = SimpleNamespace(value=np.array([1.0, -2.0, 9.0]), grad=np.zeros(3), decayed=slice(0, 2))
+        >>> L1(0.5).add(vector, select("reference")), vector.grad.tolist()
+        (1.5, [0.5, -0.5, 0.0])
+
     Source: Tibshirani, Regression shrinkage and selection via the lasso, 1996.
     """
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import dltrain
+from dltrain.cli import output
 from dltrain.cli.base import Group, root
 from dltrain.cli.commands import COMMANDS
+from dltrain.cli.evaluate import confusion
 from dltrain.cli.failure import failure_of
 from dltrain.cli.main import run
 from dltrain.config.shipped import shipped_configs
@@ -105,7 +110,15 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["predict", "no-run", "a.csv", "--out", "a.txt"], ".csv or .json"),
         (["fit", "digits-mlp", "--threads", "0"], "--threads"),
         (["fit", "digits-mlp", "--plugin", "no.py"], "no.py"),
-        (["completion", "tcsh"], "bash"),
+        (["completion", "tcsh"], "SHELL; expected one of bash, zsh, fish; got 'tcsh'"),
+        (["fit", "digits-mlp", "--threads", "0"], "expected a whole number from 1 to 1024; got '0'"),
+        (["fit", "digits-mlp", "--threads", "x"], "--threads; expected a whole number from 1 to 1024; got 'x'"),
+        (["evaluate", "a", "--split", "test", "--data", "a.csv"], "these options exclude each other"),
+        (["explain", "dense", "--set", "seed=1"], "--set changes a config; expected a config; got the name 'dense'"),
+        (["explain", "lr"], "did you mean 'learning_rate'?"),
+        (["resume", "a", "--plugin", "no.py"], "no.py"),
+        (["evaluate", "a", "--plugin", "no.py"], "no.py"),
+        (["predict", "a", "a.csv", "--plugin", "no.py"], "no.py"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -280,13 +293,125 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_standard_output_is_an_error() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["schema"], ["list", "--json"], ["list", "layers"], ["--help"]])
+def test_a_full_standard_output_is_an_error(arguments: list[str], unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "dltrain", *arguments]
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "dltrain", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment, timeout=60
         )
     assert done.returncode == 5
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "dltrain: standard output: no space left on device; free some space\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_closed_streams_are_no_error(closed: str) -> None:
+    command = f'"{sys.executable}" -m dltrain list layers {closed}'
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_command_that_compiles(number: signal.Signals, tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "dltrain", "gradcheck", "digits-mlp"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        time.sleep(1.5)
+        process.send_signal(number)
+        _, text = process.communicate(timeout=20)
+    assert process.returncode == 128 + number
+    assert text == "dltrain: interrupted\n"
+
+
+def test_common_options_may_stand_before_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    expected = json_of(capsys, "list")
+    for arguments in (["--json", "list"], ["--json", "--debug", "list"]):
+        assert run(arguments) == 0
+        assert json.loads(capsys.readouterr().out) == expected
+    assert run(["data", "--json", "ls"]) == 0
+    assert "data" in json.loads(capsys.readouterr().out)
+    assert run(["--json", "zebra"]) == 2
+    assert "error" in json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_group_alone_shows_its_page(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"Usage: dltrain {name}")
+    assert not captured.err
+
+
+def narrow(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a terminal be this wide."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def test_no_digit_is_lost_in_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow(30, monkeypatch)
+    numbers = [f"{number}.125" for number in range(10_000, 10_006)]
+    headers = ["tensor", *(f"n{i}" for i in range(6)), "note"]
+    output.show(output.table(headers, [["logits.0.dense.kernel", *numbers, "some words"]], right=headers[1:7]))
+    page = capsys.readouterr().out
+    assert all(number in page for number in numbers)
+    assert "logits.0.dense.kernel" in page
+    assert "note" in page
+    assert run(["check", "moons-mlp"]) == 0
+    page = capsys.readouterr().out
+    assert "…" not in page
+    assert "logit.2.dense" in page
+
+
+def test_a_confusion_matrix_without_room_becomes_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"class{i}" for i in range(24)]
+    counts = [[100 * (i == j) + (j == i + 1) for j in range(24)] for i in range(24)]
+    assert len(confusion(counts, names).columns) == 3
+    assert len(confusion([row[:5] for row in counts[:5]], names[:5]).columns) == 6
+    narrow(30, monkeypatch)
+    assert len(confusion([row[:5] for row in counts[:5]], names[:5]).columns) == 3
+
+
+def test_explain_names_files_without_their_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "iris-softmax"]) == 0
+    page = capsys.readouterr().out
+    assert " iris-softmax.yaml:" in page
+    assert "/iris-softmax.yaml:" not in page
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_completion_in_bash(tmp_path: Path) -> None:
+    (tmp_path / "dltrain").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dltrain "$@"\n')
+    (tmp_path / "dltrain").chmod(0o755)
+    (tmp_path / "digits.yaml").touch()
+    (tmp_path / "script").write_text(dltrain_process("completion", "bash").stdout)
+    ask = (
+        "source ./script; COMP_WORDS=(dltrain $1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
+        '_dltrain_completion dltrain; echo "${COMPREPLY[@]}"'
+    )
+    root_folder = Path(dltrain.__file__).parent.parent
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(root_folder)}
+    expected = {"fit digi": {"digits-mlp", "digits.yaml"}, "explain drop": {"dropout"}, "list opt": {"optimizers"}}
+    for words, wanted in expected.items():
+        done = subprocess.run(
+            ["bash", "-c", ask, "bash", words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert wanted <= set(done.stdout.split()), words
 
 
 def test_output_that_knows_no_unicode() -> None:

@@ -154,3 +154,23 @@ def test_speed_after_a_resume_counts_from_the_resume() -> None:
     meter.count(605, 160)
     assert meter.steps_per_second == pytest.approx(100)
     assert meter.samples_per_second == pytest.approx(3200)
+
+
+def test_speed_forgets_what_compiles() -> None:
+    meter = Meter()
+    meter.start(None, 1000, 100, None)
+    meter.at(1, 20.0)  # the first step compiles
+    meter.at(80, 20.79)
+    meter.evaluation(100, 30.0)  # so does the first evaluation
+    assert meter.steps_per_second == pytest.approx(100)
+    for epoch in range(2, 5):
+        meter.evaluation(100 * epoch, 30.0 + epoch - 1)
+        assert meter.steps_per_second == pytest.approx(100)
+    assert meter.left == pytest.approx(6)
+
+
+def test_messages_are_not_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    PlainProgress(stream).message("stopping after this step")
+    assert not stream.getvalue()
+    assert capsys.readouterr().err == "stopping after this step\n"

@@ -226,6 +226,20 @@ def test_the_next_commands_are_those_that_make_sense() -> None:
     summary = {"run": "runs/a-1", "stopped": "signal", "epochs": 1, "steps": 2, "seconds": 3.0, "best": None}
     assert "dltrain resume runs/a-1" in training.text(summary)
     assert "dltrain resume" not in training.text({**summary, "stopped": "epochs"})
+    assert "1 epoch, 2 steps" in training.text(summary)
+    assert "dltrain evaluate runs/a-1 --plugin 'my layers.py' " in training.text(summary, ["my layers.py"])
+    assert "confused" in training.text({**summary, "metrics": {"train": {"accuracy": 1.0}}})
+    assert "confused" not in training.text({**summary, "metrics": {"train": {"r2": 1.0}}})
+
+
+def test_a_run_that_is_to_stay_stays(
+    story: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    _, err = call(["runs", "rm", "iris-softmax-1"], capsys, code=1)
+    assert err == "nothing was removed\n"
+    assert Path("runs/iris-softmax-1").is_dir()
 
 
 @pytest.mark.slow

@@ -31,4 +31,7 @@ def cli(config: str, sets: tuple[str, ...], threads: int | None, plugins: tuple[
         from dltrain.cli.output import console, show
         from dltrain.model.summary import table
 
-        show(table(summary, min(console().width, WIDEST)))
+        made = table(summary, min(console().width, WIDEST))
+        width, made.width = made.width or 0, None
+        made.width = max(width, console(least=WIDEST).measure(made).minimum)
+        show(made)

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
-    if given and next((word for word in given if not word.startswith("-")), "") not in TRAINING:
+    if not _first_page(given) and next((word for word in given if not word.startswith("-")), "") not in TRAINING:
         _end_at_signals()
     code = 0
     try:
@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> int:
     Parameters:
         arguments: of the command line, without the program's name
     """
-    if not _completing() and arguments in ([], *([word] for word in HELP)):
+    if _first_page(arguments):
         sys.stdout.write(overview())  # without Click, whose import takes longer than all the rest
         return 0
     try:
@@ -133,17 +133,23 @@ def _open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Unicode shows ? instead of an error
-    out: Any = sys.stdout
+    _name_output(sys.stdout)
+
+
+def _name_output(out: Any) -> None:
+    """Let the errors of a real standard output say what they are about."""
     buffer = getattr(out, "buffer", None)
-    if out is sys.__stdout__ and type(getattr(buffer, "raw", buffer)) is io.FileIO:
-        raw = _Output(out.fileno(), "wb", closefd=False)
-        sys.stdout = io.TextIOWrapper(
-            raw if buffer is None or isinstance(buffer, io.FileIO) else io.BufferedWriter(raw),  # type: ignore[type-var]
-            out.encoding,
-            "replace",
-            line_buffering=out.line_buffering,
-            write_through=isinstance(buffer, io.FileIO),
-        )
+    real = sys.__stdout__ is out  # not one that a caller has put there
+    if not real or type(getattr(buffer, "raw", buffer)) is not io.FileIO:
+        return
+    raw, direct = _Output(out.fileno(), "wb", closefd=False), isinstance(buffer, io.FileIO)
+    sys.stdout = io.TextIOWrapper(
+        raw if direct else io.BufferedWriter(raw),
+        out.encoding,
+        "replace",
+        line_buffering=out.line_buffering,
+        write_through=direct,
+    )
 
 
 def _leave(stream: Any) -> None:
@@ -189,6 +195,11 @@ def _end_at_signals() -> None:
                 signal.signal(number, end)
     except ValueError:  # not in the main thread
         pass
+
+
+def _first_page(arguments: list[str]) -> bool:
+    """Whether nothing but the page of all commands is asked for."""
+    return arguments in ([], *([word] for word in HELP)) and not _completing()
 
 
 def _completing() -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 200  # columns of a table that goes into a file or pipe
 NARROWEST = 24  # columns below which a text is not folded
+GAP = 3  # columns between two columns of a table
 
 
 def emit(result: Mapping[str, Any]) -> None:
@@ -73,7 +74,7 @@ def show(*things: Any) -> None:
 
     terminal = console()
     for thing in things:
-        out = console(least=fit(thing, terminal.width)) if isinstance(thing, Table) else terminal
+        out = console(least=thing.width or fit(thing, terminal.width)) if isinstance(thing, Table) else terminal
         with out.capture() as capture:
             out.print(thing)
         sys.stdout.write("".join(line.rstrip(" ") + "\n" for line in capture.get().splitlines()))
@@ -108,7 +109,7 @@ def fit(made: Table, width: int) -> int:
 
 def width_of(made: Table) -> int:
     """The columns that a table takes where there is room."""
-    return sum(map(widest, made.columns)) + (2 if made.padding[1] else 0) * max(len(made.columns) - 1, 0)
+    return sum(map(widest, made.columns)) + GAP * max(len(made.columns) - 1, 0)
 
 
 def widest(column: Column) -> int:

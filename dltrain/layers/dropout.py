@@ -24,6 +24,15 @@ class Dropout(Layer):
     Parameters:
         rate: share of the values that is dropped (the field's older keep_prob is 1 - rate)
 
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model, x = build_model({"graph": {"y": [{"dropout": 0.75}]}}, {"x": (8,)}), np.ones((1000, 8))
+        >>> np.unique(model.forward({"x": x}, train=True)[0]["y"]).tolist()  # 1 / (1 - 0.75) where it is not dropped
+        [0.0, 4.0]
+        >>> np.unique(model.forward({"x": x})[0]["y"]).tolist()
+        [1.0]
+
     Source: Srivastava et al.: Dropout, a simple way to prevent neural networks from overfitting, 2014.
     """
 

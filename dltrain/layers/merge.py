@@ -21,6 +21,13 @@ class Add(Layer):
 
     Write the branches, ``add: [[], [dense: 8, relu]]`` ([] is the identity), or name wires, ``add: {with: h1}``.
 
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": [{"add": [[], ["relu"]]}]}}, {"x": (2,)})
+        >>> model.forward({"x": np.array([[-1.0, 2.0]])})[0]["y"].tolist()  # x + relu(x)
+        [[-1.0, 4.0]]
+
     Source: He et al.: Deep residual learning for image recognition, 2015.
     """
 
@@ -46,6 +53,13 @@ class Concat(Layer):
         y = [x₁, x₂, …]        (N, …, C₁), (N, …, C₂), … -> (N, …, C₁ + C₂ + …)
 
     Write the branches, ``concat: [[dense: 8], [dense: 4]]``, or name wires, ``concat: {with: h1}``.
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": [{"concat": [[], ["relu"]]}]}}, {"x": (2,)})
+        >>> model.forward({"x": np.array([[-1.0, 2.0]])})[0]["y"].tolist()  # x, then relu(x)
+        [[-1.0, 2.0, 0.0, 2.0]]
 
     Source: Szegedy et al.: Going deeper with convolutions, 2014.
     """

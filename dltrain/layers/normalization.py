@@ -28,6 +28,15 @@ class BatchNorm(Layer):
         center: whether β is there
         scale: whether γ is there
 
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": ["batch_norm"]}}, {"x": (1,)}, dtype="float64")
+        >>> model.forward({"x": np.array([[1.0], [3.0]])}, train=True)[0]["y"].round(3).tolist()  # μ = 2, σ = 1
+        [[-1.0], [1.0]]
+        >>> model.statistics["y.0.batch_norm.moving_mean"].value.round(6).tolist()  # 0.9 · 0 + 0.1 · 2
+        [0.2]
+
     Source: Ioffe, Szegedy: Batch normalization, 2015.
     """
 

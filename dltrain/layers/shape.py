@@ -17,6 +17,13 @@ class Flatten(Layer):
     """All values of an example in one vector.
 
     (N, …) -> (N, product of …), row by row
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": ["flatten"]}}, {"x": (2, 2)})
+        >>> model.forward({"x": np.array([[[1, 2], [3, 4]]])})[0]["y"].tolist()
+        [[1.0, 2.0, 3.0, 4.0]]
     """
 
     def build(self, *shapes: Shape) -> Shape:

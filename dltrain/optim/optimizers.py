@@ -172,6 +172,20 @@ def gradient_descent(learning_rate: Scheduled = 0.01, clip_norm: PositiveFloat |
     Parameters:
         learning_rate: a number or a schedule
         clip_norm: limit of the gradient's norm over all parameters; none when left out
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> from dltrain.kernels import select
+        >>> vector = SimpleNamespace(value=np.ones(1), grad=2 * np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
+        >>> optimizer = gradient_descent(0.1)
+        >>> optimizer.bind(vector, select("reference"))
+        >>> optimizer.step(Moment(0, 10, None))
+        0.1
+        >>> vector.value.round(6).tolist()  # 1 - 0.1 · 2
+        [0.8]
+
+    Source: Cauchy, Méthode générale pour la résolution des systèmes d'équations simultanées, 1847.
     """
     return _chain(learning_rate, clip_norm)
 
@@ -190,6 +204,17 @@ def momentum(
         momentum: share of the velocity v that is kept
         nesterov: w = w - learning_rate · (gradient + momentum · v) instead
         clip_norm: limit of the gradient's norm over all parameters; none when left out
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> from dltrain.kernels import select
+        >>> vector = SimpleNamespace(value=np.ones(1), grad=np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
+        >>> optimizer = momentum(0.1, momentum=0.5)
+        >>> optimizer.bind(vector, select("reference"))
+        >>> rates = [optimizer.step(Moment(step, 10, None)) for step in range(2)]
+        >>> vector.value.round(6).tolist()  # 1 - 0.1 · 1 - 0.1 · (0.5 · 1 + 1)
+        [0.75]
 
     Source: Polyak, Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al. 2013.
     """
@@ -210,6 +235,18 @@ def rmsprop(
         rho: share of the running mean of squares s that is kept
         epsilon: keeps the division finite
         clip_norm: limit of the gradient's norm over all parameters; none when left out
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> from dltrain.kernels import select
+        >>> vector = SimpleNamespace(value=np.ones(1), grad=2 * np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
+        >>> optimizer = rmsprop(0.1, rho=0.75)
+        >>> optimizer.bind(vector, select("reference"))
+        >>> optimizer.step(Moment(0, 10, None))
+        0.1
+        >>> vector.value.round(6).tolist()  # s = 0.25 · 2² = 1;  1 - 0.1 · 2 / √1
+        [0.8]
 
     Source: Tieleman and Hinton, Lecture 6.5: RMSProp, 2012.
     """
@@ -232,6 +269,18 @@ def adam(
         beta_2: share of the second moment v that is kept
         epsilon: keeps the division finite
         clip_norm: limit of the gradient's norm over all parameters; none when left out
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> from dltrain.kernels import select
+        >>> vector = SimpleNamespace(value=np.ones(1), grad=2 * np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
+        >>> optimizer = adam(0.1)
+        >>> optimizer.bind(vector, select("reference"))
+        >>> optimizer.step(Moment(0, 10, None))
+        0.1
+        >>> vector.value.round(6).tolist()  # the first step is as long as the rate: m = 2, v = 2²;  1 - 0.1 · 2 / √4
+        [0.9]
 
     Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015.
     """
@@ -258,6 +307,18 @@ def adamw(
         beta_2: share of the second moment v that is kept
         epsilon: keeps the division finite
         clip_norm: limit of the gradient's norm over all parameters; none when left out
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> from dltrain.kernels import select
+        >>> vector = SimpleNamespace(value=np.ones(1), grad=2 * np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
+        >>> optimizer = adamw(0.1, weight_decay=0.5)
+        >>> optimizer.bind(vector, select("reference"))
+        >>> optimizer.step(Moment(0, 10, None))
+        0.1
+        >>> vector.value.round(6).tolist()  # 1 - 0.1 · (2 / √4 + 0.5 · 1)
+        [0.85]
 
     Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
     """

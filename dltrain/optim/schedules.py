@@ -120,6 +120,9 @@ class Exponential:
     Example:
         >>> Exponential(0.1, decay_rate=0.5)(Moment(20, 10, None))
         0.025
+
+    Source: Senior, Heigold, Ranzato and Yang, An empirical study of learning rates in deep neural networks for speech
+        recognition, 2013.
     """
 
     def __init__(self, learning_rate: NonNegativeFloat, decay_rate: Fraction = 0.95, per: Per = "epoch") -> None:

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 class Classification(Task):
     """One class of two or more: the model ends in one logit for each class.
 
-    p(class k | x) = softmax(logits)_k
+    p(class k | x) = softmax(logits)_k        (N, K) -> N predictions
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> data = SimpleNamespace(classes=["cat", "dog"])
+        >>> [prediction] = Classification().predict(np.log([[1.0, 3.0]]), data)
+        >>> prediction["label"], round(prediction["probabilities"]["dog"], 6)  # 3 / (1 + 3)
+        ('dog', 0.75)
     """
 
     needs = "classes"
@@ -54,7 +62,15 @@ class Classification(Task):
 class BinaryClassification(Task):
     """Yes or no: the model ends in a single logit.
 
-    p(second class | x) = 1 / (1 + exp(-logit))
+    p(second class | x) = 1 / (1 + exp(-logit))        (N, 1) -> N predictions
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> data = SimpleNamespace(classes=["no", "yes"])
+        >>> [prediction] = BinaryClassification().predict(np.log([[3.0]]), data)
+        >>> prediction["label"], round(prediction["probabilities"]["yes"], 6)  # 1 / (1 + 1/3)
+        ('yes', 0.75)
     """
 
     needs = "binary"
@@ -88,7 +104,17 @@ class BinaryClassification(Task):
 
 @register("task", "regression")
 class Regression(Task):
-    """Numbers: the model ends in one output for each target column."""
+    """Numbers: the model ends in one output for each target column.
+
+    prediction = output        (N, M) -> N predictions
+
+    Example:
+        >>> import numpy as np
+        >>> from types import SimpleNamespace
+        >>> data = SimpleNamespace(target_names=["height", "width"])
+        >>> Regression().predict(np.array([[1.5, 2.0]]), data)
+        [{'height': 1.5, 'width': 2.0}]
+    """
 
     needs = "values"
     losses = ("mean_squared_error",)

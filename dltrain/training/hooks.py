@@ -41,6 +41,16 @@ class EarlyStopping(Hook):
         monitor: the metric, as `validation.loss`; default the one of `train.monitor`
         min_delta: how much better counts as better
 
+    Example:
+        >>> from types import SimpleNamespace
+        >>> run = SimpleNamespace(monitor="validation.loss", higher_is_better=lambda metric: False, stop=print)
+        >>> hook = EarlyStopping(patience=2)
+        >>> for loss in (3.0, 2.0, 2.5, 2.1):
+        ...     hook.after_evaluation(run, {"validation": {"loss": loss}})
+        early_stopping
+        >>> hook.state()
+        {'best': 2.0, 'wait': 2}
+
     Source: Prechelt: Early stopping, but when?, 1998.
     """
 
