@@ -26,4 +26,4 @@ def test_examples(name: str) -> None:
 def test_there_are_examples() -> None:
     finder = doctest.DocTestFinder()
     tests = [test for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples]
-    assert len(tests) > 80
+    assert len(tests) > 100

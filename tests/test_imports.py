@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -154,4 +155,4 @@ def test_help_is_there_at_once() -> None:
     """Within 60 ms of a bare interpreter; pairs in turn, so that a busy moment hits both."""
     seconds("-m", "dltrain", "--help")  # writes the byte code
     differences = [seconds("-m", "dltrain", "--help") - seconds("-c", "pass") for _ in range(9)]
-    assert min(differences) < 0.060  # the quietest pair: other work on the machine only adds time
+    assert median(differences) < 0.060
