@@ -46,6 +46,7 @@ def dltrain_step(widths: list[int], batch: int) -> Step:
     )
     (folder / "config.yaml").write_text(text)
     trainer = prepare(config.load(folder / "config.yaml")).trainer(NoJournal(), SilentProgress())
+    trainer.kernels.flush_subnormals(True)  # as in `Trainer.run`
     return trainer.advance
 
 

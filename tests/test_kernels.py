@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import subprocess
@@ -23,11 +24,12 @@ pytest.importorskip("numba")
 REFERENCE, COMPILED = namespace("reference"), namespace("compiled")
 F = np.float32
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid")
-# Rows, inputs, outputs: nothing, one, either side of a tile's edges, and large enough for several threads.
+# Rows, inputs, outputs: nothing, one, either side of a tile's edges, large enough for several threads, and sums so
+# long that they are made in parts.
 PRODUCTS = [
     (0, 5, 6), (5, 0, 3), (5, 3, 0), (1, 1, 1), (3, 1, 1), (1, 400, 120), (2, 30, 70), (5, 7, 15), (6, 8, 16),
     (7, 9, 17), (8, 16, 32), (9, 17, 33), (13, 5, 84), (10, 64, 30), (64, 65, 31), (63, 64, 130), (128, 128, 10),
-    (130, 300, 65),
+    (130, 300, 65), (20, 600, 33), (200, 513, 530),
 ]  # fmt: skip
 SHAPES = [(0, 4), (1, 1), (1, 7), (5, 1), (7, 3), (33, 17), (128, 10), (300, 200)]
 
@@ -181,7 +183,7 @@ def shifted(x: Any, elements: int = 1) -> Any:
 
 def test_all_kernels_are_exercised() -> None:
     here = {n for n, f in REFERENCE.functions.items() if not f.__module__.endswith(".optim")}
-    assert here - {"bits"} == set(NAMES)
+    assert here - {"bits", "flush_subnormals"} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCE.functions))
@@ -483,3 +485,31 @@ def test_the_folder_is_begun_before_anything_is_compiled(tmp_path: Path, monkeyp
     monkeypatch.setattr(cache, "folder", lambda: tmp_path / "base" / "dltrain-0")
     with cache.kept():
         assert cache.folder().is_dir()
+
+
+def test_subnormal_numbers_are_zero_where_asked_for_and_nowhere_else() -> None:
+    """A decaying moment must not end in numbers that slow each step down, in any thread; NumPy's stay as they are."""
+    small = F(1e-39)
+
+    def moment() -> Array:
+        value, grad, first, second = (np.full(100_000, small, F) for _ in range(4))
+        COMPILED.descend_adam(value, grad, first, second, 1.0, 1e-3, 0.9, 0.999, 0.1, 0.03, 1e-8)
+        return first
+
+    assert np.all(moment() > 0)
+    COMPILED.flush_subnormals(True)
+    try:
+        assert not moment().any()
+    finally:
+        COMPILED.flush_subnormals(False)
+    assert np.all(moment() > 0) and small * F(0.5) > 0
+    REFERENCE.flush_subnormals(True)  # does nothing
+    assert small * F(0.5) > 0
+
+
+def test_waiting_threads_spin_for_as_long_as_they_are_told() -> None:
+    waiting = importlib.import_module("dltrain.kernels.compiled.waiting")
+    if waiting.spin_count(1e-6) == waiting.FALLBACK:
+        pytest.skip("the pause of this kind of processor cannot be timed")
+    short, long = waiting.spin_count(1e-5), waiting.spin_count(1e-3)
+    assert 1 < short < long and 10 < long / short < 1000  # a hundred times, on a machine that may be busy

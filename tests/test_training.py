@@ -18,6 +18,7 @@ from dltrain.optim import Moment
 from dltrain.registry import create
 from dltrain.runs.folder import RunFolder
 from dltrain.training import checkpoint
+from dltrain.training.journal import NoJournal
 from dltrain.training.progress import SilentProgress
 from dltrain.training.running import fixed_parts
 from dltrain.training.session import prepare
@@ -219,3 +220,18 @@ def test_build_model_takes_shapes_and_width_from_the_data_of_a_whole_config() ->
     assert model.inputs == {"x": (64,)}
     assert model.wires["logits"] == (10,)
     assert model.vector.dtype == np.float64
+
+
+def test_subnormal_numbers_are_zero_in_a_run_and_not_after_it(tmp_path: Path) -> None:
+    """A dead unit's moments must not slow training for ever (kernels: `flush_subnormals`); the caller keeps them."""
+    seen = []
+
+    class Look(SilentProgress):
+        def step(self, *_: Any) -> None:
+            seen.append(float(np.float32(1e-39) * np.float32(0.5)))
+
+    progress = Look()
+    progress.next_poll = 0.0
+    prepare(config.from_mapping(iris())).trainer(NoJournal(), progress).run()
+    assert seen and not any(seen)
+    assert np.float32(1e-39) * np.float32(0.5) > 0

@@ -98,8 +98,9 @@ def prepare_numba() -> ModuleType:
     spin for 0.2 ms instead of OpenMP's several: where another program wants the processor too, a longer spin
     made a step of 1 ms one of 14.
     """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+        waiting = importlib.import_module("dltrain.kernels.compiled.waiting")
+        os.environ["GOMP_SPINCOUNT"] = str(waiting.spin_count())
     numba = importlib.import_module("numba")
     if not os.environ.get("NUMBA_THREADING_LAYER_PRIORITY"):
         numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,8 @@ class Trainer:
         if self.saved < 0:
             self.save()
         self._settle()
-        with np.errstate(all="ignore"):  # what leaves the finite numbers is named by the guard below
+        # What leaves the finite numbers is named by the guard below; what is almost zero is taken for zero.
+        with np.errstate(all="ignore"), flushed(self.kernels):
             while (reason := self._reason()) is None:
                 self.advance()
         if self.saved != self.step:
@@ -273,6 +275,16 @@ class Trainer:
         self.best, self.stopped, self.metrics = meta["best"], meta["stopped"], meta["metrics"]
         self.measured_at = meta["measured_at"]
         self.saved = self.step
+
+
+@contextmanager
+def flushed(kernels: Any) -> Iterator[None]:
+    """Subnormal numbers are taken for zero inside this context."""
+    kernels.flush_subnormals(True)
+    try:
+        yield
+    finally:
+        kernels.flush_subnormals(False)
 
 
 def part(arrays: dict[str, Any], name: str) -> dict[str, Any]:

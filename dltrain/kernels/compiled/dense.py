@@ -24,7 +24,7 @@ FEW = 16  # rows so few that several panels at once are better than one that sta
 def affine(x: Array, W: Array, b: Array | None, activation: str, out: Array, empty: Empty) -> Array:
     """See the reference."""
     rows = len(x)
-    group = 4 if rows < FEW else 1
+    group = 4 if rows < FEW or W.shape[1] >= MANY_PANELS * WIDTH else 1
     bias = NONE if b is None else b
     try:
         if rows * W.size < SERIAL:

@@ -43,6 +43,10 @@ class Writer:
             address = self.builder.add(address, bytes_)
         return address
 
+    def absent(self, address: Any) -> Any:
+        """Whether an address is 0, which says that there is nothing."""
+        return self.builder.icmp_signed("==", address, integer(0))
+
     def slot(self, value: Any) -> Any:
         """A variable with a first value."""
         place = cgutils.alloca_once(self.builder, value.type)
@@ -83,6 +87,14 @@ class Writer:
         name = f"llvm.masked.store.v{self.lanes}f32.p0"
         store = cgutils.get_or_insert_function(self.function.module, kind, name)
         self.builder.call(store, [value, pointer, ir.Constant(I32, 4), mask])
+
+    def fetch(self, address: Any) -> None:
+        """Bring the cache line of an address near, to be written soon; an address without memory does no harm."""
+        pointer = self.builder.inttoptr(address, F32.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+        fetch = cgutils.get_or_insert_function(self.function.module, kind, "llvm.prefetch.p0")
+        for_writing, keep, data = ir.Constant(I32, 1), ir.Constant(I32, 3), ir.Constant(I32, 1)
+        self.builder.call(fetch, [pointer, for_writing, keep, data])
 
     def number(self, address: Any) -> Any:
         """One float32 from memory, in all lanes."""

@@ -15,7 +15,8 @@ from dltrain.kernels.compiled.pointwise import activate
 from dltrain.kernels.compiled.routines import multiply, pack_columns, pack_gradient, pack_rows
 from dltrain.kernels.compiled.tile import AT_ONCE, RELU, ROWS, WIDTH
 
-BLOCK = 64  # rows whose sum is kept in float32 before it goes into a float64 one
+DEPTH = 256  # terms of a sum made in one go: a panel of so many rows takes 32 KiB, of an L1 cache of 48
+BLOCK = 64  # rows packed in one go; also those whose sum is kept in float32 before it goes into a float64 one
 
 
 @njit(**INNER)
@@ -38,27 +39,54 @@ def rows_times_panels(
 ):
     """C[r0:r1] = start + A[r0:r1] B for some panels of B; addresses in bytes, strides in elements.
 
-    The rows of a tile are `ai` apart, and a tile that begins with row i lies at i · `ar`.
+    The rows of a tile are `ai` apart, and a tile that begins with row i lies at i · `ar`.  Long sums are made in
+    parts of DEPTH terms, each added to C, so that the part of a panel that all rows meet stays in the L1 cache.
     """
+    deep = outer == 1
+    parts = max(1, ceil(inner if deep else outer, DEPTH if deep else max(1, DEPTH // inner)))
+    for part in range(parts):
+        i0, i1 = (inner * part // parts, inner * (part + 1) // parts) if deep else (0, inner)
+        o0, o1 = (0, 1) if deep else (outer * part // parts, outer * (part + 1) // parts)
+        last = relu if part == parts - 1 else 0
+        at_a, at_b = a + 4 * (i0 * ak + o0 * ao), b + 4 * (i0 * WIDTH + o0 * bo)
+        if part:
+            start, si = c, ci
+        tiles(
+            tile, at_a, ar, ai, ak, ao, at_b, bo, bp, panels, start, si, c, ci, r0, r1, i1 - i0, o1 - o0, columns, last
+        )  # fmt: skip
+
+
+@njit(**INNER)
+def tiles(tile, a, ar, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, r0, r1, inner, outer, columns, relu):
+    """One part of `rows_times_panels`: all its tiles."""
     rest = (r1 - r0) % ROWS
     end = r1 - rest
     for p in range(panels):
-        left = columns - p * WIDTH
-        for i in range(r0, end, ROWS):
-            s = start + 4 * (i * si + p * WIDTH) if start else 0
-            multiply(
-                tile, ROWS, 1, a + 4 * i * ar, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
-                c + 4 * (i * ci + p * WIDTH), ci, inner, outer, left, relu,
-            )  # fmt: skip
+        s = start + 4 * (r0 * si + p * WIDTH) if start else 0
+        multiply(
+            tile, ROWS, 1, (end - r0) // ROWS, ROWS * ar, a + 4 * r0 * ar, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp,
+            s, si, c + 4 * (r0 * ci + p * WIDTH), ci, inner, outer, columns - p * WIDTH, relu,
+        )  # fmt: skip
     p = 0
     while rest and p < panels:
         count = AT_ONCE[rest] if p + AT_ONCE[rest] <= panels else 1
         s = start + 4 * (end * si + p * WIDTH) if start else 0
         multiply(
-            tile, rest, count, a + 4 * end * ar, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, s, si,
-            c + 4 * (end * ci + p * WIDTH), ci, inner, outer, columns - p * WIDTH, relu,
+            tile, rest, count, 1, 0, a + 4 * end * ar, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp,
+            s, si, c + 4 * (end * ci + p * WIDTH), ci, inner, outer, columns - p * WIDTH, relu,
         )  # fmt: skip
         p += count
+
+
+@njit(**INNER)
+def pack_group(tile, W, j, panels, to):
+    """Some neighbouring panels of W, from column j on, to an address; side by side, since they share W's lines."""
+    I, O = W.shape
+    for k in range(0, I, BLOCK):
+        for p in range(panels):
+            first = j + p * WIDTH
+            source = W.ctypes.data + 4 * (k * O + first)
+            pack_rows(tile, source, O, min(BLOCK, I - k), O - first, to + 4 * (p * I + k) * WIDTH)
 
 
 @njit(**INNER)
@@ -78,9 +106,7 @@ def affine_share(tile, t, threads, x, W, b, out, activation, scratch):
         j = g * group * WIDTH
         panels = min(group, ceil(O - j, WIDTH))
         if g != packed:
-            for p in range(panels):
-                first = j + p * WIDTH
-                pack_rows(tile, W.ctypes.data + 4 * first, O, I, O - first, panel + 4 * p * I * WIDTH)
+            pack_group(tile, W, j, panels, panel)
             packed = g
         r0 = task % blocks * size
         r1 = min(N, r0 + size)
@@ -204,26 +230,21 @@ def prepare_share(tile, t, threads, x, y, dy, db, activation, add, dz, turned):
 
 @njit(**INNER)
 def weights_share(tile, t, threads, x, dW, add, dz, turned):
-    """The part of one thread of dW (+)= xᵀ dz."""
+    """The part of one thread of dW (+)= xᵀ dz: rows of dW, as an optimizer's threads share the flat gradient."""
     N, I = x.shape
     O = dW.shape[1]
-    panels = len(dz)
-    blocks = row_blocks(panels, threads)
-    size = ceil(ceil(I, blocks), ROWS) * ROWS
     a, ar, ai, ak = x.ctypes.data, 1, 1, I
     if turned.size:
         a, ar, ai, ak = turned.ctypes.data, N, 1, ROWS
-    for task in range(t * panels * blocks // threads, (t + 1) * panels * blocks // threads):
-        p, r = task // blocks, task % blocks
+    tiles_ = ceil(I, ROWS)
+    r0, r1 = t * tiles_ // threads * ROWS, min(I, (t + 1) * tiles_ // threads * ROWS)
+    for p in range(len(dz)):
         j = p * WIDTH
-        r0 = r * size
-        r1 = min(I, r0 + size)
-        if r0 < r1:
-            to = dW.ctypes.data + 4 * j
-            start = to if add else 0
-            rows_times_panels(
-                tile, a, ar, ai, ak, 0, dz[p].ctypes.data, 0, 0, 1, start, O, to, O, r0, r1, N, 1, O - j, 0
-            )  # fmt: skip
+        to = dW.ctypes.data + 4 * j
+        start = to if add else 0
+        rows_times_panels(
+            tile, a, ar, ai, ak, 0, dz[p].ctypes.data, 0, 0, 1, start, O, to, O, r0, r1, N, 1, O - j, 0
+        )  # fmt: skip
 
 
 @njit(**INNER)

@@ -19,25 +19,50 @@ from dltrain.kernels.compiled.jit import compiled
 
 
 @intrinsic
-def _multiply(_, rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu):
+def _multiply(_, rows, panels, count, ar, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu):
     return writing(
-        written.CHOICE, rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu
+        written.CHOICE,
+        rows,
+        panels,
+        count,
+        ar,
+        a,
+        ai,
+        ak,
+        ao,
+        b,
+        bk,
+        bo,
+        bp,
+        start,
+        si,
+        c,
+        ci,
+        inner,
+        outer,
+        columns,
+        relu,
     )
 
 
-def multiply_routine(rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu):
+def multiply_routine(
+    rows, panels, count, ar, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu
+):
     """The body of the C function that `multiply` calls."""
-    _multiply(rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu)
+    _multiply(rows, panels, count, ar, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu)
 
 
 @intrinsic
-def multiply(_, tile, rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu):
-    """The tile: C = start + A B for `rows` rows of C and 1 or AT_ONCE[rows] panels of B.
+def multiply(
+    _, tile, rows, panels, count, ar, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu
+):
+    """Tiles below each other: C = start + A B for `count` × `rows` rows of C and 1 or AT_ONCE[rows] panels of B.
 
     Parameters:
         tile: `compiled.tile`
-        rows: rows of C, 1 to ROWS
+        rows: rows of a tile, 1 to ROWS
         panels: panels of B, `bp` elements apart
+        count, ar: number of tiles, and how far each lies down A from the one before
         a, ai, ak, ao: address of A, and its strides along rows, inner and outer terms of the sum
         b, bk, bo, bp: address of B, and its strides along inner and outer terms and panels
         start, si: address of what is added to the sums (C itself; a bias with row stride 0), or 0
@@ -46,7 +71,9 @@ def multiply(_, tile, rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, 
         columns: how many columns of C there are from here on
         relu: 1 to store max(0, sum)
     """
-    return calling(0, tile, rows, panels, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu)
+    return calling(
+        0, tile, rows, panels, count, ar, a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu
+    )
 
 
 @intrinsic
@@ -97,7 +124,7 @@ def pack_gradient(_, tile, dy, y, stride, rows, columns, activation, panel, sums
     return calling(3, tile, dy, y, stride, rows, columns, activation, panel, sums)
 
 
-ROUTINES = {multiply_routine: 18, pack_rows_routine: 5, pack_columns_routine: 5, pack_gradient_routine: 8}
+ROUTINES = {multiply_routine: 20, pack_rows_routine: 5, pack_columns_routine: 5, pack_gradient_routine: 8}
 
 
 def compile_routines() -> list[Any]:

@@ -25,10 +25,48 @@ ROWS, VECTORS, LANES = TILE
 WIDTH = TILE.columns
 # Few rows leave registers free: they are multiplied with this many panels at once, to hide the latency.
 AT_ONCE = (1, *(max(1, min(4, ROWS // rows)) for rows in range(1, ROWS + 1)))
+LINE = 16  # float32 numbers in a cache line
 LINEAR, RELU, TANH, SIGMOID = range(4)
 
 
 def write_multiply(
+    rows: int,
+    panels: int,
+    w: Writer,
+    count: Any,
+    ar: Any,
+    a: Any,
+    ai: Any,
+    ak: Any,
+    ao: Any,
+    b: Any,
+    bk: Any,
+    bo: Any,
+    bp: Any,
+    start: Any,
+    si: Any,
+    c: Any,
+    ci: Any,
+    inner: Any,
+    outer: Any,
+    columns: Any,
+    relu: Any,
+) -> None:
+    """Write the loop over `count` tiles of this many rows and panels, each of them `ar` further down A.
+
+    `bp` is the distance between panels, `columns` counts C's.
+    """
+    with w.repeat(count) as tile:
+        down = w.builder.mul(tile, integer(rows))
+        write_tile(
+            rows, panels, w,
+            w.element(a, w.builder.mul(tile, ar)), ai, ak, ao, b, bk, bo, bp,
+            w.builder.select(w.absent(start), start, w.element(start, w.builder.mul(down, si))), si,
+            w.element(c, w.builder.mul(down, ci)), ci, inner, outer, columns, relu,
+        )  # fmt: skip
+
+
+def write_tile(
     rows: int,
     panels: int,
     w: Writer,
@@ -49,7 +87,7 @@ def write_multiply(
     columns: Any,
     relu: Any,
 ) -> None:
-    """Write the tile of this many rows and panels; `bp` is the distance between panels, `columns` counts C's."""
+    """Write one tile: its sums are made in registers, from the first to the last term."""
     lanes = [(v * LANES, p, v % VECTORS) for p in range(panels) for v in range(p * VECTORS, (p + 1) * VECTORS)]
     places = [(i, *lane) for i in range(rows) for lane in lanes]
     sums = [w.slot(w.zero) for _ in places]
@@ -70,8 +108,11 @@ def write_multiply(
             value = w.builder.select(w.builder.fcmp_ordered("<", value, floor), floor, value)  # NaN stays NaN
             w.store(value, at(c, ci, i, first), w.mask(first, columns) if masked else None)
 
+    for i in range(rows):  # C is not in the cache; while the sums are made there is time to fetch it
+        for first in range(0, panels * WIDTH, LINE):
+            w.fetch(at(c, ci, i, first))
     zero, minus_infinity = ir.Constant(F32, 0.0), ir.Constant(F32, float("-inf"))
-    with w.builder.if_then(w.builder.icmp_signed("!=", start, integer(0))):
+    with w.builder.if_then(w.builder.not_(w.absent(start))):
         w.either(full, lambda: load(False), lambda: load(True))
     with w.repeat(outer) as o:
         # A pointer for every third row: three are reached from it by addressing alone, and the pointers advance
@@ -106,7 +147,7 @@ def write_multiply(
 
 
 MULTIPLY = {
-    (rows, panels): routine(f"dltrain_multiply_{rows}_{panels}", 16, LANES, partial(write_multiply, rows, panels))
+    (rows, panels): routine(f"dltrain_multiply_{rows}_{panels}", 18, LANES, partial(write_multiply, rows, panels))
     for rows in range(1, ROWS + 1)
     for panels in {1, AT_ONCE[rows]}
 }
@@ -126,7 +167,7 @@ def write_choice(w: Writer, rows: Any, panels: Any, *arguments: Any) -> None:
     w.builder.position_at_end(end)
 
 
-CHOICE = routine("dltrain_multiply", 18, LANES, write_choice)
+CHOICE = routine("dltrain_multiply", 20, LANES, write_choice)
 
 
 def write_pack_rows(w: Writer, source: Any, stride: Any, rows: Any, columns: Any, panel: Any) -> None:
