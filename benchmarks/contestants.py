@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 Step = Callable[[], object]
-BATCHES = 20
+BATCHES = 100
 
 
 def data(widths: list[int], batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -89,4 +89,26 @@ def sklearn_step(widths: list[int], batch: int) -> Step:
         turn = (turn + 1) % BATCHES
         model.partial_fit(x[turn * batch : (turn + 1) * batch], y[turn * batch : (turn + 1) * batch])
 
+    return step
+
+
+def numpy_products(widths: list[int], batch: int) -> Step:
+    """NumPy: only the matrix products of the step, by its BLAS; no biases, activations, loss or optimizer."""
+    rng = np.random.default_rng(0)
+    pairs = list(zip(widths, widths[1:], strict=False))
+    weights = [rng.standard_normal(pair, dtype=np.float32) for pair in pairs]
+    gradients = [np.empty_like(weight) for weight in weights]
+    wires = [rng.standard_normal((batch, width), dtype=np.float32) for width in widths]
+    backs = [np.empty_like(wire) for wire in wires]
+
+    def step() -> None:
+        for x, weight, y in zip(wires, weights, wires[1:], strict=False):
+            np.matmul(x, weight, out=y)
+            y *= 1e-2  # else the numbers would grow from step to step
+        for i in reversed(range(len(weights))):
+            np.matmul(wires[i].T, backs[i + 1], out=gradients[i])
+            if i:
+                np.matmul(backs[i + 1], weights[i].T, out=backs[i])
+
+    backs[-1][:] = wires[-1]
     return step

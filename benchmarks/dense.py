@@ -19,6 +19,7 @@ WORKLOADS = {
     "784-1024-1024-10, batch 256": ([784, 1024, 1024, 10], 256, 2.2, 0.0),
 }
 OURS, EAGER, FUSED, SKLEARN = "dltrain", "PyTorch", "PyTorch, fused Adam", "scikit-learn"
+PRODUCTS = "products alone"
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 MARK = "<!-- measured -->"
 
@@ -31,6 +32,7 @@ def contestants(widths: list[int], batch: int) -> list[Contestant]:
         Contestant(EAGER, "contestants", "torch_step", work),
         Contestant(FUSED, "contestants", "torch_step", {**work, "fused": True}),
         Contestant(SKLEARN, "contestants", "sklearn_step", work),
+        Contestant(PRODUCTS, "contestants", "numpy_products", work),
     ]
 
 
@@ -43,6 +45,7 @@ def row(name: str, result: Result, floor_eager: float, floor_fused: float) -> st
             continue
         wanted = f" (floor {floor:g})" if floor else ""
         cells.append(f"{result.ratio(OURS, peer):.1f} ×{wanted}, {result.median(peer) * 1e6:,.0f} µs")
+    cells.append(f"{result.median(PRODUCTS) * 1e6:,.0f} µs, {1 / result.ratio(OURS, PRODUCTS):.2f} ×")
     return "| " + " | ".join(cells) + " |"
 
 
@@ -77,7 +80,7 @@ def processor() -> str:
 def main() -> None:
     """Measure all workloads and write the page."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    table = ["| Workload, Adam | dltrain | PyTorch | PyTorch, fused Adam | scikit-learn |", "|---|---|---|---|---|"]
+    table = [f"| Workload, Adam | {' | '.join((OURS, EAGER, FUSED, SKLEARN, PRODUCTS))} |", "|---|---|---|---|---|---|"]
     for name, (widths, batch, floor_eager, floor_fused) in WORKLOADS.items():
         table.append(row(name, duel(contestants(widths, batch), rounds), floor_eager, floor_fused))
         print(table[-1], flush=True)
