@@ -235,3 +235,32 @@ def test_subnormal_numbers_are_zero_in_a_run_and_not_after_it(tmp_path: Path) ->
     prepare(config.from_mapping(iris())).trainer(NoJournal(), progress).run()
     assert seen and not any(seen)
     assert np.float32(1e-39) * np.float32(0.5) > 0
+
+
+def best_weights(summary: dict[str, Any]) -> dict[str, Any]:
+    return api.load_run(summary["run"]).graph.state()
+
+
+def test_the_best_weights_are_kept_however_rare_checkpoints_are(tmp_path: Path, monkeypatch: Any) -> None:
+    often = api.fit(iris(train__epochs=8, train__checkpoint_every="1 epoch"), runs=tmp_path)
+    written, save = [], checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", lambda *arguments: written.append(arguments[1]) or save(*arguments))
+    rarely = api.fit(iris(train__epochs=8, train__checkpoint_every="1000 epochs"), runs=tmp_path)
+    assert often["best"] == rarely["best"] and often["best"]["epoch"] > 1
+    assert sorted({0, rarely["best"]["step"], rarely["steps"]}) == written
+    for path, value in best_weights(often).items():
+        np.testing.assert_array_equal(best_weights(rarely)[path], value)
+
+
+def test_the_best_weights_are_written_when_a_number_is_not_finite(tmp_path: Path) -> None:
+    experiment = config.from_mapping(iris(train__epochs=8, train__checkpoint_every="1000 epochs"))
+    run = RunFolder.create(tmp_path, "nan")
+    run.write(run.config_path, config.dump(experiment.resolved))
+    session = prepare(experiment)
+    per_epoch = session.loader("train", batch_size=experiment.train.batch_size).steps_per_epoch  # type: ignore[union-attr]
+    with pytest.raises(NumericsError):
+        train_session(
+            session, run, Fault(2 * per_epoch + 1, next(iter(session.graph.parameters.values())).value, np.nan)
+        )
+    assert max(run.checkpoints()) in (per_epoch, 2 * per_epoch)
+    assert_checkpoints_are_finite(run)

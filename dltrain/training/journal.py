@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from dltrain.errors import CorruptFileError
@@ -14,6 +15,9 @@ from dltrain.training.session import same_data
 if TYPE_CHECKING:
     from dltrain.runs.folder import RunFolder
     from dltrain.training.trainer import Trainer
+
+
+State = tuple[int, dict[str, Any], dict[str, Any]]  # step, arrays, JSON values
 
 
 class Journal:
@@ -40,25 +44,42 @@ class Journal:
         self.log = MetricLog(run.metrics_path)
         self.timing = MetricLog(run.timing_path)
         self.started = time.monotonic()
+        self._held: State | None = None
 
     def record(self, record: dict[str, Any]) -> None:
         """Write down the metrics of a step; the seconds go to a file of their own."""
         self.log.append(record)
         self.timing.append({"step": record["step"], "seconds": round(time.monotonic() - self.started, 3)})
 
+    def hold(self, trainer: Trainer) -> None:
+        """Keep this state, the best so far, in memory until the next checkpoint: a best one every epoch is no reason
+        to write a file every epoch.  Whoever kills the run loses nothing, for it is found again after a resume."""
+        self._held = self._state(trainer)
+
     def save(self, trainer: Trainer) -> None:
-        """Write a checkpoint; only then remove old ones."""
-        arrays, meta = trainer.state()
-        offset = self.log.sync()
-        folder = self.run.checkpoints_path
-        checkpoint.save(
-            folder,
-            trainer.step,
-            {**self.fixed[0], **arrays},
-            {**self.fixed[1], "trainer": meta, "log_offset": offset, "seconds": trainer.seconds},
-        )
+        """Write a checkpoint, and before it the best state that is held; only then remove old ones."""
+        if self._held is not None and self._held[0] == trainer.step:
+            self._held = None  # this very state
+        self.write_held()
+        self._write(self._state(trainer))
         best = () if trainer.best is None else (int(trainer.best["step"]),)
-        checkpoint.prune(folder, self.keep, best)
+        checkpoint.prune(self.run.checkpoints_path, self.keep, best)
+
+    def write_held(self) -> None:
+        """Write the state that is held, if there is one."""
+        if self._held is not None:
+            self._write(self._held)
+            self._held = None
+
+    def _state(self, trainer: Trainer) -> State:
+        arrays, meta = trainer.state()
+        trained = {"trainer": deepcopy(meta), "log_offset": self.log.offset, "seconds": trainer.seconds}
+        return trainer.step, arrays, trained
+
+    def _write(self, state: State) -> None:
+        step, arrays, meta = state
+        self.log.sync()
+        checkpoint.save(self.run.checkpoints_path, step, {**self.fixed[0], **arrays}, {**self.fixed[1], **meta})
 
     def restore(self, trainer: Trainer) -> None:
         """Bring a trainer to the newest valid checkpoint, and cut the log to it; damaged files are reported.
@@ -99,4 +120,10 @@ class NoJournal:
         """Nothing."""
 
     def save(self, trainer: Trainer) -> None:
+        """Nothing."""
+
+    def hold(self, trainer: Trainer) -> None:
+        """Nothing."""
+
+    def write_held(self) -> None:
         """Nothing."""

@@ -102,8 +102,12 @@ class Trainer:
         self._settle()
         # What leaves the finite numbers is named by the guard below; what is almost zero is taken for zero.
         with np.errstate(all="ignore"), flushed(self.kernels):
-            while (reason := self._reason()) is None:
-                self.advance()
+            try:
+                while (reason := self._reason()) is None:
+                    self.advance()
+            except NumericsError:
+                self.journal.write_held()
+                raise
         if self.saved != self.step:
             self.save()
         return reason
@@ -157,6 +161,11 @@ class Trainer:
         Raises:
             NumericsError: when a parameter is not finite; such a state is never saved.
         """
+        self._check_finite()
+        self.journal.save(self)
+        self.saved = self.step
+
+    def _check_finite(self) -> None:
         graph = self.graph
         if not self.kernels.all_finite(graph.vector.value):
             path = next(p for p, t in graph.parameters.items() if not np.isfinite(t.value).all())
@@ -166,8 +175,6 @@ class Trainer:
             if not np.isfinite(statistic.value).all():
                 what = f"the running statistic {path} is no longer finite"
                 raise NumericsError(what, where=f"step {self.step}", expected="finite numbers", hint=ADVICE)
-        self.journal.save(self)
-        self.saved = self.step
 
     def _settle(self) -> None:
         """Do what is due after a step: show, evaluate, record, save.
@@ -180,18 +187,21 @@ class Trainer:
         now = Now(self.epoch + epoch_end, self.step, epoch_end, self.seconds)
         if self.seconds >= self.progress.next_poll:
             self.progress.step(now, self.tally, self.rate)
-        evaluate, save = self.evaluate.due(now), self.checkpoint.due(now)
+        evaluate, save, best = self.evaluate.due(now), self.checkpoint.due(now), False
         if epoch_end or evaluate:
             record = self._evaluate(now, evaluate)
             if record is None:
                 return
-            save |= self._take(record, now)
+            best = self._take(record, now)
         if epoch_end:
             self.epoch, self.index = now.epoch, 0
             self.tally.reset()
         self.settled = True
         if save:
             self.save()
+        elif best:
+            self._check_finite()
+            self.journal.hold(self)
 
     def _evaluate(self, now: Now, evaluate: bool) -> dict[str, Any] | None:
         """The record of this step; None when a signal came before it was whole."""
