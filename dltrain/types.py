@@ -6,11 +6,20 @@ take ranges and references from them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
 from dltrain.registry import Reference
+
+
+@dataclass(frozen=True)
+class Words:
+    """A mark on a type: how errors and documentation describe it."""
+
+    words: str
+
 
 PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
@@ -21,3 +30,6 @@ Fraction = Annotated[float, Ge(0), Le(1)]
 
 Initializer = Annotated[Any, Reference("initializer")]
 Scheduled = Annotated[Any, Reference("schedule", literal=NonNegativeFloat)]  # a number, or a schedule of it
+Numbers = Annotated[
+    float | list[float] | list[list[float]], Words("a number, a list of numbers, or a list of rows of numbers")
+]

@@ -88,5 +88,8 @@ def show(result: Mapping[str, Any]) -> None:
     verdict = "passed" if result["passed"] else "NOT PASSED: the gradient of the first of these tensors is wrong"
     output.show(output.table(headers, rows, right=["error", "checked", "kinks"]), "")
     output.show(f"{verdict}; largest error {result['max_error']:.1e}")
+    if result["not_differentiable"]:
+        names = ", ".join(result["not_differentiable"])
+        output.show(f"no derivative, only a gradient by convention: {names}; see the notes")
     if result["suspects"]:
         output.show(f"wrong by itself: {', '.join(result['suspects'])}")

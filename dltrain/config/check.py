@@ -243,7 +243,7 @@ def elsewhere(key: Any, section: Any) -> str:
     places = ((Data, "data."), (Train, "train."), (Fields, ""))
     others = [(home, cls) for cls, home in places if cls is not section]
     homes = {a.name: home + a.name for home, cls in others for a in keys_of(cls)}
-    homes |= {name: f"model.{name}" for name in ("vars", "inputs", "blocks", "graph", "outputs")}
+    homes |= {name: f"model.{name}" for name in ("vars", "inputs", "init", "blocks", "graph", "outputs")}
     homes |= {"learning_rate": "optimizer: {adam: {learning_rate: …}}", "l2": "regularize: [l2: …]"}
     near = closest(str(key), homes)
     return f"did you mean `{homes[near]}`?" if near else ""

@@ -26,6 +26,7 @@ class Resolver:
     def __init__(self, written: Mapping[Path, Origin]) -> None:
         self.written = written
         self.filled: dict[Path, Origin] = {}
+        self.left_out: tuple[str, ...] = ()  # parameters of layers for which the model's `init` stands
 
     def config(self, config: Mapping[str, Any], name: str) -> dict[str, Any]:
         """The complete config.
@@ -87,7 +88,7 @@ class Resolver:
             at, name = (*path, argument.name), argument.name
             if name in given:
                 filled[name] = self.value(given[name], argument.annotation, paths.get(name, (*source, name)), at)
-            elif not argument.required:
+            elif not argument.required and not (name in self.left_out and path[:1] == ("model",)):
                 filled[name] = Resolver({}).value(plain(argument.default), argument.annotation, at, at)
                 self.default(filled[name], at)
         return filled
@@ -113,6 +114,9 @@ class Resolver:
         """The model with the defaults of its layers."""
         blocks = set(model.get("blocks") or ())
         resolved = self.copy(model, source, path)
+        if isinstance(model.get("init"), (str, Mapping)):
+            resolved["init"] = self.thing(model["init"], "initializer", (*source, "init"), (*path, "init"))
+            self.left_out = ("kernel_initializer",)
         for part in ("blocks", "graph"):
             for wire, chain in (model.get(part) or {}).items():
                 at = (part, wire)

@@ -16,6 +16,7 @@ from dltrain.registry import Argument, Entry, Reference
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": r"^\$[A-Za-z_]", "description": "a $name of the model"}
 NUMBERS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+INIT = "what fills the kernels of all layers that do not name a kernel_initializer"
 SIMPLE = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 
 Schema = dict[str, Any]
@@ -154,6 +155,7 @@ def notation() -> dict[str, Schema]:
     model = {
         "vars": values,
         "inputs": inputs | {"description": "{wire: shape without the batch axis}; default: the data's"},
+        "init": either([{"$ref": "#/$defs/initializer"}, REFERENCE, {"type": "null"}]) | {"description": INIT},
         "blocks": chains | {"description": "{name: chain with $parameters}; a block is used like a layer"},
         "graph": chains | {"description": "{wire: chain}; a chain starts from the wire above, or where `from:` says"},
         "outputs": outputs | {"description": "the wires that are results; default: the last"},

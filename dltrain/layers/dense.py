@@ -49,7 +49,7 @@ class Dense(Layer):
         """(I,) -> (O,), (T, I) -> (T, O)."""
         (shape,) = shapes
         if len(shape) not in (1, 2):
-            raise ShapeError("dense takes vectors (or sequences of them)", "(features,)", "put `flatten` before it")
+            raise ShapeError("the layer takes vectors (or sequences of them)", "(features,)", "put `flatten` before it")
         fans = (shape[-1], self.units)
         self.kernel = Parameter("kernel", fans, self.kernel_initializer, fans=fans, decays=True)
         self.bias = Parameter("bias", (self.units,), self.bias_initializer, fans=fans) if self.use_bias else None
@@ -64,6 +64,64 @@ class Dense(Layer):
         """I·O for every time step."""
         steps = shapes[0][0] if len(shapes[0]) == 2 else 1
         return steps * shapes[0][-1] * self.units
+
+
+@register("layer", "maxout")
+class Maxout(Layer):
+    """Maxout units: each is the largest of several weighted sums, and so learns its own convex activation.
+
+        y_j = max_p (x W + b)_{j·pieces + p}        (N, I) -> (N, O), W (I, O·pieces), b (O·pieces,)
+
+    On a sequence (N, T, I) it acts on every time step with the same weights.  Where two sums are equal the first
+    one gets the gradient.
+
+    Parameters:
+        units: number of outputs O; may be left out in the last layer, where the task knows it
+        pieces: sums of each unit
+        use_bias: whether b is there
+        kernel_initializer: what fills W at the start
+        bias_initializer: what fills b at the start
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> weights = {"constant": [[1, -1]]}
+        >>> model = build_model({"graph": {"y": [{"maxout": {"units": 1, "kernel_initializer": weights}}]}}, {"x": (1,)})
+        >>> model.forward({"x": np.array([[-3.0], [2.0]])})[0]["y"].tolist()  # max(x, -x)
+        [[3.0], [2.0]]
+
+    Source: Goodfellow et al.: Maxout networks, 2013.
+    """
+
+    def __init__(
+        self,
+        units: PositiveInt,
+        pieces: PositiveInt = 2,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "he_normal",
+        bias_initializer: Initializer = "zeros",
+    ) -> None:
+        self.units, self.pieces = units, pieces
+        self.sums = Dense(units * pieces, use_bias, kernel_initializer, bias_initializer)
+
+    def build(self, *shapes: Shape) -> Shape:
+        """(I,) -> (O,), (T, I) -> (T, O)."""
+        shape = self.sums.build(*shapes)
+        self.parameters = self.sums.parameters
+        for parameter in self.parameters:
+            parameter.fans = (shapes[0][-1], self.units)
+        return (*shape[:-1], self.units)
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """The sums of dense units, then the largest of each group."""
+        z, dense_backward = affine(self.sums, "linear", mode, inputs[0])
+        k = mode.kernels(z)
+        y = k.largest(z, self.pieces, mode.output((*z.shape[:-1], self.units), z.dtype))
+        return y, lambda dy: dense_backward(k.largest_backward(z, dy, self.pieces, mode.empty(z.shape, z.dtype)))
+
+    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
+        """I·O·pieces for every time step."""
+        return self.sums.multiply_adds(output, *shapes)
 
 
 class DenseActivation(Layer):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from dltrain.kernels.reference.activations import SELU_ALPHA, SELU_SCALE
 from dltrain.layers.base import Array, Backward, Layer, Shape
 from dltrain.registry import register
-from dltrain.types import Rate
+from dltrain.types import NonNegativeFloat, Rate
 
 if TYPE_CHECKING:
     from dltrain.model.mode import Mode
@@ -51,3 +55,92 @@ class Dropout(Layer):
         k, key, rate = mode.kernels(x), mode.key(), self.rate
         y = k.dropout(x, key, rate, mode.output(x.shape, x.dtype))
         return y, lambda dy: k.dropout(dy, key, rate, mode.like(x))
+
+
+@register("layer", "alpha_dropout")
+class AlphaDropout(Layer):
+    """Dropout for selu: dropped values go to selu's lower limit, and mean 0 and variance 1 are restored.
+
+        y = a (x m + α' (1 - m)) + b,  m ~ Bernoulli(1 - rate)        any shape; y = x outside training
+
+    α' = -1.7581, q = 1 - rate, a = 1/√(q + α'² q rate), b = -a α' rate.
+
+    Parameters:
+        rate: share of the values that is dropped
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": [{"alpha_dropout": 0.1}]}}, {"x": (100,)})
+        >>> x = np.random.default_rng(0).standard_normal((1000, 100))
+        >>> y = model.forward({"x": x}, train=True)[0]["y"]
+        >>> abs(y.mean()) < 0.02, abs(y.std() - 1) < 0.02
+        (np.True_, np.True_)
+
+    Source: Klambauer et al.: Self-normalizing neural networks, 2017.
+    """
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+
+    def build(self, *shapes: Shape) -> Shape:
+        """The shape stays."""
+        return shapes[0]
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """y = a q D(x - α') + a α' + b with D, the inverted dropout of the same draws."""
+        (x,) = inputs
+        if not mode.training or self.rate == 0:
+            return x, lambda dy: dy
+        k, key, rate, low = mode.kernels(x), mode.key(), self.rate, -SELU_SCALE * SELU_ALPHA
+        a = 1 / math.sqrt((1 - rate) * (1 + low * low * rate))
+        shifted = mode.empty(x.shape, x.dtype)
+        np.subtract(x, low, out=shifted)
+        y = k.dropout(shifted, key, rate, mode.output(x.shape, x.dtype))
+        y *= a * (1 - rate)
+        y += a * low * (1 - rate)
+
+        def backward(dy: Array) -> Array:
+            dx = k.dropout(dy, key, rate, mode.like(x))
+            dx *= a * (1 - rate)
+            return dx
+
+        return y, backward
+
+
+@register("layer", "gaussian_noise")
+class GaussianNoise(Layer):
+    """Adds normal noise in training, against overfitting; put it behind the inputs or between layers.
+
+        y = x + stddev ε,  ε ~ N(0, 1)        any shape; y = x outside training
+
+    The noise is a function of (seed, step, place in the model): it is the same after a resume.
+
+    Parameters:
+        stddev: standard deviation of the noise
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model, x = build_model({"graph": {"y": [{"gaussian_noise": 0.5}]}}, {"x": (100,)}), np.ones((1000, 100))
+        >>> y = model.forward({"x": x}, train=True)[0]["y"]
+        >>> round(float(y.mean()), 2), round(float(y.std()), 2)
+        (1.0, 0.5)
+
+    Source: Bishop: Training with noise is equivalent to Tikhonov regularization, 1995.
+    """
+
+    def __init__(self, stddev: NonNegativeFloat) -> None:
+        self.stddev = stddev
+
+    def build(self, *shapes: Shape) -> Shape:
+        """The shape stays."""
+        return shapes[0]
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """y = x + stddev ε; the gradient passes as it is."""
+        (x,) = inputs
+        if not mode.training or self.stddev == 0:
+            return x, lambda dy: dy
+        y = mode.kernels(x).gaussian_noise(x, mode.key(), self.stddev, mode.output(x.shape, x.dtype))
+        return y, lambda dy: dy

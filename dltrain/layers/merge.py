@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,49 @@ class Add(Layer):
         y = mode.kernels(inputs[0]).add(inputs, mode.output(inputs[0].shape, inputs[0].dtype))
         count = len(inputs)
         return y, lambda dy: (dy,) * count
+
+
+@register("layer", "multiply")
+class Multiply(Layer):
+    """Product of wires of one shape, element by element: gates and attention masks.
+
+        y = x₁ x₂ …, dxᵢ = dy Π_{j≠i} xⱼ        (N, …)
+
+    Write the branches, ``multiply: [[], [dense: 8, sigmoid]]`` ([] is the identity), or name wires,
+    ``multiply: {with: gate}``.
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": [{"multiply": [[], ["relu"]]}]}}, {"x": (2,)})
+        >>> model.forward({"x": np.array([[-1.0, 3.0]])})[0]["y"].tolist()  # x · relu(x)
+        [[-0.0, 9.0]]
+
+    Source: Hochreiter, Schmidhuber: Long short-term memory, 1997.
+    """
+
+    merges = True
+
+    def build(self, *shapes: Shape) -> Shape:
+        """All shapes are the same."""
+        if any(shape != shapes[0] for shape in shapes):
+            raise ShapeError("multiply joins wires of one shape", f"{shapes[0]} from all of them")
+        return shapes[0]
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """Each gradient is a product without its own factor: nothing is divided, so zeros are no exception."""
+        k = mode.kernels(inputs[0])
+        y = k.multiply(inputs, mode.output(inputs[0].shape, inputs[0].dtype))
+
+        def backward(dy: Array) -> tuple[Array, ...]:
+            others = [(dy, *inputs[:i], *inputs[i + 1 :]) for i in range(len(inputs))]
+            return tuple(k.multiply(factors, mode.like(x)) for factors, x in zip(others, inputs, strict=True))
+
+        return y, backward
+
+    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
+        """One product for each value and each wire after the first."""
+        return (len(shapes) - 1) * prod(output)
 
 
 @register("layer", "concat")

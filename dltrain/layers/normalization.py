@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, Statistic
@@ -63,10 +64,7 @@ class BatchNorm(Layer):
 
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
         """One for each value."""
-        size = 1
-        for extent in output:
-            size *= extent
-        return size
+        return prod(output)
 
 
 class BatchNormActivation(Layer):
@@ -130,3 +128,99 @@ def normalize(layer: BatchNorm, activation: str, mode: Mode, x: Array) -> tuple[
 def update(moving: Array, batch: Array, momentum: float) -> None:
     """moving = momentum · moving + (1 - momentum) · batch, in place."""
     moving += (1 - momentum) * (batch - moving)
+
+
+@register("layer", "layer_norm")
+class LayerNorm(Layer):
+    """Layer normalisation: every example (every time step) by itself, over the last axis.
+
+        y = γ (x - μ) / √(σ² + ε) + β        (N, …, C) -> (N, …, C), γ β (C,), μ σ one for each row
+
+    It is the same in training and in use, and no example depends on the others of its batch.
+
+    Parameters:
+        epsilon: added to the variance
+        center: whether β is there
+        scale: whether γ is there
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": ["layer_norm"]}}, {"x": (2,)}, dtype="float64")
+        >>> model.forward({"x": np.array([[1.0, 3.0], [10.0, 50.0]])})[0]["y"].round(3).tolist()
+        [[-1.0, 1.0], [-1.0, 1.0]]
+
+    Source: Ba, Kiros, Hinton: Layer normalization, 2016.
+    """
+
+    def __init__(self, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True) -> None:
+        self.epsilon, self.center, self.scale = epsilon, center, scale
+
+    def build(self, *shapes: Shape) -> Shape:
+        """One γ and β for each place of the last axis."""
+        (shape,) = shapes
+        self.gamma = Parameter("gamma", shape[-1:], "ones") if self.scale else None
+        self.beta = Parameter("beta", shape[-1:], "zeros") if self.center else None
+        self.parameters = tuple(p for p in (self.gamma, self.beta) if p is not None)
+        return shape
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """Normalise each row, scale and shift."""
+        (x,) = inputs
+        k, empty, gamma, beta, needs_dx = mode.kernels(x), mode.empty, self.gamma, self.beta, mode.needs_dx
+        g = None if gamma is None else gamma.value
+        b = None if beta is None else beta.value
+        rows = (prod(x.shape[:-1]),)
+        mean, inv_std = empty(rows, x.dtype), empty(rows, x.dtype)
+        y = k.layer_norm(x, g, b, self.epsilon, mode.output(x.shape, x.dtype), mean, inv_std)
+
+        def backward(dy: Array) -> Array | None:
+            add = any([parameter.accumulates() for parameter in self.parameters])
+            dg = None if gamma is None else gamma.grad
+            db = None if beta is None else beta.grad
+            dx = mode.like(x) if needs_dx else None
+            return k.layer_norm_backward(x, dy, g, mean, inv_std, dg, db, dx, add, empty)
+
+        return y, backward
+
+    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
+        """One for each value."""
+        return prod(output)
+
+
+@register("layer", "l2_normalization")
+class L2Normalization(Layer):
+    """Vectors of length 1, as for comparing by cosine: every example by itself, over the last axis.
+
+        y = x / √max(Σ x², ε),  dx = (dy - y Σ y dy) / |x|        (N, …, C) -> (N, …, C)
+
+    Parameters:
+        epsilon: the least sum of squares, against division by zero
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": ["l2_normalization"]}}, {"x": (2,)}, dtype="float64")
+        >>> model.forward({"x": np.array([[3.0, 4.0]])})[0]["y"].round(6).tolist()
+        [[0.6, 0.8]]
+
+    Source: Schroff, Kalenichenko, Philbin: FaceNet, 2015.
+    """
+
+    def __init__(self, epsilon: PositiveFloat = 1e-12) -> None:
+        self.epsilon = epsilon
+
+    def build(self, *shapes: Shape) -> Shape:
+        """The shape stays."""
+        return shapes[0]
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """Divide by the length."""
+        (x,) = inputs
+        k, epsilon = mode.kernels(x), self.epsilon
+        y = k.l2_normalize(x, epsilon, mode.output(x.shape, x.dtype))
+        return y, lambda dy: k.l2_normalize_backward(x, dy, epsilon, mode.like(x))
+
+    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
+        """One for each value of the sum of squares."""
+        return prod(output)

@@ -87,7 +87,7 @@ class Graph:
         self._calls = 0
         check_parameters(self.parameters, plan.nodes, self.dtype.itemsize)
         self.vector = ParameterVector(self.parameters, self.dtype)
-        self.vector.fill(self.parameters, seed)
+        self.vector.fill(self.parameters, seed, plan.nodes)
         for parameter in self.parameters.values():
             parameter.version = self._version
         for statistic in self.statistics.values():

@@ -2,6 +2,7 @@
 
     vars:    {name: value}      $name anywhere below
     inputs:  {wire: shape}      without the batch axis; left out, the data's
+    init:    initializer        what fills the kernels of all layers that do not say it themselves
     blocks:  {name: chain}      a chain with $parameters; $kernel=3 gives a default
     graph:   {wire: chain}      the model
     outputs: [wire]             default: the last wire
@@ -26,7 +27,8 @@ from dltrain.suggest import hint
 
 __all__ = ["NodeSpec", "Plan", "parse_model"]
 
-SECTIONS = ("vars", "inputs", "blocks", "graph", "outputs")
+SECTIONS = ("vars", "inputs", "init", "blocks", "graph", "outputs")
+INIT = "kernel_initializer"  # the parameter of layers for which `init` stands
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MAX_VALUES = 300_000  # of a whole model; those that people write have hundreds
 MAX_LEVELS = 64
@@ -78,7 +80,7 @@ class Parser:
                 self.report.add((*ROOT, name), what, expected, hint=hint(name, SECTIONS), key=True)
         self.model = model
         self.variables = Variables(self.read_vars(), injected, (*ROOT, "vars"))
-        parts = {name: model[name] for name in ("inputs", "graph", "outputs") if name in model}
+        parts = {name: model[name] for name in ("inputs", "init", "graph", "outputs") if name in model}
         self.scope = Scope(self.variables, parameters(parts, ROOT, self.report), {}, self.report)
 
     def plan(self, output_units: int | None, input_wires: Sequence[str]) -> Plan:
@@ -93,6 +95,7 @@ class Parser:
         chains.spell_out()
         outputs = self.read_outputs(graph)
         nodes = self.give_widths(chains, [wires.ends[wire] for wire in outputs], output_units)
+        nodes = self.give_initializers(chains, nodes)
         if not len(self.report):
             self.check_use(chains, inputs, outputs)
         self.report.finish()
@@ -206,6 +209,25 @@ class Parser:
                 self.report.take(chains.open[node.path])
             nodes.append(node)
         return nodes
+
+    def give_initializers(self, chains: Chains, nodes: Sequence[NodeSpec]) -> list[NodeSpec]:
+        """The nodes, with the model's `init` where a layer that has a kernel does not name its own."""
+        if self.model.get("init") is None:
+            return list(nodes)
+        place = (*ROOT, "init")
+        init = self.scope.fill(self.model["init"], place)
+        takes = [chains.layers[node.kind].argument(INIT) is not None for node in nodes]
+        lacking = [taking and INIT not in node.arguments for node, taking in zip(nodes, takes, strict=True)]
+        if not any(lacking) and not len(self.report):
+            what = f"every layer names its own {INIT}" if any(takes) else "no layer has a kernel"
+            self.report.add(place, f"`init` has no effect: {what}", hint="remove it", key=True)
+        if init is None:
+            return list(nodes)
+        given, places = {INIT: init.value}, {INIT: init.place}
+        return [
+            dataclasses.replace(node, arguments=node.arguments | given, places=node.places | places) if lacks else node
+            for node, lacks in zip(nodes, lacking, strict=True)
+        ]
 
     def check_use(self, chains: Chains, inputs: Mapping[str, Any], outputs: Sequence[str]) -> None:
         """Report everything that has no effect: values, blocks, inputs, wires and layers that nothing reads."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dltrain.errors import ConfigError, Problem
+from dltrain.initializers import Misfit
 from dltrain.layers.base import Array, Parameter
 from dltrain.model.memory import LINE, aligned_zeros
 from dltrain.registry import create
 from dltrain.seeds import generator, name_key
+
+if TYPE_CHECKING:
+    from dltrain.model.plan import NodeSpec
 
 
 class ParameterVector:
@@ -45,8 +50,23 @@ class ParameterVector:
         """A vector of the same layout, for an optimizer's slot."""
         return aligned_zeros((self.size,), self.dtype)
 
-    def fill(self, parameters: Mapping[str, Parameter], seed: int) -> None:
-        """Initialise every parameter from a random stream of its own, derived from the seed and its path."""
+    def fill(self, parameters: Mapping[str, Parameter], seed: int, specs: Sequence[NodeSpec]) -> None:
+        """Initialise every parameter from a random stream of its own, derived from the seed and its path.
+
+        Parameters:
+            parameters: {path: parameter}
+            seed: of the model
+            specs: the nodes, for the place of an initializer that does not fit
+
+        Raises:
+            ConfigError: when an initializer cannot fill the shape of its parameter.
+        """
         for path, parameter in parameters.items():
             rng = generator(seed, "initial", name_key(path))
-            create("initializer", parameter.initializer).fill(parameter.value, parameter.fans, rng)
+            try:
+                create("initializer", parameter.initializer).fill(parameter.value, parameter.fans, rng)
+            except Misfit as error:
+                spec = next(spec for spec in specs if path.rpartition(".")[0] == spec.path)
+                place = spec.place(f"{parameter.name}_initializer")
+                problem = Problem(place, f"{path}: {error.what}", error.expected, error.got, error.hint)
+                raise ConfigError([problem]) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -45,7 +45,7 @@ class Tensor:
         shape: its shape
         error: the largest relative error of its derivatives
         checked: how many single entries were compared; all of them have part in the directions besides
-        method: complex or central
+        method: complex, central, or none where nothing could be compared
         threshold: what the error may be
         passed: whether everything about it is within its bounds
         kinks: how many entries and directions were passed over because the loss has a kink there
@@ -105,9 +105,9 @@ class Comparison:
         self.doubt = doubt or {}
         self.dual = None if method == "central" else self._dual()
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The findings, by variable."""
-        return {path: self.tensor(path) for path in self.gradients}
+    def tensors(self, without: Container[str] = ()) -> dict[str, Tensor]:
+        """The findings, by variable; those that are named are left out."""
+        return {path: self.tensor(path) for path in self.gradients if path not in without}
 
     def tensor(self, path: str) -> Tensor:
         """The finding for one variable."""

@@ -14,6 +14,7 @@ from dltrain.layers.base import Array
 from dltrain.model.memory import Arena
 from dltrain.training.comparison import ROUNDING, Comparison, Entry, Tensor
 from dltrain.training.differentiable import LayerInPlace, LossOfModel, rms
+from dltrain.training.straight_through import hidden, layer_by_layer
 
 if TYPE_CHECKING:
     from dltrain.data import Batch
@@ -40,6 +41,7 @@ class Report:
         tensors: worst first
         kinks: how many entries and directions were passed over
         suspects: what is wrong by itself, where the check fails: layers by path, or the loss
+        not_differentiable: layers whose gradient is a convention; what comes before them is checked layer by layer
     """
 
     passed: bool
@@ -49,6 +51,7 @@ class Report:
     tensors: list[Tensor]
     kinks: int
     suspects: list[str] = field(default_factory=list)
+    not_differentiable: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -70,7 +73,8 @@ def check_gradients(
     Works on a float64 copy with the reference kernels, at a point a little beside the model's own, since a point
     such as a zero bias under a relu lies on a kink.  Dropout's masks are those of step 0, batch norm uses the batch
     and leaves its running statistics alone, penalties are part of the loss.  The complex step is used where it is
-    right (a central difference in each tensor tells), else central differences.
+    right (a central difference in each tensor tells), else central differences.  Layers without a derivative (sign,
+    step) hide from the loss what comes before them: that is checked layer by layer, and the report says so.
 
     Parameters:
         objective: graph, task and penalties; they are not changed
@@ -98,14 +102,18 @@ def check_gradients(
         return _report(Comparison(place, method, entries, seed, place.scale()).tensors())
     scale = model.scale()
     doubt = {path: most for path, most in model.rounding(np.float64).items() if most < DOUBT * scale}
-    tensors = Comparison(model, method, entries, seed, scale, doubt).tensors()
+    lost = hidden(model.graph)
+    tensors = Comparison(model, method, entries, seed, scale, doubt).tensors(lost)
+    alone, between = layer_by_layer(model, method, entries, seed) if lost else ({}, {})
+    tensors |= alone
     for path, note in inconsistencies(model).items():
         tensors[path] = _failed(tensors[path], note)
     if kernels != "reference" and objective.graph.dtype == np.float32:
         compare_float32(model, tensors, kernels, scale)
     for path in unreached:
         tensors[path] = replace(tensors[path], note=_joined(tensors[path].note, "no gradient reaches it"))
-    report = _report(tensors)
+    conventions = [node.path for node in model.graph.plan_nodes if not node.layer.differentiable]
+    report = replace(_report(tensors | between), not_differentiable=conventions)
     return report if report.passed else replace(report, suspects=suspects(model, method, entries, seed))
 
 
@@ -164,6 +172,8 @@ def suspects(model: LossOfModel, method: str, entries: int, seed: int) -> list[s
     outputs: dict[str, Array] = {}
     for place in model.layers():
         outputs[place.node.path] = place.forward()[0]
+        if not place.node.layer.differentiable:
+            continue
         tensors = Comparison(place, method, entries, seed, place.scale()).tensors()
         if not all(tensor.passed for tensor in tensors.values()):
             found.append(f"{place.node.path} ({place.node.kind})")
@@ -177,12 +187,15 @@ def _layer(model: LossOfModel, path: str) -> LayerInPlace:
     places = {place.node.path: place for place in model.layers(fused=False)}
     if path not in places:
         raise UsageError("the model has no such layer", where="--layer", expected=", ".join(places), got=repr(path))
+    if not places[path].node.layer.differentiable:
+        hint = f"`dltrain explain {places[path].node.kind}` says what its backward does instead"
+        raise UsageError("the layer has no derivative to compare with", where="--layer", got=repr(path), hint=hint)
     return places[path]
 
 
 def _report(tensors: Mapping[str, Tensor]) -> Report:
     ordered = sorted(tensors.values(), key=lambda t: (t.passed, -t.error / t.threshold))
-    methods = {tensor.method for tensor in ordered}
+    methods = {tensor.method for tensor in ordered if tensor.method != "none"} or {"none"}
     return Report(
         passed=all(tensor.passed for tensor in ordered),
         max_error=max((tensor.error for tensor in ordered), default=0.0),

@@ -7,55 +7,11 @@ import numpy as np
 from numba import njit, prange
 
 from dltrain.kernels.arrays import Array, rows_of
+from dltrain.kernels.compiled.activations import CODES, apply, apply_backward
 from dltrain.kernels.compiled.jit import INNER, OPTIONS, PARALLEL, PLAIN, SUMS, compiled, kernel, parts
-from dltrain.kernels.compiled.pointwise import F, exp, sigmoid, tanh
-from dltrain.kernels.compiled.tile import LINEAR, RELU, SIGMOID, TANH
+from dltrain.kernels.compiled.pointwise import F, exp
 from dltrain.kernels.random import halves, threshold
 from dltrain.kernels.reference import elementwise as reference
-
-LEAKY = 4
-CODES = {"linear": LINEAR, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "leaky_relu": LEAKY}
-
-
-@njit(**INNER, **PLAIN)
-def apply(x, code, alpha, out):
-    """out = f(x) for flat vectors (n,): x, max(0, x), tanh(x) or 1 / (1 + exp(-x)), by the code; NaN stays NaN.
-
-    LEAKY is alpha x where x < 0, else x; the others ignore alpha.
-    """
-    if code == RELU:
-        for i in range(x.size):
-            out[i] = F(0) if x[i] < F(0) else x[i]
-    elif code == LEAKY:
-        for i in range(x.size):
-            out[i] = x[i] * alpha if x[i] < F(0) else x[i]
-    elif code == TANH:
-        for i in range(x.size):
-            out[i] = tanh(x[i])
-    elif code == SIGMOID:
-        for i in range(x.size):
-            out[i] = sigmoid(x[i])
-    else:
-        out[:] = x
-
-
-@njit(**INNER, **PLAIN)
-def apply_backward(x, y, dy, code, alpha, out):
-    """out = dy f'(x) for flat vectors (n,), f' from y = f(x), that of LEAKY from x; relu has slope 0 where y = 0."""
-    if code == RELU:
-        for i in range(y.size):
-            out[i] = F(0) if y[i] <= F(0) else dy[i]
-    elif code == LEAKY:
-        for i in range(y.size):
-            out[i] = dy[i] * alpha if x[i] < F(0) else dy[i]
-    elif code == TANH:
-        for i in range(y.size):
-            out[i] = dy[i] * (F(1) - y[i] * y[i])
-    elif code == SIGMOID:
-        for i in range(y.size):
-            out[i] = dy[i] * (y[i] * (F(1) - y[i]))
-    else:
-        out[:] = dy
 
 
 @kernel("f1 int float f1 int", **PARALLEL)
@@ -104,21 +60,25 @@ def drop_flat(x, low, high, least, scale, out, threads):
 
 
 @njit(**INNER, **PLAIN)
-def sum_of_two(a, b, out):
-    """out = a + b, which may be the same array as a."""
-    for i in range(a.size):
-        out[i] = a[i] + b[i]
+def join_two(a, b, product, out):
+    """out = a b or a + b, which may be the same array as a."""
+    if product:
+        for i in range(a.size):
+            out[i] = a[i] * b[i]
+    else:
+        for i in range(a.size):
+            out[i] = a[i] + b[i]
 
 
-@kernel("f1 f1 f1 int", **PARALLEL)
-def add_flat(a, b, out, threads):
-    """out = a + b for flat vectors (n,), in one part a thread; out may be the same array as a."""
+@kernel("f1 f1 bool f1 int", **PARALLEL)
+def join_flat(a, b, product, out, threads):
+    """out = a b or a + b for flat vectors (n,), in one part a thread; out may be the same array as a."""
     if threads == 1:
-        sum_of_two(a, b, out)
+        join_two(a, b, product, out)
     else:
         for t in prange(threads):
             lo, hi = t * a.size // threads, (t + 1) * a.size // threads
-            sum_of_two(a[lo:hi], b[lo:hi], out[lo:hi])
+            join_two(a[lo:hi], b[lo:hi], product, out[lo:hi])
 
 
 @njit(**INNER, **SUMS)
@@ -225,17 +185,27 @@ def softmax_backward(y: Array, dy: Array, out: Array) -> Array:
 
 def add(inputs: tuple[Array, ...], out: Array) -> Array:
     """See the reference."""
+    return out if _join(inputs, False, out) else reference.add(inputs, out)
+
+
+def multiply(inputs: tuple[Array, ...], out: Array) -> Array:
+    """See the reference."""
+    return out if _join(inputs, True, out) else reference.multiply(inputs, out)
+
+
+def _join(inputs: tuple[Array, ...], product: bool, out: Array) -> bool:
+    """Run the kernel over the inputs, from left to right; False where it does not take them."""
     if len(inputs) < 2 or not out.flags.c_contiguous:
-        return reference.add(inputs, out)
+        return False
     flat = out.reshape(-1)
     total = inputs[0].reshape(-1)
     try:
         for other in inputs[1:]:
-            compiled.add_flat(total, other.reshape(-1), flat, parts(out.size))
+            compiled.join_flat(total, other.reshape(-1), product, flat, parts(out.size))
             total = flat
     except TypeError:
-        return reference.add(inputs, out)
-    return out
+        return False
+    return True
 
 
 def dropout(x: Array, key: int, rate: float, out: Array) -> Array:

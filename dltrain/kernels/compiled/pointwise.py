@@ -35,10 +35,8 @@ def tanh(x):
 
 
 @njit(inline="always")
-def exp(x):
-    """2ⁿ P(x - n log 2) with P of degree 7; error below 2 units in the last place.
-
-    0 below -87.3, never above exp(88.37); NaN stays NaN.
+def exp_parts(x):
+    """(exp(r) - 1, 2ⁿ) of x = n log 2 + r, with a polynomial of degree 7; x is held within -87.3 and 88.37.
 
     Source: Cephes' expf (Moshier 1992): its polynomial, and log 2 in two parts.
     """
@@ -53,9 +51,58 @@ def exp(x):
     p = p * r + F(4.1665795894e-2)
     p = p * r + F(1.6666665459e-1)
     p = p * r + F(5.0000001201e-1)
-    p = p * (r * r) + r + F(1)
     power = np.int32((np.float32(shifted).view(np.int32) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return F(0) if x < low else p * power
+    return p * (r * r) + r, power
+
+
+@njit(inline="always")
+def exp(x):
+    """Error below 2 units in the last place; 0 below -87.3, never above exp(88.37); NaN stays NaN."""
+    q, power = exp_parts(x)
+    return F(0) if x < F(-87.3) else (q + F(1)) * power
+
+
+@njit(inline="always")
+def expm1(x):
+    """exp(x) - 1 for x ≤ 0 (and NaN), exact near 0 too."""
+    q, power = exp_parts(x)
+    return q * power + (power - F(1))
+
+
+@njit(inline="always")
+def softplus(x):
+    """log(1 + exp(x)) = max(x, 0) + 2 atanh(s), s = e/(2 + e), e = exp(-|x|).
+
+    Source: a polynomial in s² fitted for s ≤ 1/3; relative error 5e-9.
+    """
+    e = exp(-x if x > F(0) else x)
+    s = e / (F(2) + e)
+    t = s * s
+    p = F(0.14015161) * t + F(0.13997887)
+    p = p * t + F(0.200111)
+    p = p * t + F(0.33333194)
+    p = p * t + F(1)
+    return (F(0) if x < F(0) else x) + F(2) * s * p
+
+
+@njit(inline="always")
+def normal(x):
+    """(Φ(x), exp(-x²/2)): the share of a standard normal distribution below x, and its density but for √(2π).
+
+    Below 0 it is exp(-x²/2) t P(t), t = 1/(1 + c |x|).
+
+    Source: a polynomial fitted to the scaled complementary error function; relative error 3e-7.
+    """
+    e = exp(F(-0.5) * (x * x))
+    t = F(1) / (F(1) + F(0.194454365) * (-x if x < F(0) else x))
+    p = F(0.440375303) * t + F(-0.851912206)
+    p = p * t + F(1.04224234)
+    p = p * t + F(-0.542912535)
+    p = p * t + F(0.29782756)
+    p = p * t + F(0.0330417678)
+    p = p * t + F(0.0813378793)
+    tail = p * t * e
+    return (tail if x < F(0) else F(1) - tail), e
 
 
 @njit(inline="always")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dltrain.kernels.arrays import Array, Derived, Empty, give, rows_of
-from dltrain.kernels.reference.elementwise import ACTIVATIONS
+from dltrain.kernels.reference.activations import ACTIVATIONS
 
 
 @np.errstate(invalid="ignore", over="ignore")

@@ -1,35 +1,14 @@
-"""Activations, softmax, sums of wires and dropout."""
+"""Activations, softmax, sums and products of wires, dropout and noise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
 import numpy as np
 
 from dltrain.kernels.arrays import Array
+from dltrain.kernels.reference.activations import ACTIVATIONS
 from dltrain.kernels.random import halves, threshold
-
-
-def _sigmoid(z: Array, alpha: float) -> Array:
-    """1/(1 + exp(-z)), from an exponential that cannot overflow."""
-    positive = ~(z.real < 0)
-    e = np.exp(np.where(positive, -z, z))
-    return np.where(positive, 1, e) / (1 + e)
-
-
-def _leaky(x: Array, z: Array, alpha: float) -> Array:
-    """z where x > 0 (or NaN), alpha z elsewhere."""
-    return np.where(x.real < 0, z * alpha, z)
-
-
-# name: (f(z, alpha), gradient(x, y, dy, alpha)).  Comparisons are such that NaN goes through.
-ACTIVATIONS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
-    "linear": (lambda z, alpha: z, lambda x, y, dy, alpha: dy),
-    "relu": (lambda z, alpha: np.where(z.real < 0, 0, z), lambda x, y, dy, alpha: np.where(y.real <= 0, 0, dy)),
-    "leaky_relu": (lambda z, alpha: _leaky(z, z, alpha), lambda x, y, dy, alpha: _leaky(x, dy, alpha)),
-    "tanh": (lambda z, alpha: np.tanh(z), lambda x, y, dy, alpha: dy * (1 - y * y)),
-    "sigmoid": (_sigmoid, lambda x, y, dy, alpha: dy * (y * (1 - y))),
-}
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -39,7 +18,7 @@ def activation(x: Array, name: str, alpha: float, out: Array) -> Array:
     Parameters:
         x: any shape
         name: a key of ACTIVATIONS
-        alpha: slope of leaky_relu where x < 0; the others do not read it
+        alpha: the function's parameter: slope of leaky_relu below 0, alpha of elu, beta of swish
         out: the shape of x
     """
     out[...] = ACTIVATIONS[name][0](x, alpha)
@@ -55,7 +34,7 @@ def activation_backward(x: Array, y: Array, dy: Array, name: str, alpha: float, 
         y: output of the forward pass
         dy: gradient with respect to y
         name: a key of ACTIVATIONS
-        alpha: slope of leaky_relu where x < 0
+        alpha: as in the forward pass
         out: the shape of x
     """
     out[...] = ACTIVATIONS[name][1](x, y, dy, alpha)
@@ -100,6 +79,18 @@ def add(inputs: tuple[Array, ...], out: Array) -> Array:
     return out
 
 
+@np.errstate(invalid="ignore", over="ignore")
+def multiply(inputs: tuple[Array, ...], out: Array) -> Array:
+    """out = the product of the inputs, from left to right.
+
+    Parameters:
+        inputs: one or more arrays of one shape
+        out: the same shape
+    """
+    out[...] = math.prod(inputs[1:], start=inputs[0])  # type: ignore[type-var]
+    return out
+
+
 def dropout(x: Array, key: int, rate: float, out: Array) -> Array:
     """out = x / (1 - rate) where the element is kept, else 0; element i is kept where bits(key, i) ≥ 2³² rate.
 
@@ -115,6 +106,24 @@ def dropout(x: Array, key: int, rate: float, out: Array) -> Array:
     """
     kept = bits(key, x.size).reshape(x.shape) >= np.uint32(threshold(rate))
     out[...] = np.where(kept, x * x.real.dtype.type(1 / (1 - rate)), 0)
+    return out
+
+
+def gaussian_noise(x: Array, key: int, stddev: float, out: Array) -> Array:
+    """out = x + stddev ε, ε = √(-2 log u) cos(2π v), from two draws u and v in [0, 1) an element.
+
+    Parameters:
+        x: any shape; elements are counted in C order
+        key: 64 random bits, of which all draws are made
+        stddev: standard deviation of the noise
+        out: the shape of x
+
+    Source: Box and Muller 1958, A note on the generation of random normal deviates.
+    """
+    draws = bits(key, 2 * x.size).reshape(x.size, 2) >> np.uint32(9)
+    u, v = ((draws[:, 0] + 0.5) * 2.0**-23), draws[:, 1] * 2.0**-23
+    noise = np.sqrt(-2 * np.log(u)) * np.cos(2 * math.pi * v)
+    out[...] = x + (stddev * noise).reshape(x.shape).astype(x.real.dtype)
     return out
 
 

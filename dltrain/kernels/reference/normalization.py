@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dltrain.kernels.arrays import Array, Empty, give, rows_of
-from dltrain.kernels.reference.elementwise import ACTIVATIONS
+from dltrain.kernels.reference.activations import ACTIVATIONS
 
 
 @np.errstate(invalid="ignore", over="ignore")
