@@ -20,8 +20,9 @@ class Layer:
         kind: its registered name
         arguments: as in a config
         shapes: of its inputs, without the batch axis
-        tags: `not_differentiable` (its backward is not the derivative, but a gradient of its own), `random` (draws in training), `batch_coupled` (in training, a sample's output depends on the others),
-            `fixed_on_extremes` (outputs are finite on extremes, gradients need not be)
+        tags: `random` (draws in training), `batch_coupled` (in training, a sample's output depends on the others),
+            `fixed_on_extremes` (outputs are finite on extremes, gradients need not be), `not_differentiable` (its
+            backward is no derivative, but a gradient by convention)
         integers: {position of an integer input: how many values it may take}
         masks: positions of inputs that are 0 or 1
     """

@@ -16,8 +16,8 @@ from dltrain.tasks import Bound
 from dltrain.training.objective import Objective
 
 TASKS = ("classification", "binary_classification", "regression")
-SMOOTH = ("tanh", "sigmoid", "linear", "softmax")
-PIECEWISE = ("relu", {"leaky_relu": 0.2})
+SMOOTH = ("tanh", "sigmoid", "linear", "softmax", "log_softmax", "gelu", "softplus", {"swish": 0.8})
+PIECEWISE = ("relu", {"leaky_relu": 0.2}, "relu6", "selu", {"elu": 0.7}, "hard_tanh", "hard_sigmoid", "prelu")
 
 
 def graph_of(model: Mapping[str, Any], shapes: Mapping[str, Any], units: int | None = None, **options: Any) -> Graph:
@@ -50,6 +50,7 @@ def random_layer(rng: np.random.Generator) -> Any:
     width = int(rng.integers(1, 9))
     layers: list[Any] = [{"dense": width}, {"dense": {"units": width, "use_bias": False}}, *SMOOTH, *PIECEWISE]
     layers += [{"dense": width}, {"dropout": float(rng.choice([0.0, 0.3, 0.7]))}]
+    layers += [{"maxout": width}, {"gaussian_noise": 0.3}, {"alpha_dropout": 0.2}, "layer_norm"]
     layers += ["batch_norm", {"batch_norm": {"center": False}}, {"batch_norm": {"scale": False}}]
     return layers[rng.integers(len(layers))]
 

@@ -107,6 +107,23 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         "activation_backward": ((x, y, dy), (out,), lambda f, i, o: f(*i, "sigmoid", 0.0, *o)),
         "softmax": ((x,), (out,), lambda f, i, o: f(*i, *o)),
         "softmax_backward": ((probability, dy), (out,), lambda f, i, o: f(*i, *o)),
+        "log_softmax": ((x,), (out,), lambda f, i, o: f(*i, *o)),
+        "log_softmax_backward": ((np.log(probability + F(1e-3)), dy), (out,), lambda f, i, o: f(*i, *o)),
+        "layer_norm": (
+            (x, gamma, beta), (out, empty((N,), F), empty((N,), F)), lambda f, i, o: f(*i, 1e-3, *o)
+        ),
+        "layer_norm_backward": (
+            (x, dy, gamma, normal(N, seed=5), np.abs(normal(N, seed=6)) + F(0.5)), (dg, db, out),
+            lambda f, i, o: f(*i, *o, True, empty),
+        ),
+        "l2_normalize": ((x,), (out,), lambda f, i, o: f(*i, 1e-3, *o)),
+        "l2_normalize_backward": ((x, dy), (out,), lambda f, i, o: f(*i, 1e-3, *o)),
+        "prelu": ((x, gamma), (out,), lambda f, i, o: f(*i, *o)),
+        "prelu_backward": ((x, dy, gamma), (dg, out), lambda f, i, o: f(*i, *o, True, empty)),
+        "largest": ((x,), (out,), lambda f, i, o: f(*i, 1, *o)),
+        "largest_backward": ((normal(N, 3 * C), dy), (empty((N, 3 * C), F),), lambda f, i, o: f(*i, 3, *o)),
+        "gaussian_noise": ((x,), (out,), lambda f, i, o: f(*i, 12345, 0.4, *o)),
+        "multiply": ((x, y, dy), (out,), lambda f, i, o: f(i, *o)),
         "add": ((x, y, dy), (out,), lambda f, i, o: f(i, *o)),
         "dropout": ((x,), (out,), lambda f, i, o: f(*i, 12345, 0.4, *o)),
         "batch_norm": (

@@ -31,6 +31,7 @@ AXES: dict[str, list[Any]] = {
         {"logits": [{"dense": 8}, "batch_norm", "relu", {"dropout": 0.2}, "dense"]},
         {"logits": [{"residual": [{"dense": 4}, "tanh"]}, "dense"]},
         {"logits": [{"dropout": 0.1}, {"concat": [[{"dense": 5}, "sigmoid"], []]}, "leaky_relu", "dense"]},
+        {"logits": [{"gaussian_noise": 0.2}, {"maxout": 5}, "layer_norm", {"alpha_dropout": 0.1}, "prelu", "dense"]},
     ],
     "train__batch_size": [15, 40],
     "train__shuffle": [True, False],

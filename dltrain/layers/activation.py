@@ -107,7 +107,7 @@ TABLE: dict[str, Row] = {
     "hard_sigmoid": Row(
         "Sigmoid of straight lines: f(x) = min(max(x / 6 + 1/2, 0), 1), f' = 1/6 for |x| < 3, else 0.",
         [0.333, 0.833],
-        "Courbariaux, Bengio, David: BinaryConnect, 2015; with this slope Howard et al.: Searching for MobileNetV3, 2019",
+        "Courbariaux, Bengio, David: BinaryConnect, 2015; this slope: Howard et al.: MobileNetV3, 2019",
     ),
     "hard_tanh": Row(
         "Tanh of straight lines: f(x) = min(max(x, -1), 1), f' = 1 for |x| < 1, else 0.",

@@ -85,8 +85,8 @@ class Maxout(Layer):
     Example:
         >>> import numpy as np
         >>> from dltrain import build_model
-        >>> weights = {"constant": [[1, -1]]}
-        >>> model = build_model({"graph": {"y": [{"maxout": {"units": 1, "kernel_initializer": weights}}]}}, {"x": (1,)})
+        >>> maxout = {"units": 1, "kernel_initializer": {"constant": [[1, -1]]}}
+        >>> model = build_model({"graph": {"y": [{"maxout": maxout}]}}, {"x": (1,)})
         >>> model.forward({"x": np.array([[-3.0], [2.0]])})[0]["y"].tolist()  # max(x, -x)
         [[3.0], [2.0]]
 

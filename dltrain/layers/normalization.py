@@ -175,11 +175,11 @@ class LayerNorm(Layer):
         y = k.layer_norm(x, g, b, self.epsilon, mode.output(x.shape, x.dtype), mean, inv_std)
 
         def backward(dy: Array) -> Array | None:
-            add = any([parameter.accumulates() for parameter in self.parameters])
+            accumulate = [parameter.accumulates() for parameter in self.parameters]
             dg = None if gamma is None else gamma.grad
             db = None if beta is None else beta.grad
             dx = mode.like(x) if needs_dx else None
-            return k.layer_norm_backward(x, dy, g, mean, inv_std, dg, db, dx, add, empty)
+            return k.layer_norm_backward(x, dy, g, mean, inv_std, dg, db, dx, any(accumulate), empty)
 
         return y, backward
 

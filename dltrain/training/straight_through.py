@@ -1,7 +1,7 @@
 """Gradient checks around layers that are not differentiable, such as sign and step.
 
 Their backward is a convention, which no numerical derivative of the loss can confirm.  What comes before such a layer
-is checked layer by layer, each with random gradients of its output; what comes behind is checked as always.
+is checked layer by layer, each with random gradients of its output; parameters behind it are checked as always.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def hidden(graph: Graph) -> dict[str, str]:
 def layer_by_layer(
     model: LossOfModel, method: str, entries: int, seed: int
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The findings for the hidden variables, and for the inputs of the layers between them and the obstacle.
+    """The findings for the hidden variables; and for the inputs of every layer and of the loss.
+
+    Between two layers no derivative of the whole loss is left, so each must pass on the right gradient by itself.
 
     Parameters:
         model: the function whose hidden variables are looked at
@@ -48,21 +50,26 @@ def layer_by_layer(
         entries: how many entries of a larger tensor are drawn
         seed: of entries, directions and random gradients
     """
-    between, lost = obstacles(model.graph), hidden(model.graph)
-    parameters: dict[str, Tensor] = {}
+    lost = hidden(model.graph)
+    variables: dict[str, Tensor] = {}
     inputs: dict[str, Tensor] = {}
     for place in model.layers(fused=False):
-        path = place.node.path
-        if path not in between or not place.node.layer.differentiable:
+        if not place.node.layer.differentiable:
             continue
         for name, tensor in Comparison(place, method, entries, seed, place.scale()).tensors().items():
-            note = f"checked in its layer alone: {between[path]} behind it has no derivative"
-            tensor = replace(tensor, note=f"{tensor.note}; {note}" if tensor.note else note)
-            known = parameters if name in lost else inputs
-            if name not in known or known[name].passed:
-                known[name] = tensor
+            if name in lost and (name not in variables or variables[name].passed):
+                variables[name] = noted(tensor, f"checked in its layer alone: {lost[name]} behind it has no derivative")
+            elif name not in place.parameters:
+                inputs[name] = noted(tensor, "checked in its layer alone")
+    for name, tensor in Comparison(model.loss_alone(), method, entries, seed).tensors().items():
+        inputs[f"loss.{name}"] = noted(tensor, "checked in the loss alone")
     for name, obstacle in lost.items():
-        if name not in parameters and name in model.variables:
+        if name not in variables and name in model.variables:
             note = f"not checked: {obstacle} has no derivative"
-            parameters[name] = Tensor(name, model.variables[name].shape, 0.0, 0, "none", 1.0, True, note=note)
-    return parameters, inputs
+            variables[name] = Tensor(name, model.variables[name].shape, 0.0, 0, "none", 1.0, True, note=note)
+    return variables, inputs
+
+
+def noted(tensor: Tensor, note: str) -> Tensor:
+    """The finding with a further note."""
+    return replace(tensor, note=f"{tensor.note}; {note}" if tensor.note else note)

@@ -78,7 +78,7 @@ def apply(x, code, alpha, out):
         for i in range(x.size):
             v = x[i]
             out[i] = v * sigmoid(SCALE * v * (F(1) + CUBIC * v * v))
-    elif code == SIGN or code == STEP:
+    elif code in (SIGN, STEP):
         least = F(-1) if code == SIGN else F(0)
         for i in range(x.size):
             v = F(1) if x[i] >= F(0) else x[i]

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from dltrain.kernels.arrays import Array
-from dltrain.kernels.reference.activations import ACTIVATIONS
 from dltrain.kernels.random import halves, threshold
+from dltrain.kernels.reference.activations import ACTIVATIONS
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -87,7 +87,7 @@ def multiply(inputs: tuple[Array, ...], out: Array) -> Array:
         inputs: one or more arrays of one shape
         out: the same shape
     """
-    out[...] = math.prod(inputs[1:], start=inputs[0])  # type: ignore[type-var]
+    out[...] = math.prod(inputs[1:], start=inputs[0])
     return out
 
 

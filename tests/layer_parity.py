@@ -1,0 +1,64 @@
+"""Every layer as a line: what a config writes, and the shapes of its inputs without the batch axis.
+
+`fixtures/make_layer_fixtures.py` computes them in PyTorch, `test_layers.py` compares.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+SIZE = 6  # of the batch
+TRAINED = ("batch_norm",)  # compared in training, the others as in use
+
+
+class Case(NamedTuple):
+    """One layer.
+
+    Parameters:
+        spec: as a config writes it
+        shapes: of its inputs
+        spread: of the inputs, which lie between -spread and spread
+    """
+
+    spec: Any
+    shapes: tuple[tuple[int, ...], ...] = ((7,),)
+    spread: float = 3.0
+
+
+CASES: dict[str, Case] = {
+    "dense": Case({"dense": 4}, ((5,),)),
+    "dense_of_sequence": Case({"dense": {"units": 3, "use_bias": False}}, ((4, 5),)),
+    "maxout": Case({"maxout": {"units": 4, "pieces": 3}}, ((5,),)),
+    "maxout_of_sequence": Case({"maxout": {"units": 2, "use_bias": False}}, ((3, 4),)),
+    "linear": Case("linear"),
+    "sigmoid": Case("sigmoid", spread=12.0),
+    "tanh": Case("tanh", spread=12.0),
+    "relu": Case("relu"),
+    "leaky_relu": Case({"leaky_relu": 0.2}),
+    "relu6": Case("relu6", ((4, 5),), spread=9.0),
+    "elu": Case("elu", spread=9.0),
+    "elu_alpha": Case({"elu": 0.3}, ((2, 3),)),
+    "selu": Case("selu", spread=9.0),
+    "gelu": Case("gelu", ((40,),), spread=6.0),
+    "gelu_tanh": Case({"gelu": {"approximate": True}}, ((40,),), spread=6.0),
+    "softplus": Case("softplus", spread=15.0),
+    "swish": Case("swish", spread=9.0),
+    "swish_beta": Case({"swish": 2.5}, ((2, 4),)),
+    "hard_sigmoid": Case("hard_sigmoid", spread=5.0),
+    "hard_tanh": Case("hard_tanh"),
+    "sign": Case("sign"),
+    "step": Case("step"),
+    "prelu": Case("prelu"),
+    "prelu_of_image": Case("prelu", ((3, 2, 4),)),
+    "softmax": Case("softmax", spread=9.0),
+    "log_softmax": Case("log_softmax", ((3, 5),), spread=9.0),
+    "layer_norm": Case("layer_norm"),
+    "layer_norm_plain": Case({"layer_norm": {"epsilon": 0.1, "scale": False, "center": False}}, ((3, 4),)),
+    "batch_norm": Case("batch_norm"),
+    "l2_normalization": Case("l2_normalization"),
+    "flatten": Case("flatten", ((2, 3),)),
+    "reshape": Case({"reshape": [3, -1]}, ((2, 6),)),
+    "add": Case("add", ((4,), (4,), (4,))),
+    "multiply": Case("multiply", ((4,), (4,), (4,))),
+    "concat": Case("concat", ((2,), (3,))),
+}
