@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,7 @@ def test_gaussian_noise_is_normal_and_independent(dtype: str) -> None:
 def test_noise_of_float32_and_float64_models_is_the_same() -> None:
     x = np.zeros((50, 100))
     y = [alone({"gaussian_noise": 1.0}, (100,), dtype=d).forward({"x0": x}, train=True)[0]["y"] for d in ("f4", "f8")]
-    np.testing.assert_allclose(*y, rtol=2e-7)
+    np.testing.assert_allclose(*y, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.4])
@@ -256,6 +257,20 @@ def test_selu_keeps_signals_where_relu_loses_them() -> None:
     assert 0.8 < spreads["selu"] < 1.2 and spreads["relu"] < 0.01
 
 
+@pytest.mark.parametrize("pieces", [1, 2, 3, 5])
+def test_compiled_maxout_chooses_as_the_reference(pieces: int) -> None:
+    """Among equal ones the first, NaN before all; small and large, whatever the number of pieces."""
+    pytest.importorskip("numba")
+    fast, plain, rng = namespace("compiled"), namespace("reference"), np.random.default_rng(pieces)
+    for units in (1, 9, 30_000):
+        x = rng.integers(-2, 3, (3, units * pieces)).astype(np.float32)
+        x[rng.random(x.shape) < 0.1] = np.nan
+        dy = rng.standard_normal((3, units)).astype(np.float32)
+        found = [(k.largest(x, pieces, dy.copy()), k.largest_backward(x, dy, pieces, x.copy())) for k in (fast, plain)]
+        for a, b in zip(*found, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_maxout_ties_go_to_the_first_piece() -> None:
     graph = alone({"maxout": {"units": 1, "pieces": 3, "kernel_initializer": "ones"}}, (2,))
     _, backward = graph.forward({"x0": np.array([[1.0, 2.0]])})
@@ -273,3 +288,10 @@ def test_reshape_refuses_what_does_not_fit(sides: list[int]) -> None:
 def test_multiply_needs_one_shape() -> None:
     with pytest.raises(ConfigError, match="multiply joins wires of one shape"):
         graph_of({"graph": {"y": [{"multiply": [[], [{"dense": 3}]]}]}}, {"x": (2,)})
+
+
+def test_the_page_of_layers_names_them_all() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "layers.md").read_text(encoding="utf-8")
+    cells = " ".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    named = {name.partition(":")[0] for name in re.findall(r"`([^`]+)`", cells)}
+    assert named == set(registry.entries("layer")) | set(registry.entries("initializer"))

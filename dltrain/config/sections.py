@@ -55,7 +55,7 @@ class UnitsOnly:
 class Notation:
     """A mark on the model: its inside is the model notation, read by `dltrain.model.notation`."""
 
-    words: str = "a map with `graph:` and, where needed, vars, inputs, blocks and outputs"
+    words: str = "a map with `graph:` and, where needed, vars, inputs, init, blocks and outputs"
 
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?"

@@ -9,6 +9,7 @@ from numba import njit, prange
 from dltrain.kernels.arrays import Array, rows_of
 from dltrain.kernels.compiled.activations import CODES, apply, apply_backward
 from dltrain.kernels.compiled.jit import INNER, OPTIONS, PARALLEL, PLAIN, SUMS, compiled, kernel, parts
+from dltrain.kernels.compiled.noise import draw
 from dltrain.kernels.compiled.pointwise import F, exp
 from dltrain.kernels.random import halves, threshold
 from dltrain.kernels.reference import elementwise as reference
@@ -40,12 +41,7 @@ def map_backward(x, y, dy, code, alpha, out, threads):
 def drop(x, low, high, least, scale, out, first):
     """Elements `first` and on of the dropout; see `reference.bits`."""
     for i in range(x.size):
-        h = np.uint32(np.uint32(first + i) ^ low)
-        h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D))
-        h = np.uint32(h ^ high)
-        h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B))
-        h = np.uint32(h ^ (h >> np.uint32(16)))
-        out[i] = x[i] * scale if h >= least else F(0)
+        out[i] = x[i] * scale if draw(first + i, low, high) >= least else F(0)
 
 
 @kernel("f1 int int int float f1 int", **PARALLEL)

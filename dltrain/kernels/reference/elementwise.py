@@ -1,4 +1,4 @@
-"""Activations, softmax, sums and products of wires, dropout and noise."""
+"""Activations, softmax, sums and products of wires, dropout."""
 
 from __future__ import annotations
 
@@ -106,24 +106,6 @@ def dropout(x: Array, key: int, rate: float, out: Array) -> Array:
     """
     kept = bits(key, x.size).reshape(x.shape) >= np.uint32(threshold(rate))
     out[...] = np.where(kept, x * x.real.dtype.type(1 / (1 - rate)), 0)
-    return out
-
-
-def gaussian_noise(x: Array, key: int, stddev: float, out: Array) -> Array:
-    """out = x + stddev ε, ε = √(-2 log u) cos(2π v), from two draws u and v in [0, 1) an element.
-
-    Parameters:
-        x: any shape; elements are counted in C order
-        key: 64 random bits, of which all draws are made
-        stddev: standard deviation of the noise
-        out: the shape of x
-
-    Source: Box and Muller 1958, A note on the generation of random normal deviates.
-    """
-    draws = bits(key, 2 * x.size).reshape(x.size, 2) >> np.uint32(9)
-    u, v = ((draws[:, 0] + 0.5) * 2.0**-23), draws[:, 1] * 2.0**-23
-    noise = np.sqrt(-2 * np.log(u)) * np.cos(2 * math.pi * v)
-    out[...] = x + (stddev * noise).reshape(x.shape).astype(x.real.dtype)
     return out
 
 
