@@ -188,6 +188,7 @@ def test_gradient_check_is_honest_about_what_it_cannot_check(kind: str) -> None:
         assert notes[path].startswith("checked in its layer alone")
     assert notes["y.0.dense.kernel"].endswith(f": y.3.{kind} behind it has no derivative")
     assert notes["inputs.x"] == f"not checked: y.3.{kind} has no derivative"
+    assert notes["loss.y"] == "checked in the loss alone"
     assert notes["y.4.dense.kernel"] == ""
     assert f"y.3.{kind}.input0" not in notes
     with pytest.raises(UsageError, match="no derivative"):

@@ -62,7 +62,8 @@ def layer_by_layer(
             elif name not in place.parameters:
                 inputs[name] = noted(tensor, "checked in its layer alone")
     for name, tensor in Comparison(model.loss_alone(), method, entries, seed).tensors().items():
-        inputs[f"loss.{name}"] = noted(tensor, "checked in the loss alone")
+        path = f"loss.{name}"
+        inputs[path] = noted(replace(tensor, path=path), "checked in the loss alone")
     for name, obstacle in lost.items():
         if name not in variables and name in model.variables:
             note = f"not checked: {obstacle} has no derivative"
