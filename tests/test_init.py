@@ -149,3 +149,10 @@ def test_identity_passes_its_input_on() -> None:
     model = {"init": "identity", "graph": {"y": [{"dense": 3}]}}
     x = np.array([[1.0, -2.0, 3.0]])
     assert build_model(model, {"x": (3,)}).forward({"x": x})[0]["y"].tolist() == x.tolist()
+
+
+def test_each_piece_of_a_maxout_starts_like_a_dense_layer() -> None:
+    """Its fans are those of one weighted sum: 2 / (n_in + n_out) whatever the number of pieces."""
+    model = {"init": "glorot_normal", "graph": {"y": [{"maxout": {"units": 100, "pieces": 4}}]}}
+    kernel = build_model(model, {"x": (300,)}, dtype="float64").state()["y.0.maxout.kernel"]
+    assert kernel.shape == (300, 400) and kernel.var() == pytest.approx(2 / 400, rel=0.03)
