@@ -21,3 +21,4 @@ Fraction = Annotated[float, Ge(0), Le(1)]
 
 Initializer = Annotated[Any, Reference("initializer")]
 Scheduled = Annotated[Any, Reference("schedule", literal=NonNegativeFloat)]  # a number, or a schedule of it
+ScheduledRate = Annotated[Any, Reference("schedule", literal=Rate)]
