@@ -51,7 +51,7 @@ def shared(
         clip_value: limit of every element of the gradient; none when left out
         clip_each_norm: limit of the norm of each parameter's gradient (Keras: clipnorm); none when left out
         clip_norm: limit of the gradient's norm over all parameters (Keras: global_clipnorm); none when left out
-        groups: {pattern of parameter paths: what is different for them}, such as {"*.bias": {multiplier: 2}}
+        groups: {pattern of parameter paths: {learning_rate, multiplier, weight_decay or frozen}}; the first match holds
     """
 
 

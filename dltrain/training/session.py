@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dltrain.config.effects import named
 from dltrain.data import DataFolders, DataSet, Loader, load
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.kernels import select
@@ -77,6 +78,10 @@ class Session:
         if loader is None:
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
         validation = self.loader("validation")
+        for path, watched in named("monitor", experiment.optimizer, ("optimizer",)):
+            if validation is None and watched.startswith("validation."):
+                what, hint = "there are no validation examples to measure this on", "watch train.loss"
+                experiment.fail([Problem(path, what, "a metric that is measured", repr(watched), hint)])
         hooks: list[Hook] = [create("hook", spec) for spec in experiment.hooks]
         return Trainer(
             objective=self.objective,
