@@ -243,10 +243,10 @@ def check(
     load_plugins(plugins)
     experiment = load_experiment(config, sets)
     session = prepare(experiment, "reference")
-    parts = session.data.parts
+    parts, batch_size = session.data.parts, session.batch_size
     parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
     trainer = session.trainer(NoJournal(), SilentProgress())
-    summary = summarize(session.graph, experiment.train.batch_size, trainer.optimizer)
+    summary = summarize(session.graph, batch_size, trainer.optimizer)
     trainer.train_step()
     if trainer.validation is not None:
         trainer.evaluator.run(trainer.validation)

@@ -30,6 +30,7 @@ Fraction = Annotated[float, Ge(0), Le(1)]
 
 Initializer = Annotated[Any, Reference("initializer")]
 Scheduled = Annotated[Any, Reference("schedule", literal=NonNegativeFloat)]  # a number, or a schedule of it
+ScheduledRate = Annotated[Any, Reference("schedule", literal=Rate)]
 Numbers = Annotated[
     float | list[float] | list[list[float]], Words("a number, a list of numbers, or a list of rows of numbers")
 ]

@@ -160,6 +160,14 @@ OPTIMIZERS = {
     "rmsprop": {"rmsprop": {"learning_rate": 0.05, "clip_norm": 1.0}},
     "adam": {"adam": {"learning_rate": {"warmup": {"learning_rate": 0.1, "length": 3, "per": "step"}}}},
     "adamw": {"adamw": {"learning_rate": 0.1, "weight_decay": 0.01}},
+    "averaged_momentum": {"averaged_momentum": {"learning_rate": 0.2, "bias_correction": True}},
+    "adagrad": {"adagrad": {"learning_rate": 1.0, "clip_value": 1.0}},
+    "adadelta": {"adadelta": {"learning_rate": 20.0}},
+    "amsgrad": {"amsgrad": {"learning_rate": {"cosine": 0.2}, "beta_2": 0.9}},
+    "nadam": {"nadam": {"learning_rate": 0.1, "clip_each_norm": 1.0}},
+    "radam": {"radam": {"learning_rate": 0.2, "beta_2": 0.9}},
+    "adamax": {"adamax": {"learning_rate": 0.1, "beta_1": {"polynomial": {"learning_rate": 0.5, "floor": 0.9}}}},
+    "lion": {"lion": {"learning_rate": {"polynomial": 0.1}, "weight_decay": 0.1}},
 }
 SCHEDULES = {
     "constant": {"constant": 0.1},
@@ -168,6 +176,12 @@ SCHEDULES = {
     "staircase": {"staircase": {"learning_rate": 0.1, "decay_rate": 0.5, "every": 2}},
     "cosine": {"cosine": {"learning_rate": 0.1, "floor": 0.01, "length": 5}},
     "warmup": {"warmup": {"learning_rate": {"cosine": {"learning_rate": 0.1, "length": 8}}, "length": 2}},
+    "inverse_sqrt": {"inverse_sqrt": {"learning_rate": 0.1, "per": "step"}},
+    "piecewise": {"piecewise": {"values": [0.1, 0.02, 0.05], "boundaries": [2, 5]}},
+    "polynomial": {"polynomial": {"learning_rate": 0.1, "power": 0.5}},
+    "cosine_restarts": {"cosine_restarts": {"learning_rate": 0.1, "length": 2, "growth": 3}},
+    "one_cycle": {"one_cycle": 0.1},
+    "reduce_on_plateau": {"reduce_on_plateau": {"learning_rate": 0.1, "patience": 2}},
 }
 # {name: (spec, variance as a function of fan in and fan out, mean, or a function too)}
 INITIALIZERS = {

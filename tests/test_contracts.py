@@ -73,7 +73,7 @@ WITHOUT_ORIGIN = {
     "layer": {"linear", "flatten", "reshape"},
     "loss": set(),
     "optimizer": set(),
-    "schedule": {"constant", "staircase"},
+    "schedule": {"constant", "staircase", "piecewise"},
     "initializer": {"constant", "zeros", "ones", "normal", "truncated_normal", "uniform"},
 }
 
@@ -118,11 +118,11 @@ class Bowl:
 
     def __init__(self, dtype: Any = np.float64) -> None:
         self.value = np.array([1.0, -2.0, 3.0, 0.5], dtype)
-        self.grad, self.decayed, self.size = np.zeros(4, dtype), slice(0, 2), 4
+        self.grad, self.decayed, self.slices = np.zeros(4, dtype), slice(0, 2), {"k": slice(0, 2), "b": slice(2, 4)}
         self.weights = np.array([1.0, 0.5, 2.0, 0.1])
 
-    def zeros(self) -> np.ndarray:
-        return np.zeros_like(self.value)
+    def zeros(self, size: int) -> np.ndarray:
+        return np.zeros(size, self.value.dtype)
 
     def descend(self, optimizer: Any, steps: range) -> float:
         for step in steps:

@@ -25,12 +25,23 @@ def verify(config: Mapping[str, Any]) -> Problems:
         config: plain data with the keys of a config
     """
     problems = check(config, Fields)
+    if "optimizer" in config and not any(problem.path[:1] == ("optimizer",) for problem in problems):
+        problems += optimizer_problems(config["optimizer"])
     model = config.get("model")
     if isinstance(model, Mapping):
         problems += model_problems(model)
     if not any(problem.path[:1] in (("task",), ("loss",), ("metrics",)) for problem in problems):
         problems += fitting_problems(config)
     return list(dict.fromkeys(problems))
+
+
+def optimizer_problems(spec: Any) -> Problems:
+    """What does not fit together in the optimizer: its groups, its schedules."""
+    try:
+        registry.create("optimizer", spec)
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def model_problems(model: Mapping[str, Any]) -> Problems:
@@ -133,8 +144,9 @@ def meant(monitor: str, names: list[str]) -> str | None:
 
 
 def monitors(config: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """Every `monitor` of the training and of the hooks."""
+    """Every `monitor` of the training, of the hooks and of the optimizer's schedules."""
     train, hooks = config.get("train"), config.get("hooks")
+    yield from named("monitor", config.get("optimizer"), ("optimizer",))
     if isinstance(train, Mapping) and "monitor" in train:
         yield ("train", "monitor"), train["monitor"]
     for index, spec in enumerate(hooks) if isinstance(hooks, list) else ():
@@ -143,6 +155,14 @@ def monitors(config: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
             reading = registry.read(spec, "hook", path)
             if reading.arguments.get("monitor") is not None:
                 yield reading.paths["monitor"], reading.arguments["monitor"]
+
+
+def named(key: str, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Every value of this key, at any depth of a map, where one is given."""
+    for name, inner in value.items() if isinstance(value, Mapping) else ():
+        if name == key and inner is not None:
+            yield (*path, name), inner
+        yield from named(key, inner, (*path, name))
 
 
 def name_of(spec: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dltrain import registry
 from dltrain.config.provenance import DEFAULT, INFERRED, Origin, Path
-from dltrain.config.sections import ORDER, SECTIONS, Fields, Notation, keys_of
+from dltrain.config.sections import ORDER, Fields, Notation, is_section, keys_of
 from dltrain.config.words import members, unwrap
 from dltrain.registry import Argument, Reference
 
@@ -63,7 +63,7 @@ class Resolver:
         if reference is not None:
             named = isinstance(value, (str, Mapping))
             return self.thing(value, reference.kind, source, path) if named else value
-        if kind in SECTIONS:
+        if is_section(kind):
             return self.section(value, kind, source, path)
         if typing.get_origin(kind) is list and isinstance(value, (list, tuple)):
             item = typing.get_args(kind)[0]

@@ -93,7 +93,7 @@ class Train:
         epochs: passes over the training examples; 10 where neither steps nor time is given
         steps: optimizer steps
         time: training time, such as '10 minutes'
-        batch_size: examples in a step
+        batch_size: examples in a step; all of them with `all`
         shuffle: whether every epoch has an order of its own
         evaluate_every: when validation runs
         checkpoint_every: when a checkpoint is saved
@@ -107,7 +107,7 @@ class Train:
         epochs: PositiveInt | None = None,
         steps: PositiveInt | None = None,
         time: Duration | None = None,
-        batch_size: PositiveInt = 32,
+        batch_size: PositiveInt | Literal["all"] = 32,
         shuffle: bool = True,
         evaluate_every: Interval = "1 epoch",  # type: ignore[assignment]
         checkpoint_every: Interval = "1 epoch",  # type: ignore[assignment]
@@ -166,6 +166,11 @@ ORDER = (
     *("optimizer", "regularize", "train", "hooks"),
 )
 SECTIONS = (Data, Train, Fields)
+
+
+def is_section(kind: Any) -> bool:
+    """Whether a type is a map with fixed keys: a section, or such a map among the parameters of a registered thing."""
+    return kind in SECTIONS or getattr(kind, "is_section", False) is True
 
 
 @functools.cache

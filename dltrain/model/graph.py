@@ -94,7 +94,7 @@ class Graph:
             statistic.value = np.full(statistic.shape, statistic.fill, self.dtype)
         self.fusions = tuple(fusions)
         self.nodes = fuse(self.plan_nodes, set(plan.wires.values()), fusions)
-        look_around(self.nodes, self.inputs, {self._paths[wire] for wire in self.outputs})
+        self._look_around()
         self._list = list(self.parameters.values())
 
     def forward(
@@ -174,6 +174,22 @@ class Graph:
             if parameter.fresh:
                 parameter.grad.fill(0)
         return total | found
+
+    def freeze(self, paths: Iterable[str]) -> None:
+        """Say which parameters are not trained; all others are.
+
+        Layers below the first one that is trained get no gradient, and spend no time on it.
+
+        Parameters:
+            paths: of the frozen parameters
+        """
+        frozen = set(paths)
+        for path, parameter in self.parameters.items():
+            parameter.trainable = path not in frozen
+        self._look_around()
+
+    def _look_around(self) -> None:
+        look_around(self.nodes, self.inputs, {self._paths[wire] for wire in self.outputs})
 
     def zero_grad(self) -> None:
         """The next backward pass starts the gradients anew."""

@@ -46,9 +46,9 @@ class ParameterVector:
             parameter.value = self.value[self.slices[path]].reshape(parameter.shape)
             parameter.grad = self.grad[self.slices[path]].reshape(parameter.shape)
 
-    def zeros(self) -> Array:
-        """A vector of the same layout, for an optimizer's slot."""
-        return aligned_zeros((self.size,), self.dtype)
+    def zeros(self, size: int) -> Array:
+        """A vector of this size, for an optimizer's slot."""
+        return aligned_zeros((size,), self.dtype)
 
     def fill(self, parameters: Mapping[str, Parameter], seed: int, specs: Sequence[NodeSpec]) -> None:
         """Initialise every parameter from a random stream of its own, derived from the seed and its path.

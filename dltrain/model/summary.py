@@ -28,6 +28,7 @@ class Row:
         receptive_field: how many positions of the input, along each axis of an image or sequence, a value sees; None
             where the output has no such axes
         activation_bytes: memory of its output for a whole batch
+        frozen: numbers of parameters that are not trained
     """
 
     path: str
@@ -38,6 +39,7 @@ class Row:
     macs: int
     receptive_field: int | None
     activation_bytes: int
+    frozen: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Summary:
     def parameters(self) -> int:
         """Trained numbers of the whole model."""
         return sum(row.parameters for row in self.rows)
+
+    @property
+    def frozen(self) -> int:
+        """Numbers of the whole model that are frozen."""
+        return sum(row.frozen for row in self.rows)
 
     @property
     def macs(self) -> int:
@@ -100,6 +107,7 @@ class Summary:
         return {
             "layers": layers,
             "parameters": self.parameters,
+            "frozen": self.frozen,
             "macs": self.macs,
             "memory_bytes": self.memory_bytes,
         }
@@ -138,6 +146,7 @@ def summarize(graph: Graph, batch_size: int, optimizer: Any = None) -> Summary:
                 macs=layer.multiply_adds(node.shape, *[shapes[path] for path in node.inputs]),
                 receptive_field=field[0] if len(node.shape) > 1 else None,
                 activation_bytes=batch_size * prod(node.shape) * size,
+                frozen=0 if shared else sum(p.size for p in layer.parameters if not p.trainable),
             )
         )
     held = sum(parameter.size for parameter in graph.parameters.values()) * size
@@ -146,7 +155,7 @@ def summarize(graph: Graph, batch_size: int, optimizer: Any = None) -> Summary:
         batch_size=batch_size,
         parameter_bytes=held,
         statistic_bytes=sum(prod(statistic.shape) for statistic in graph.statistics.values()) * size,
-        optimizer_bytes=0 if optimizer is None else int(optimizer.slots) * held,
+        optimizer_bytes=0 if optimizer is None else int(optimizer.slots) * sum(row.parameters for row in rows) * size,
         input_bytes=batch_size * sum(prod(shape) for shape in graph.inputs.values()) * size,
     )
 
@@ -180,7 +189,8 @@ def table(summary: Summary, width: int = 80) -> Table:
     wide, field = width >= 80, any((row.receptive_field or 1) > 1 for row in summary.rows)
     number = "{:,}".format if wide else short
     drawn = Table(box=box.SIMPLE_HEAD, show_footer=True, width=width, pad_edge=False, padding=(0, 1, 0, 0))
-    drawn.caption, drawn.caption_justify = memory_line(summary), "left"
+    frozen = [f"{summary.parameters:,} parameters are trained, {summary.frozen:,} frozen"] if summary.frozen else []
+    drawn.caption, drawn.caption_justify = "\n".join([memory_line(summary), *frozen]), "left"
     drawn.add_column("layer", "total", overflow="fold", ratio=1)
     drawn.add_column("output", justify="right", overflow="fold", max_width=16)
     drawn.add_column("parameters" if wide else "params", number(summary.parameters), justify="right", no_wrap=True)

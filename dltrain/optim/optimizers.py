@@ -1,325 +1,357 @@
-"""Optimizers: named chains of gradient transforms that end in a step down by the learning rate."""
+"""Optimizers by their names: what each does to the gradient.  Defaults are PyTorch's, but where a line says otherwise.
+
+A function returns a chain of transforms; the parameters that all optimizers share are added by `optimizer`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from dltrain.errors import UsageError
-from dltrain.kernels.arrays import Array
-from dltrain.optim.schedules import Moment, Schedule, schedule_of
+from dltrain import registry
+from dltrain.optim.adam_family import ScaleByAdam, ScaleByAdamax, ScaleByAmsgrad, ScaleByNadam, ScaleByRadam
+from dltrain.optim.groups import Group
+from dltrain.optim.numbers import number
+from dltrain.optim.optimizer import Optimizer
 from dltrain.optim.transforms import (
+    ClipEachNorm,
     ClipNorm,
-    Kernels,
+    ClipValue,
     Momentum,
-    ScaleByAdam,
+    RunningMean,
+    ScaleByAdadelta,
+    ScaleByLion,
     ScaleByRms,
+    ScaleBySum,
     Transform,
-    Vector,
-    WeightDecay,
 )
-from dltrain.registry import register
-from dltrain.types import NonNegativeFloat, PositiveFloat, Rate, Scheduled
+from dltrain.types import NonNegativeFloat, PositiveFloat, Rate, Scheduled, ScheduledRate
 
-# Chains that one kernel does in one pass over the vectors.  Such a kernel takes the value, the gradient, the slots
-# of all transforms, a factor of the gradient (from clipping), the learning rate, and the numbers of all transforms.
-FUSED: dict[tuple[type[Transform], ...], str] = {
-    (): "descend",
-    (Momentum,): "descend_momentum",
-    (ScaleByRms,): "descend_rms",
-    (ScaleByAdam,): "descend_adam",
-    (ScaleByAdam, WeightDecay): "descend_adamw",
-}
+Chain = Callable[..., list[Transform]]
+CLIPS = {"clip_value": ClipValue, "clip_each_norm": ClipEachNorm, "clip_norm": ClipNorm}  # in this order
 
 
-class Optimizer:
-    """value = value - learning_rate · (… transform 2 (transform 1 (gradient))).
+def shared(
+    learning_rate: Scheduled = 0.01,
+    weight_decay: Scheduled = 0.0,
+    clip_value: PositiveFloat | None = None,
+    clip_each_norm: PositiveFloat | None = None,
+    clip_norm: PositiveFloat | None = None,
+    groups: dict[str, Group] | None = None,
+) -> None:
+    """The parameters of every optimizer.
 
     Parameters:
-        transforms: what happens to the gradient, in this order
         learning_rate: a number or a schedule
-
-    Example:
-        >>> from types import SimpleNamespace
-        >>> from dltrain.kernels import select
-        >>> vector = SimpleNamespace(value=np.array([1.0, 2.0]), grad=np.array([4.0, 0.0]), decayed=slice(0, 2))
-        >>> optimizer = gradient_descent(learning_rate=0.25)
-        >>> optimizer.bind(vector, select("reference"))
-        >>> optimizer.step(Moment(0, 10, None))
-        0.25
-        >>> vector.value.tolist()
-        [0.0, 2.0]
+        weight_decay: decoupled decay: a step takes away learning_rate · weight_decay of every kernel; biases and
+            the scale and shift of normalization do not decay
+        clip_value: limit of every element of the gradient; none when left out
+        clip_each_norm: limit of the norm of each parameter's gradient (Keras: clipnorm); none when left out
+        clip_norm: limit of the gradient's norm over all parameters (Keras: global_clipnorm); none when left out
+        groups: {pattern of parameter paths: {learning_rate, multiplier, weight_decay or frozen}}; the first match holds
     """
 
-    def __init__(self, transforms: list[Transform], learning_rate: Scheduled) -> None:
-        self.transforms, self.learning_rate = transforms, learning_rate
-        self._count = 0
-        self._arrays: list[list[Array]] = []  # the slots of each transform
-        self._run: Callable[[Moment], float] | None = None
 
-    @property
-    def slots(self) -> int:
-        """How many arrays of the model's size it keeps."""
-        return sum(len(transform.slots) for transform in self.transforms)
-
-    def bind(self, vector: Vector, kernels: Callable[[Array], Kernels], *, fused: bool = True) -> None:
-        """Attach to a model: allocate the slots and choose the kernels.
-
-        Parameters:
-            vector: the model's flat values and gradients, used by every later step
-            kernels: chooses the kernels for an array, see `dltrain.kernels.select`
-            fused: do the whole chain in one kernel where there is one
-        """
-        self._count = 0
-        self._arrays = [[vector.zeros() for _ in transform.slots] for transform in self.transforms]
-        schedule, chosen = schedule_of(self.learning_rate), kernels(vector.value)
-        clip = next((t for t in self.transforms[:1] if isinstance(t, ClipNorm)), None)
-        name = FUSED.get(tuple(type(t) for t in self.transforms[1 if clip else 0 :])) if fused else None
-        if name:
-            self._run = self._fused(vector, chosen, schedule, clip, getattr(chosen, name))
-        else:
-            self._run = self._chain(vector, chosen, schedule)
-
-    def step(self, moment: Moment) -> float:
-        """Change the values by their gradients, which stay as they are.
-
-        Parameters:
-            moment: the moment of training, for the schedule
-
-        Returns: the learning rate of this step.
-        """
-        if self._run is None:
-            raise UsageError("the optimizer is not bound to a model", hint="call bind(vector, kernels) first")
-        return self._run(moment)
-
-    def _chain(self, vector: Vector, kernels: Kernels, schedule: Schedule) -> Callable[[Moment], float]:
-        update = vector.zeros()
-
-        def run(moment: Moment) -> float:
-            self._count += 1
-            rate = schedule(moment)
-            update[:] = vector.grad
-            for transform, slots in zip(self.transforms, self._arrays, strict=True):
-                transform.apply(kernels, update, slots, vector, self._count)
-            kernels.descend(vector.value, update, 1.0, rate)
-            return rate
-
-        return run
-
-    def _fused(
-        self, vector: Vector, kernels: Kernels, schedule: Schedule, clip: ClipNorm | None, kernel: Callable[..., Any]
-    ) -> Callable[[Moment], float]:
-        value, grad = vector.value, vector.grad
-        slots = [array for arrays in self._arrays for array in arrays]
-        transforms = self.transforms[1 if clip else 0 :]
-
-        def run(moment: Moment) -> float:
-            self._count = count = self._count + 1
-            rate = schedule(moment)
-            factor = 1.0 if clip is None else clip.factor(kernels, grad)
-            numbers = [number for transform in transforms for number in transform.numbers(vector, count)]
-            kernel(value, grad, *slots, factor, rate, *numbers)
-            return rate
-
-        return run
-
-    def state(self) -> dict[str, Array | int]:
-        """All that a resumed run needs: the number of steps done and a copy of each slot, by name."""
-        return {"step": self._count, **{name: array.copy() for name, array in self._named().items()}}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state` of an optimizer of the same kind and size returned.
-
-        Raises:
-            UsageError: when an entry is missing, unknown, or has another shape or dtype; all of them are listed.
-        """
-        slots = self._named()
-        wrong = [f"{name} is missing" for name in ("step", *slots) if name not in state]
-        wrong += [f"{name} is unknown" for name in state if name != "step" and name not in slots]
-        wrong += [
-            f"{name} is {_describe(state[name])} and not {_describe(array)}"
-            for name, array in slots.items()
-            if name in state and _describe(state[name]) != _describe(array)
-        ]
-        if wrong:
-            hint = "resume with the optimizer and the model that the state was saved from"
-            raise UsageError("the saved state does not fit", where="optimizer", got=", ".join(wrong), hint=hint)
-        self._count = int(state["step"])
-        for name, array in slots.items():
-            array[:] = state[name]
-
-    def _named(self) -> dict[str, Array]:
-        pairs = zip(self.transforms, self._arrays, strict=True) if self._run else ()
-        return {name: array for t, arrays in pairs for name, array in zip(t.slots, arrays, strict=True)}
-
-
-def _describe(value: Any) -> str:
-    array = np.asarray(value)
-    return f"{array.dtype}{list(array.shape)}"
-
-
-def _chain(learning_rate: Scheduled, clip_norm: float | None, *transforms: Transform) -> Optimizer:
-    clip = [] if clip_norm is None else [ClipNorm(clip_norm)]
-    return Optimizer([*clip, *transforms], learning_rate)
-
-
-@register("optimizer", "gradient_descent")
-def gradient_descent(learning_rate: Scheduled = 0.01, clip_norm: PositiveFloat | None = None) -> Optimizer:
-    """w = w - learning_rate · gradient.
+def optimizer(name: str, **defaults: float) -> Callable[[Chain], Callable[..., Optimizer]]:
+    """Function decorator: registers an optimizer, with the shared parameters around its own.
 
     Parameters:
-        learning_rate: a number or a schedule
-        clip_norm: limit of the gradient's norm over all parameters; none when left out
+        name: in a config
+        defaults: of the shared parameters, where they are others
+    """
+
+    def decorate(chain: Chain) -> Callable[..., Optimizer]:
+        own = registry.arguments_of(chain)
+        rate, *others = registry.arguments_of(shared)
+        common = {a.name: replace(a, default=defaults.get(a.name, a.default)) for a in (rate, *others)}
+
+        @functools.wraps(chain)
+        def make(learning_rate: Any = common["learning_rate"].default, **given: Any) -> Optimizer:
+            given = {"learning_rate": learning_rate, "weight_decay": common["weight_decay"].default, **given}
+            numbers = {a.name: _read(a, given[a.name]) for a in (*common.values(), *own) if a.name in given}
+            clips = [clip(numbers.pop(key)) for key, clip in CLIPS.items() if numbers.get(key) is not None]
+            mine = {a.name: numbers[a.name] for a in own if a.name in numbers}
+            rest = {key: value for key, value in numbers.items() if key not in mine and key not in CLIPS}
+            return Optimizer([*clips, *chain(**mine)], **rest, name=name)
+
+        def _read(argument: registry.Argument, value: Any) -> Any:
+            if registry.reference_of(argument.annotation) is None:
+                return value
+            return number(argument.name, value, argument.annotation, ("optimizer", name, argument.name))
+
+        arguments = (common["learning_rate"], *own, *(common[a.name] for a in others))
+        registry.add(registry.Entry("optimizer", name, make, arguments, inspect.getdoc(chain) or ""))
+        return make
+
+    return decorate
+
+
+@optimizer("gradient_descent")
+def gradient_descent() -> list[Transform]:
+    """w = w - learning_rate · gradient.
+
+    Over all examples at once it is batch descent (`train.batch_size: all`), over one stochastic descent (1), over a
+    few mini-batch descent.
 
     Example:
-        >>> import numpy as np
-        >>> from types import SimpleNamespace
-        >>> from dltrain.kernels import select
-        >>> vector = SimpleNamespace(value=np.ones(1), grad=2 * np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
-        >>> optimizer = gradient_descent(0.1)
-        >>> optimizer.bind(vector, select("reference"))
-        >>> optimizer.step(Moment(0, 10, None))
-        0.1
-        >>> vector.value.round(6).tolist()  # 1 - 0.1 · 2
+        >>> from dltrain.optim import minimize
+        >>> minimize(gradient_descent(0.1), lambda w: 2 * w, start=[1.0])  # 1 - 0.1 · 2
         [0.8]
 
     Source: Cauchy, Méthode générale pour la résolution des systèmes d'équations simultanées, 1847.
     """
-    return _chain(learning_rate, clip_norm)
+    return []
 
 
-@register("optimizer", "momentum")
-def momentum(
-    learning_rate: Scheduled = 0.01,
-    momentum: Rate = 0.9,
-    nesterov: bool = False,
-    clip_norm: PositiveFloat | None = None,
-) -> Optimizer:
+@optimizer("momentum")
+def momentum(momentum: ScheduledRate = 0.9, nesterov: bool = False) -> list[Transform]:
     """v = momentum · v + gradient;  w = w - learning_rate · v.
 
     Parameters:
-        learning_rate: a number or a schedule
         momentum: share of the velocity v that is kept
         nesterov: w = w - learning_rate · (gradient + momentum · v) instead
-        clip_norm: limit of the gradient's norm over all parameters; none when left out
 
     Example:
-        >>> import numpy as np
-        >>> from types import SimpleNamespace
-        >>> from dltrain.kernels import select
-        >>> vector = SimpleNamespace(value=np.ones(1), grad=np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
-        >>> optimizer = momentum(0.1, momentum=0.5)
-        >>> optimizer.bind(vector, select("reference"))
-        >>> rates = [optimizer.step(Moment(step, 10, None)) for step in range(2)]
-        >>> vector.value.round(6).tolist()  # 1 - 0.1 · 1 - 0.1 · (0.5 · 1 + 1)
+        >>> from dltrain.optim import minimize
+        >>> minimize(momentum(0.1, momentum=0.5), lambda w: 1 + 0 * w, start=[1.0], steps=2)  # 1 - 0.1 - 0.1 · 1.5
         [0.75]
 
     Source: Polyak, Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al. 2013.
     """
-    return _chain(learning_rate, clip_norm, Momentum(momentum, nesterov))
+    return [Momentum(momentum, nesterov)]
 
 
-@register("optimizer", "rmsprop")
-def rmsprop(
-    learning_rate: Scheduled = 0.001,
-    rho: Rate = 0.9,
-    epsilon: PositiveFloat = 1e-8,
-    clip_norm: PositiveFloat | None = None,
-) -> Optimizer:
-    """s = rho · s + (1 - rho) · gradient²;  w = w - learning_rate · gradient / (√s + epsilon).
+@optimizer("averaged_momentum")
+def averaged_momentum(momentum: ScheduledRate = 0.9, bias_correction: bool = False) -> list[Transform]:
+    """v = momentum · v + (1 - momentum) · gradient;  w = w - learning_rate · v: an exponentially weighted average.
+
+    It is `momentum` with a rate that is 1 - momentum times as large.  The average starts at 0; the correction divides
+    it by 1 - momentum^t, so that the first steps are as long as the later ones.
 
     Parameters:
-        learning_rate: a number or a schedule
-        rho: share of the running mean of squares s that is kept
-        epsilon: keeps the division finite
-        clip_norm: limit of the gradient's norm over all parameters; none when left out
+        momentum: share of the average v that is kept: about 1 / (1 - momentum) gradients are averaged
+        bias_correction: make up for the start at 0
 
     Example:
-        >>> import numpy as np
-        >>> from types import SimpleNamespace
-        >>> from dltrain.kernels import select
-        >>> vector = SimpleNamespace(value=np.ones(1), grad=2 * np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
-        >>> optimizer = rmsprop(0.1, rho=0.75)
-        >>> optimizer.bind(vector, select("reference"))
-        >>> optimizer.step(Moment(0, 10, None))
-        0.1
-        >>> vector.value.round(6).tolist()  # s = 0.25 · 2² = 1;  1 - 0.1 · 2 / √1
+        >>> from dltrain.optim import minimize
+        >>> minimize(averaged_momentum(0.1, momentum=0.5), lambda w: 1 + 0 * w, start=[1.0], steps=2)
+        [0.875]
+        >>> corrected = averaged_momentum(0.1, momentum=0.5, bias_correction=True)
+        >>> minimize(corrected, lambda w: 1 + 0 * w, start=[1.0], steps=2)
+        [0.8]
+
+    Source: Polyak, Some methods of speeding up the convergence of iteration methods, 1964; the correction: Kingma and
+        Ba 2015.
+    """
+    return [RunningMean(momentum, bias_correction)]
+
+
+@optimizer("adagrad")
+def adagrad(initial_accumulator_value: NonNegativeFloat = 0.0, epsilon: PositiveFloat = 1e-10) -> list[Transform]:
+    """s = s + gradient²;  w = w - learning_rate · gradient / (√s + epsilon): rare features keep long steps.
+
+    Parameters:
+        initial_accumulator_value: what s starts from
+        epsilon: keeps the division finite
+
+    Example:
+        >>> from dltrain.optim import minimize
+        >>> minimize(adagrad(0.1), lambda w: 3 + 0 * w, start=[1.0], steps=2)  # 1 - 0.1 - 0.1 / √2
+        [0.829289]
+
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, 2011.
+    """
+    return [ScaleBySum(initial_accumulator_value, epsilon)]
+
+
+@optimizer("adadelta", learning_rate=1.0)
+def adadelta(rho: ScheduledRate = 0.95, epsilon: PositiveFloat = 1e-6) -> list[Transform]:
+    """w = w - learning_rate · √(d + epsilon) / √(s + epsilon) · gradient, d and s running means of step² and gradient².
+
+    The steps have the unit of w, so the learning rate is 1.  All defaults are the paper's; Keras' rate of 0.001 is very
+    slow.
+
+    Parameters:
+        rho: share of the running means that is kept
+        epsilon: starts the steps, and keeps the division finite
+
+    Example:
+        >>> from dltrain.optim import minimize
+        >>> minimize(adadelta(), lambda w: 2 + 0 * w, start=[1.0])  # √(1e-6 / (0.05 · 4)) · 2
+        [0.995528]
+
+    Source: Zeiler, ADADELTA: an adaptive learning rate method, 2012.
+    """
+    return [ScaleByAdadelta(rho, epsilon)]
+
+
+@optimizer("rmsprop", learning_rate=0.001)
+def rmsprop(rho: ScheduledRate = 0.9, epsilon: PositiveFloat = 1e-8) -> list[Transform]:
+    """s = rho · s + (1 - rho) · gradient²;  w = w - learning_rate · gradient / (√s + epsilon).
+
+    Learning rate and rho are Keras' and the lecture's.
+
+    Parameters:
+        rho: share of the running mean of squares s that is kept
+        epsilon: keeps the division finite
+
+    Example:
+        >>> from dltrain.optim import minimize
+        >>> minimize(rmsprop(0.1, rho=0.75), lambda w: 2 * w, start=[1.0])  # s = 0.25 · 2² = 1;  1 - 0.1 · 2 / √1
         [0.8]
 
     Source: Tieleman and Hinton, Lecture 6.5: RMSProp, 2012.
     """
-    return _chain(learning_rate, clip_norm, ScaleByRms(rho, epsilon))
+    return [ScaleByRms(rho, epsilon)]
 
 
-@register("optimizer", "adam")
-def adam(
-    learning_rate: Scheduled = 0.001,
-    beta_1: Rate = 0.9,
-    beta_2: Rate = 0.999,
-    epsilon: PositiveFloat = 1e-8,
-    clip_norm: PositiveFloat | None = None,
-) -> Optimizer:
+@optimizer("adam", learning_rate=0.001)
+def adam(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8) -> list[Transform]:
     """w = w - learning_rate · m / (√v + epsilon), m and v running means of gradient and gradient², bias corrected.
 
     Parameters:
-        learning_rate: a number or a schedule
         beta_1: share of the first moment m that is kept
         beta_2: share of the second moment v that is kept
         epsilon: keeps the division finite
-        clip_norm: limit of the gradient's norm over all parameters; none when left out
 
     Example:
-        >>> import numpy as np
-        >>> from types import SimpleNamespace
-        >>> from dltrain.kernels import select
-        >>> vector = SimpleNamespace(value=np.ones(1), grad=2 * np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
-        >>> optimizer = adam(0.1)
-        >>> optimizer.bind(vector, select("reference"))
-        >>> optimizer.step(Moment(0, 10, None))
-        0.1
-        >>> vector.value.round(6).tolist()  # the first step is as long as the rate: m = 2, v = 2²;  1 - 0.1 · 2 / √4
+        >>> from dltrain.optim import minimize
+        >>> minimize(adam(0.1), lambda w: 2 * w, start=[1.0])  # the first step is as long as the rate
         [0.9]
 
     Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015.
     """
-    return _chain(learning_rate, clip_norm, ScaleByAdam(beta_1, beta_2, epsilon))
+    return [ScaleByAdam(beta_1, beta_2, epsilon)]
 
 
-@register("optimizer", "adamw")
-def adamw(
-    learning_rate: Scheduled = 0.001,
-    weight_decay: NonNegativeFloat = 0.01,
-    beta_1: Rate = 0.9,
-    beta_2: Rate = 0.999,
-    epsilon: PositiveFloat = 1e-8,
-    clip_norm: PositiveFloat | None = None,
-) -> Optimizer:
+@optimizer("adamw", learning_rate=0.001, weight_decay=0.01)
+def adamw(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8) -> list[Transform]:
     """Adam with decoupled weight decay: w = w - learning_rate · (m / (√v + epsilon) + weight_decay · w).
 
-    Only kernels decay; biases and the scale and shift of normalization do not.
+    It is `adam` with another default of `weight_decay`, under the name that the field knows.  Only kernels decay.
 
     Parameters:
-        learning_rate: a number or a schedule
-        weight_decay: share of a kernel that a step with learning rate 1 takes away
         beta_1: share of the first moment m that is kept
         beta_2: share of the second moment v that is kept
         epsilon: keeps the division finite
-        clip_norm: limit of the gradient's norm over all parameters; none when left out
 
     Example:
-        >>> import numpy as np
-        >>> from types import SimpleNamespace
-        >>> from dltrain.kernels import select
-        >>> vector = SimpleNamespace(value=np.ones(1), grad=2 * np.ones(1), decayed=slice(1), zeros=lambda: np.zeros(1))
-        >>> optimizer = adamw(0.1, weight_decay=0.5)
-        >>> optimizer.bind(vector, select("reference"))
-        >>> optimizer.step(Moment(0, 10, None))
-        0.1
-        >>> vector.value.round(6).tolist()  # 1 - 0.1 · (2 / √4 + 0.5 · 1)
+        >>> from dltrain.optim import minimize
+        >>> minimize(adamw(0.1, weight_decay=0.5), lambda w: 2 * w, start=[1.0])  # 1 - 0.1 · (2 / √4 + 0.5 · 1)
         [0.85]
 
     Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
     """
-    return _chain(learning_rate, clip_norm, ScaleByAdam(beta_1, beta_2, epsilon), WeightDecay(weight_decay))
+    return [ScaleByAdam(beta_1, beta_2, epsilon)]
+
+
+@optimizer("amsgrad", learning_rate=0.001)
+def amsgrad(
+    beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8
+) -> list[Transform]:
+    """Adam with the largest v so far under the root: w = w - learning_rate · m / (√max(v) + epsilon).
+
+    Parameters:
+        beta_1: share of the first moment m that is kept
+        beta_2: share of the second moment v that is kept
+        epsilon: keeps the division finite
+
+    Example:
+        >>> from dltrain.optim import minimize
+        >>> minimize(amsgrad(0.1), lambda w: 2 * w, start=[1.0])
+        [0.9]
+
+    Source: Reddi, Kale and Kumar, On the convergence of Adam and beyond, 2018.
+    """
+    return [ScaleByAmsgrad(beta_1, beta_2, epsilon)]
+
+
+@optimizer("nadam", learning_rate=0.002)
+def nadam(
+    beta_1: Rate = 0.9,
+    beta_2: ScheduledRate = 0.999,
+    epsilon: PositiveFloat = 1e-8,
+    momentum_decay: NonNegativeFloat = 0.004,
+) -> list[Transform]:
+    """Adam with Nesterov's momentum, μ_t = beta_1 · (1 - 0.96^(t · momentum_decay) / 2), which warms up by itself.
+
+    w = w - learning_rate · (μ_{t+1} m / (1 - μ_1 … μ_{t+1}) + (1 - μ_t) gradient / (1 - μ_1 … μ_t)) / (√v + epsilon)
+
+    Parameters:
+        beta_1: share of the first moment m that is kept; no schedule, since the momentum has its own
+        beta_2: share of the second moment v that is kept
+        epsilon: keeps the division finite
+        momentum_decay: how fast the momentum warms up
+
+    Example:
+        >>> from dltrain.optim import minimize
+        >>> minimize(nadam(0.1), lambda w: 2 * w, start=[1.0])
+        [0.894355]
+
+    Source: Dozat, Incorporating Nesterov momentum into Adam, 2016.
+    """
+    return [ScaleByNadam(beta_1, beta_2, epsilon, momentum_decay)]
+
+
+@optimizer("radam", learning_rate=0.001)
+def radam(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8) -> list[Transform]:
+    """Adam whose first steps are those of its momentum alone, until v can be trusted: a warm-up without a setting.
+
+    Parameters:
+        beta_1: share of the first moment m that is kept
+        beta_2: share of the second moment v that is kept
+        epsilon: keeps the division finite
+
+    Example:
+        >>> from dltrain.optim import minimize
+        >>> minimize(radam(0.1), lambda w: 2 * w, start=[1.0])  # 1 - 0.1 · 2
+        [0.8]
+
+    Source: Liu et al., On the variance of the adaptive learning rate and beyond, 2020.
+    """
+    return [ScaleByRadam(beta_1, beta_2, epsilon)]
+
+
+@optimizer("adamax", learning_rate=0.002)
+def adamax(
+    beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8
+) -> list[Transform]:
+    """Adam with the largest recent gradient u in place of √v: w = w - learning_rate · m / u, m bias corrected.
+
+    Parameters:
+        beta_1: share of the first moment m that is kept
+        beta_2: share of u that is kept: u = max(beta_2 · u, |gradient| + epsilon)
+        epsilon: keeps the division finite
+
+    Example:
+        >>> from dltrain.optim import minimize
+        >>> minimize(adamax(0.1), lambda w: 2 * w, start=[1.0])
+        [0.9]
+
+    Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015, section 7.1.
+    """
+    return [ScaleByAdamax(beta_1, beta_2, epsilon)]
+
+
+@optimizer("lion", learning_rate=0.0001)
+def lion(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.99) -> list[Transform]:
+    """w = w - learning_rate · sign(beta_1 · m + (1 - beta_1) · gradient);  m = beta_2 · m + (1 - beta_2) · gradient.
+
+    Every element moves by the whole rate, so the rate is three to ten times smaller than Adam's and the decay as much
+    larger.  Defaults are the paper's.
+
+    Parameters:
+        beta_1: share of m in the mean whose sign is taken
+        beta_2: share of m that is kept
+
+    Example:
+        >>> from dltrain.optim import minimize
+        >>> minimize(lion(0.1), lambda w: 2 * w, start=[1.0, -3.0])
+        [0.9, -2.9]
+
+    Source: Chen et al., Symbolic discovery of optimization algorithms, 2023.
+    """
+    return [ScaleByLion(beta_1, beta_2)]

@@ -1,52 +1,24 @@
-"""Learning rate schedules: pure functions of the moment of training.
+"""Schedules: pure functions of the moment of training.
 
 A schedule keeps no state, so resuming needs nothing of it, and the rate of any step can be asked at any time.
-Steps and epochs count from 0: step 0 is the first one.
+Steps and epochs count from 0: step 0 is the first one.  Most fall from a learning rate; any other number of an
+optimizer (momentum, beta_1, weight_decay …) may be scheduled in the same way.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Callable
 from numbers import Real
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any
+
+from annotated_types import MinLen
 
 from dltrain import registry
-from dltrain.errors import UsageError
+from dltrain.errors import ConfigError, Problem
+from dltrain.optim.moment import Moment, Per, Schedule
 from dltrain.registry import register
-from dltrain.types import Fraction, NonNegativeFloat, PositiveInt, Scheduled
-
-Per = Literal["epoch", "step"]
-
-
-class Moment(NamedTuple):
-    """Where training stands.
-
-    Parameters:
-        step: optimizer steps that are finished
-        steps_per_epoch: batches in one pass over the training data
-        total_steps: steps of the whole run; None when only a time budget limits it
-
-    Example:
-        >>> Moment(step=25, steps_per_epoch=10, total_steps=100).epoch
-        2
-    """
-
-    step: int
-    steps_per_epoch: int
-    total_steps: int | None
-
-    @property
-    def epoch(self) -> int:
-        """Epochs that are finished."""
-        return self.step // self.steps_per_epoch
-
-    def count(self, per: Per) -> int:
-        """Finished epochs or finished steps."""
-        return self.epoch if per == "epoch" else self.step
-
-
-Schedule = Callable[[Moment], float]
+from dltrain.types import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt
 
 
 def schedule_of(spec: Any) -> Schedule:
@@ -86,7 +58,9 @@ class Constant:
 
 @register("schedule", "inverse_time")
 class InverseTime:
-    """learning_rate / (1 + decay_rate · t), where t counts epochs or steps.
+    """learning_rate / (1 + decay_rate · t), where t counts epochs or steps from 0.
+
+    With decay_rate 1 this is k / t: the rate k in the first epoch, k/2 in the second, k/3 in the third.
 
     Parameters:
         learning_rate: the rate at the start
@@ -158,13 +132,76 @@ class Staircase:
         return self.learning_rate * self.decay_rate ** (moment.count(self.per) // self.every)
 
 
-@register("schedule", "cosine")
-class Cosine:
-    """floor + (learning_rate - floor) · (1 + cos(π t / length)) / 2, and the floor from then on.
+@register("schedule", "inverse_sqrt")
+class InverseSqrt:
+    """learning_rate / √(1 + decay_rate · t), where t counts epochs or steps from 0.
+
+    With decay_rate 1 this is k / √epoch: the rate k in the first epoch, k/√2 in the second, k/√3 in the third.
 
     Parameters:
         learning_rate: the rate at the start
-        floor: the rate at the end
+        decay_rate: how fast it falls; after 3 / decay_rate epochs it is one half
+        per: what t counts, epoch or step
+
+    Example:
+        >>> [InverseSqrt(0.6)(Moment(epoch * 10, 10, None)) for epoch in (0, 3, 8)]
+        [0.6, 0.3, 0.19999999999999998]
+
+    Source: Nesterov, Introductory lectures on convex optimization, 2004, section 3.2.3.
+    """
+
+    def __init__(self, learning_rate: NonNegativeFloat, decay_rate: NonNegativeFloat = 1.0, per: Per = "epoch") -> None:
+        self.learning_rate, self.decay_rate, self.per = learning_rate, decay_rate, per
+
+    def __call__(self, moment: Moment) -> float:
+        """The rate of the step at this moment."""
+        return self.learning_rate / math.sqrt(1 + self.decay_rate * moment.count(self.per))
+
+
+@register("schedule", "piecewise")
+class Piecewise:
+    """A table made by hand: the first value up to the first boundary, then the second, and so on.
+
+    Parameters:
+        values: the rates, one more than there are boundaries
+        boundaries: the epochs (or steps) from which on the next value holds, rising
+        per: what the boundaries count, epoch or step
+
+    Raises:
+        ConfigError: when the boundaries do not rise, or their number does not fit the values.
+
+    Example:
+        >>> table = Piecewise([0.1, 0.01, 0.001], boundaries=[30, 60])
+        >>> [table(Moment(epoch * 10, 10, None)) for epoch in (0, 29, 30, 59, 60)]
+        [0.1, 0.1, 0.01, 0.01, 0.001]
+    """
+
+    def __init__(
+        self,
+        values: Annotated[list[NonNegativeFloat], MinLen(2)],
+        boundaries: Annotated[list[PositiveInt], MinLen(1)],
+        per: Per = "epoch",
+    ) -> None:
+        self.values, self.boundaries, self.per = values, boundaries, per
+        if len(values) != len(boundaries) + 1:
+            expected = f"{len(boundaries) + 1} values for {len(boundaries)} boundaries"
+            raise ConfigError([Problem((), "piecewise: boundaries and values do not fit", expected, str(len(values)))])
+        if any(b <= a for a, b in zip(boundaries, boundaries[1:], strict=False)):
+            raise ConfigError([Problem((), "piecewise: the boundaries do not rise", "a rising list", str(boundaries))])
+
+    def __call__(self, moment: Moment) -> float:
+        """The rate of the step at this moment."""
+        return float(self.values[bisect.bisect_right(self.boundaries, moment.count(self.per))])
+
+
+@register("schedule", "polynomial")
+class Polynomial:
+    """floor + (learning_rate - floor) · (1 - t / length)^power, and the floor from then on; a line with power 1.
+
+    Parameters:
+        learning_rate: the rate at the start
+        floor: the rate at the end; it may be higher than that at the start
+        power: 1 falls in a line, above 1 first fast, then slowly
         length: epochs (or steps) from the start to the floor; left out, the whole run
         per: what t and length count, epoch or step
 
@@ -172,64 +209,24 @@ class Cosine:
         UsageError: when length is left out and the run has no known number of steps.
 
     Example:
-        >>> [round(Cosine(1.0, floor=0.2)(Moment(step, 10, 100)), 3) for step in (0, 50, 100, 120)]
-        [1.0, 0.6, 0.2, 0.2]
+        >>> [Polynomial(1.0, floor=0.2, length=4, power=2.0)(Moment(step, 10, None)) for step in (0, 2, 4, 9)]
+        [1.0, 0.4, 0.2, 0.2]
 
-    Source: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
+    Source: Chen et al., DeepLab: semantic image segmentation with deep convolutional nets, 2017.
     """
 
     def __init__(
         self,
         learning_rate: NonNegativeFloat,
         floor: NonNegativeFloat = 0.0,
+        power: PositiveFloat = 1.0,
         length: PositiveInt | None = None,
         per: Per = "step",
     ) -> None:
-        self.learning_rate, self.floor, self.length, self.per = learning_rate, floor, length, per
+        self.learning_rate, self.floor, self.power = learning_rate, floor, power
+        self.length, self.per = length, per
 
     def __call__(self, moment: Moment) -> float:
         """The rate of the step at this moment."""
-        done = min(moment.count(self.per) / self._length(moment), 1.0)
-        return self.floor + (self.learning_rate - self.floor) * (1 + math.cos(math.pi * done)) / 2
-
-    def _length(self, moment: Moment) -> float:
-        if self.length is not None:
-            return self.length
-        if moment.total_steps is None:
-            what = "the run's number of steps is not known, so the cosine schedule cannot end with it"
-            raise UsageError(what, where="schedule cosine", hint="give `length`, or train by epochs or steps")
-        return max(moment.total_steps / (moment.steps_per_epoch if self.per == "epoch" else 1), 1)
-
-
-@register("schedule", "warmup")
-class Warmup:
-    """A linear rise to a rate, then that rate or a schedule that starts from it.
-
-    In the n steps of the rise, step t takes (t + 1) / n of the rate.  What follows counts its steps,
-    epochs and the run's length from the end of the rise.
-
-    Parameters:
-        learning_rate: the rate to rise to, or the schedule that follows, whose first rate it rises to
-        length: steps (or epochs) of the rise
-        per: what length counts, epoch or step
-
-    Example:
-        >>> rise = Warmup({"staircase": {"learning_rate": 0.4, "every": 1}}, length=4)
-        >>> [round(rise(Moment(step, 2, None)), 3) for step in range(8)]
-        [0.1, 0.2, 0.3, 0.4, 0.4, 0.4, 0.2, 0.2]
-
-    Source: Goyal et al., Accurate, large minibatch SGD: training ImageNet in 1 hour, 2017.
-    """
-
-    def __init__(self, learning_rate: Scheduled, length: PositiveInt = 100, per: Per = "step") -> None:
-        self.learning_rate, self.length, self.per = learning_rate, length, per
-        self._then: Schedule | None = None
-
-    def __call__(self, moment: Moment) -> float:
-        """The rate of the step at this moment."""
-        if self._then is None:
-            self._then = schedule_of(self.learning_rate)
-        rise = self.length * (moment.steps_per_epoch if self.per == "epoch" else 1)
-        left = None if moment.total_steps is None else max(moment.total_steps - rise, 1)
-        after = Moment(max(moment.step - rise, 0), moment.steps_per_epoch, left)
-        return self._then(after) * min((moment.step + 1) / rise, 1.0)
+        left = max(1 - moment.count(self.per) / moment.total("polynomial", self.length, self.per), 0.0)
+        return self.floor + (self.learning_rate - self.floor) * left**self.power

@@ -9,50 +9,68 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from dltrain.kernels.arrays import Array
+from dltrain.optim.moment import Moment
+from dltrain.optim.numbers import Value, at
 
 Kernels = Any  # the namespace that dltrain.kernels chooses for a dtype
 
 
-class Vector(Protocol):
-    """What an optimizer sees of a model.
+class Turn(NamedTuple):
+    """What a transform may know of a step.
 
     Parameters:
-        value: all parameters, flat
-        grad: their gradients, same layout
-        decayed: the part that weight decay applies to (the kernels, which come first)
+        moment: where training stands
+        count: which step of the optimizer this is, from 1
+        tensors: where each parameter lies in the update
     """
 
-    value: Array
-    grad: Array
-    decayed: slice
-
-    def zeros(self) -> Array:
-        """A vector of the same layout, for a slot."""
+    moment: Moment
+    count: int
+    tensors: Sequence[slice]
 
 
 class Transform(ABC):
-    """One step of an optimizer.  The constructor only stores; the slots are the optimizer's."""
+    """One step of an optimizer.  The constructor only stores; the slots are the optimizer's.
+
+    A number may be a schedule: `numbers` asks it for its value at the moment.
+    """
 
     slots: tuple[str, ...] = ()
+    start: float = 0.0  # what the slots are filled with at first
 
     @abstractmethod
-    def apply(self, kernels: Kernels, update: Array, slots: list[Array], vector: Vector, step: int) -> None:
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
         """Change the update, and the slots, in place.
 
         Parameters:
             kernels: the namespace of kernels for this dtype
-            update: flat, like the vector's value
+            update: flat
             slots: this transform's flat arrays, in the order of `self.slots`
-            vector: values and gradients; not changed
-            step: which step of the optimizer this is, from 1
+            turn: moment, count, places of the parameters
         """
 
-    def numbers(self, vector: Vector, step: int) -> tuple[float, ...]:
+    def numbers(self, turn: Turn) -> tuple[float, ...]:
         """What the kernels of this transform take after the slots."""
         return ()
+
+
+class ClipValue(Transform):
+    """Limit every element of the update: min(max(update, -limit), limit).
+
+    Parameters:
+        limit: the largest absolute value
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
+        """Limit the update."""
+        update.clip(-self.limit, self.limit, out=update)
 
 
 class ClipNorm(Transform):
@@ -69,13 +87,31 @@ class ClipNorm(Transform):
     def __init__(self, max_norm: float) -> None:
         self.max_norm = max_norm
 
-    def factor(self, kernels: Kernels, update: Array) -> float:
-        """What the update is multiplied by, 1 at most."""
-        return min(self.max_norm / (math.sqrt(kernels.sum_of_squares(update)) + 1e-6), 1.0)
+    def factor(self, kernels: Kernels, parts: Sequence[Array]) -> float:
+        """What an update in these parts is multiplied by, 1 at most."""
+        norm = math.sqrt(sum(kernels.sum_of_squares(part) for part in parts))
+        return min(self.max_norm / (norm + 1e-6), 1.0)
 
-    def apply(self, kernels: Kernels, update: Array, slots: list[Array], vector: Vector, step: int) -> None:
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
         """Scale the update."""
-        update *= self.factor(kernels, update)
+        update *= self.factor(kernels, [update])
+
+
+class ClipEachNorm(Transform):
+    """Scale the update of each parameter by itself down where its norm is above a limit.
+
+    Parameters:
+        max_norm: the limit of the norm of each parameter's update
+    """
+
+    def __init__(self, max_norm: float) -> None:
+        self.max_norm = max_norm
+
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
+        """Scale each parameter's part of the update."""
+        clip = ClipNorm(self.max_norm)
+        for place in turn.tensors:
+            clip.apply(kernels, update[place], slots, turn)
 
 
 class Momentum(Transform):
@@ -90,25 +126,47 @@ class Momentum(Transform):
 
     slots = ("velocity",)
 
-    def __init__(self, momentum: float, nesterov: bool = False) -> None:
+    def __init__(self, momentum: Value, nesterov: bool = False) -> None:
         self.momentum, self.nesterov = momentum, nesterov
 
-    def numbers(self, vector: Vector, step: int) -> tuple[float, ...]:
-        """Momentum, Nesterov or not."""
-        return self.momentum, self.nesterov
+    def numbers(self, turn: Turn) -> tuple[float, ...]:
+        """Share that is kept, share that is added, shares of velocity and update in what comes out."""
+        momentum = at(self.momentum, turn.moment)
+        return (momentum, 1.0, momentum, 1.0) if self.nesterov else (momentum, 1.0, 1.0, 0.0)
 
-    def apply(self, kernels: Kernels, update: Array, slots: list[Array], vector: Vector, step: int) -> None:
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
         """Replace the update by the velocity."""
-        kernels.accumulate_momentum(update, *slots, *self.numbers(vector, step))
+        kernels.accumulate_momentum(update, *slots, *self.numbers(turn))
+
+
+class RunningMean(Transform):
+    """mean = momentum · mean + (1 - momentum) · update;  update = mean, which may be corrected for its start at 0.
+
+    Parameters:
+        momentum: share of the mean that is kept
+        bias_correction: divide by 1 - momentum^t, so that the first means are not too small
+    """
+
+    slots = ("velocity",)
+
+    def __init__(self, momentum: Value, bias_correction: bool) -> None:
+        self.momentum, self.bias_correction = momentum, bias_correction
+
+    def numbers(self, turn: Turn) -> tuple[float, ...]:
+        """As those of `Momentum`."""
+        momentum = at(self.momentum, turn.moment)
+        return momentum, 1 - momentum, 1 / (1 - momentum**turn.count) if self.bias_correction else 1.0, 0.0
+
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
+        """Replace the update by the mean."""
+        kernels.accumulate_momentum(update, *slots, *self.numbers(turn))
 
 
 class ScaleByRms(Transform):
-    """Divide by the root of a running mean of squares.
-
-    s = rho · s + (1 - rho) · update²;  update = update / (√s + epsilon)
+    """Divide by the root of the running mean of squares: s = rho · s + (1 - rho) · update²;  update / (√s + epsilon).
 
     Parameters:
-        rho: share of the running mean that is kept
+        rho: share of the mean that is kept
         epsilon: keeps the division finite
 
     Source: Tieleman and Hinton, Lecture 6.5: RMSProp, 2012.
@@ -116,63 +174,82 @@ class ScaleByRms(Transform):
 
     slots = ("mean_square",)
 
-    def __init__(self, rho: float, epsilon: float) -> None:
+    def __init__(self, rho: Value, epsilon: float) -> None:
         self.rho, self.epsilon = rho, epsilon
 
-    def numbers(self, vector: Vector, step: int) -> tuple[float, ...]:
-        """Share that is kept, epsilon."""
-        return self.rho, self.epsilon
+    def numbers(self, turn: Turn) -> tuple[float, ...]:
+        """Share that is kept, share that is added, epsilon."""
+        rho = at(self.rho, turn.moment)
+        return rho, 1 - rho, self.epsilon
 
-    def apply(self, kernels: Kernels, update: Array, slots: list[Array], vector: Vector, step: int) -> None:
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
         """Scale every element of the update."""
-        kernels.scale_by_rms(update, *slots, *self.numbers(vector, step))
+        kernels.scale_by_rms(update, *slots, *self.numbers(turn))
 
 
-class ScaleByAdam(Transform):
-    """Replace the update by its running mean over the root of the running mean of its square, bias corrected.
-
-    m = beta_1 · m + (1 - beta_1) · update;  v = beta_2 · v + (1 - beta_2) · update²;
-    update = (m / (1 - beta_1^t)) / (√(v / (1 - beta_2^t)) + epsilon)  at step t = 1, 2, …
+class ScaleBySum(Transform):
+    """Divide by the root of the sum of all squares so far: s = s + update²;  update / (√s + epsilon).
 
     Parameters:
-        beta_1: share of the first moment m that is kept
-        beta_2: share of the second moment v that is kept
+        start: what the sum begins with
         epsilon: keeps the division finite
 
-    Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015.
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods, 2011.
     """
 
-    slots = ("first_moment", "second_moment")
+    slots = ("sum_of_squares",)
 
-    def __init__(self, beta_1: float, beta_2: float, epsilon: float) -> None:
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+    def __init__(self, start: float, epsilon: float) -> None:
+        self.start, self.epsilon = start, epsilon
 
-    def numbers(self, vector: Vector, step: int) -> tuple[float, ...]:
-        """Shares that are kept, bias corrections (in float64 whatever the vector is), epsilon."""
-        beta_1, beta_2 = self.beta_1, self.beta_2
-        return beta_1, beta_2, 1 - beta_1**step, math.sqrt(1 - beta_2**step), self.epsilon
+    def numbers(self, turn: Turn) -> tuple[float, ...]:
+        """As those of `ScaleByRms`: all is kept, all is added."""
+        return 1.0, 1.0, self.epsilon
 
-    def apply(self, kernels: Kernels, update: Array, slots: list[Array], vector: Vector, step: int) -> None:
-        """Replace the update."""
-        kernels.scale_by_adam(update, *slots, *self.numbers(vector, step))
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
+        """Scale every element of the update."""
+        kernels.scale_by_rms(update, *slots, *self.numbers(turn))
 
 
-class WeightDecay(Transform):
-    """update = update + rate · value, for the kernels only: decay that is not scaled by the gradient's history.
+class ScaleByAdadelta(Transform):
+    """Scale by the root mean square of past updates over that of past gradients.
 
     Parameters:
-        rate: weight decay
+        rho: share of both running means that is kept
+        epsilon: inside both roots
 
-    Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
+    Source: Zeiler, ADADELTA: an adaptive learning rate method, 2012.
     """
 
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
+    slots = ("mean_square", "mean_square_update")
 
-    def numbers(self, vector: Vector, step: int) -> tuple[float, ...]:
-        """Rate, and how many of the first elements it applies to."""
-        return self.rate, vector.decayed.stop
+    def __init__(self, rho: Value, epsilon: float) -> None:
+        self.rho, self.epsilon = rho, epsilon
 
-    def apply(self, kernels: Kernels, update: Array, slots: list[Array], vector: Vector, step: int) -> None:
-        """Add the decay to the update."""
-        kernels.add_decay(update, vector.value, *self.numbers(vector, step))
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
+        """Scale every element of the update."""
+        kernels.scale_by_adadelta(update, *slots, at(self.rho, turn.moment), self.epsilon)
+
+
+class ScaleByLion(Transform):
+    """The sign of a mean of update and first moment: only the direction of each element is left.
+
+    Parameters:
+        beta_1: share of the first moment in the mean whose sign is taken
+        beta_2: share of the first moment that is kept
+
+    Source: Chen et al., Symbolic discovery of optimization algorithms, 2023.
+    """
+
+    slots = ("first_moment",)
+
+    def __init__(self, beta_1: Value, beta_2: Value) -> None:
+        self.beta_1, self.beta_2 = beta_1, beta_2
+
+    def numbers(self, turn: Turn) -> tuple[float, ...]:
+        """The two shares."""
+        return at(self.beta_1, turn.moment), at(self.beta_2, turn.moment)
+
+    def apply(self, kernels: Kernels, update: Array, slots: list[Array], turn: Turn) -> None:
+        """Replace the update."""
+        kernels.scale_by_lion(update, *slots, *self.numbers(turn))

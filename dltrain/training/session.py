@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dltrain.config.effects import named
 from dltrain.data import DataFolders, DataSet, Loader, load
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.kernels import select
@@ -16,6 +17,7 @@ from dltrain.model.memory import Arena
 from dltrain.model.mode import Mode
 from dltrain.model.notation import parse_model
 from dltrain.model.summary import summarize
+from dltrain.optim import Optimizer
 from dltrain.registry import create
 from dltrain.tasks import Bound
 from dltrain.training.evaluation import BATCH_SIZE, Evaluator
@@ -71,13 +73,15 @@ class Session:
     def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Trainer:
         """The trainer at step 0."""
         experiment, train = self.experiment, self.experiment.train
-        optimizer = create("optimizer", experiment.optimizer)
-        self.budget(train.batch_size, optimizer)
-        optimizer.bind(self.graph.vector, self.kernels)
-        loader = self.loader("train", batch_size=train.batch_size, shuffle=train.shuffle)
+        optimizer = self.optimizer()
+        loader = self.loader("train", batch_size=self.batch_size, shuffle=train.shuffle)
         if loader is None:
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
         validation = self.loader("validation")
+        for path, watched in named("monitor", experiment.optimizer, ("optimizer",)):
+            if validation is None and watched.startswith("validation."):
+                what, hint = "there are no validation examples to measure this on", "watch train.loss"
+                experiment.fail([Problem(path, what, "a metric that is measured", repr(watched), hint)])
         hooks: list[Hook] = [create("hook", spec) for spec in experiment.hooks]
         return Trainer(
             objective=self.objective,
@@ -94,6 +98,23 @@ class Session:
             journal=journal,
             progress=progress,
         )
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in a training step."""
+        given = self.experiment.train.batch_size
+        return max(len(self.data.parts["train"]), 1) if given == "all" else given
+
+    def optimizer(self) -> Optimizer:
+        """The optimizer, bound to the model, whose frozen parameters are told to it."""
+        optimizer: Optimizer = create("optimizer", self.experiment.optimizer)
+        try:
+            self.graph.freeze(optimizer.frozen(self.graph.parameters))
+            self.budget(self.batch_size, optimizer)
+            optimizer.bind(self.graph.vector, self.kernels)
+        except ConfigError as error:
+            self.experiment.fail(error.problems)
+        return optimizer
 
     def budget(self, batch_size: int, optimizer: Any) -> None:
         """Refuse a training step that does not fit into the memory.

@@ -221,6 +221,7 @@ class Trainer:
         self.measured_at = now.step
         self.journal.record(record)
         self.progress.evaluated(record, self.seconds)
+        self.optimizer.observe(lambda name: self._measured(record, name or self.monitor))
         for hook in self.hooks:
             hook.after_evaluation(self, record)
         value = lookup(record, self.monitor)
@@ -230,6 +231,9 @@ class Trainer:
             return False
         self.best = {"epoch": now.epoch, "step": now.step, "metric": self.monitor, "value": value}
         return True
+
+    def _measured(self, record: dict[str, Any], metric: str) -> tuple[float | None, bool]:
+        return lookup(record, metric), self.higher_is_better(metric)
 
     def _reason(self) -> str | None:
         limits = self.limits

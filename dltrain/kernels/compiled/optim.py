@@ -26,87 +26,107 @@ f4 = np.float32
 
 
 @njit(**OPTIONS)
-def _descend(value, grad, factor, rate):  # type: ignore[no-untyped-def]
-    step = f4(factor * rate)
+def _descend(value, grad, factor, rate, decay):  # type: ignore[no-untyped-def]
+    step, shrink = f4(factor * rate), f4(rate * decay)
     for i in range(value.size):
-        value[i] -= step * grad[i]
+        w = value[i]
+        value[i] = w - shrink * w - step * grad[i]
 
 
 @njit(parallel=True, **OPTIONS)
-def _descend_blocks(value, grad, factor, rate):  # type: ignore[no-untyped-def]
+def _descend_blocks(value, grad, factor, rate, decay):  # type: ignore[no-untyped-def]
     n = value.size
     for block in prange((n + BLOCK - 1) // BLOCK):
         part = slice(block * BLOCK, min(n, (block + 1) * BLOCK))
-        _descend(value[part], grad[part], factor, rate)
+        _descend(value[part], grad[part], factor, rate, decay)
 
 
-def descend(value: Array, grad: Array, factor: float, rate: float) -> Array:
-    """value = value - rate · factor · grad."""
+def descend(value: Array, grad: Array, factor: float, rate: float, decay: float) -> Array:
+    """value = value - rate · (factor · grad + decay · value)."""
     run = _descend if value.size < PARALLEL else _descend_blocks
-    run(value, grad, factor, rate)
+    run(value, grad, factor, rate, decay)
     return value
 
 
 @njit(**OPTIONS)
-def _momentum(value, grad, velocity, factor, rate, momentum, nesterov):  # type: ignore[no-untyped-def]
-    scale, step, keep = f4(factor), f4(rate), f4(momentum)
-    ahead = keep if nesterov else f4(1)  # the update is ahead · velocity + direct · gradient
-    direct = f4(1) if nesterov else f4(0)
+def _momentum(value, grad, velocity, factor, rate, decay, keep, learn, ahead, direct):  # type: ignore[no-untyped-def]
+    scale, shrink, kept, new = f4(factor), f4(rate * decay), f4(keep), f4(learn)
+    along, straight = f4(rate * ahead), f4(rate * direct)
     for i in range(value.size):
         g = scale * grad[i]
-        v = keep * velocity[i] + g
+        v = kept * velocity[i] + new * g
         velocity[i] = v
-        value[i] -= step * (ahead * v + direct * g)
+        w = value[i]
+        value[i] = w - shrink * w - (along * v + straight * g)
 
 
 @njit(parallel=True, **OPTIONS)
-def _momentum_blocks(value, grad, velocity, factor, rate, momentum, nesterov):  # type: ignore[no-untyped-def]
+def _momentum_blocks(value, grad, velocity, factor, rate, decay, keep, learn, ahead, direct):  # type: ignore[no-untyped-def]
     n = value.size
     for block in prange((n + BLOCK - 1) // BLOCK):
         part = slice(block * BLOCK, min(n, (block + 1) * BLOCK))
-        _momentum(value[part], grad[part], velocity[part], factor, rate, momentum, nesterov)
+        _momentum(value[part], grad[part], velocity[part], factor, rate, decay, keep, learn, ahead, direct)
 
 
 def descend_momentum(
-    value: Array, grad: Array, velocity: Array, factor: float, rate: float, momentum: float, nesterov: bool
+    value: Array,
+    grad: Array,
+    velocity: Array,
+    factor: float,
+    rate: float,
+    decay: float,
+    keep: float,
+    learn: float,
+    ahead: float,
+    direct: float,
 ) -> Array:
-    """One step with momentum along factor · grad."""
+    """One step with momentum along factor · grad; the last numbers as in the reference's `accumulate_momentum`."""
     run = _momentum if value.size < PARALLEL else _momentum_blocks
-    run(value, grad, velocity, factor, rate, momentum, nesterov)
+    run(value, grad, velocity, factor, rate, decay, keep, learn, ahead, direct)
     return value
 
 
 @njit(**OPTIONS)
-def _rms(value, grad, mean_square, factor, rate, rho, epsilon):  # type: ignore[no-untyped-def]
-    scale, step, keep, learn, small = f4(factor), f4(rate), f4(rho), f4(1 - rho), f4(epsilon)
+def _rms(value, grad, mean_square, factor, rate, decay, keep, learn, epsilon):  # type: ignore[no-untyped-def]
+    scale, step, shrink, kept, new, small = f4(factor), f4(rate), f4(rate * decay), f4(keep), f4(learn), f4(epsilon)
     for i in range(value.size):
         g = scale * grad[i]
-        s = keep * mean_square[i] + learn * g * g
+        s = kept * mean_square[i] + new * g * g
         mean_square[i] = s
-        value[i] -= step * g / (np.sqrt(s) + small)
+        w = value[i]
+        value[i] = w - shrink * w - step * g / (np.sqrt(s) + small)
 
 
 @njit(parallel=True, **OPTIONS)
-def _rms_blocks(value, grad, mean_square, factor, rate, rho, epsilon):  # type: ignore[no-untyped-def]
+def _rms_blocks(value, grad, mean_square, factor, rate, decay, keep, learn, epsilon):  # type: ignore[no-untyped-def]
     n = value.size
     for block in prange((n + BLOCK - 1) // BLOCK):
         part = slice(block * BLOCK, min(n, (block + 1) * BLOCK))
-        _rms(value[part], grad[part], mean_square[part], factor, rate, rho, epsilon)
+        _rms(value[part], grad[part], mean_square[part], factor, rate, decay, keep, learn, epsilon)
 
 
 def descend_rms(
-    value: Array, grad: Array, mean_square: Array, factor: float, rate: float, rho: float, epsilon: float
+    value: Array,
+    grad: Array,
+    mean_square: Array,
+    factor: float,
+    rate: float,
+    decay: float,
+    keep: float,
+    learn: float,
+    epsilon: float,
 ) -> Array:
-    """One step of RMSprop along factor · grad."""
+    """One step over the root of the sum of squares along factor · grad."""
     run = _rms if value.size < PARALLEL else _rms_blocks
-    run(value, grad, mean_square, factor, rate, rho, epsilon)
+    run(value, grad, mean_square, factor, rate, decay, keep, learn, epsilon)
     return value
 
 
 @njit(**OPTIONS)
-def _adam(value, grad, first, second, factor, rate, b1, b2, c1, c2, epsilon, decay):  # type: ignore[no-untyped-def]
+def _adam(value, grad, first, second, factor, rate, decay, b1, b2, ahead, direct, root, epsilon):  # type: ignore[no-untyped-def]
     scale, keep_1, keep_2, learn_1, learn_2 = f4(factor), f4(b1), f4(b2), f4(1 - b1), f4(1 - b2)
-    step, root, small, shrink = f4(rate / c1), f4(1 / c2), f4(epsilon), f4(rate * decay)
+    along, straight, stretch = f4(rate * ahead), f4(rate * direct), f4(root)
+    small, shrink = f4(epsilon), f4(rate * decay)
     for i in range(value.size):
         g = scale * grad[i]
         m = keep_1 * first[i] + learn_1 * g
@@ -114,25 +134,16 @@ def _adam(value, grad, first, second, factor, rate, b1, b2, c1, c2, epsilon, dec
         first[i] = m
         second[i] = v
         w = value[i]
-        value[i] = w - shrink * w - step * m / (np.sqrt(v) * root + small)
-
-
-@njit(**OPTIONS)
-def _adamw(value, grad, first, second, factor, rate, b1, b2, c1, c2, epsilon, decay, decayed):  # type: ignore[no-untyped-def]
-    n = min(max(decayed, 0), value.size)  # decay up to here
-    if n > 0:
-        _adam(value[:n], grad[:n], first[:n], second[:n], factor, rate, b1, b2, c1, c2, epsilon, decay)
-    if n < value.size:
-        _adam(value[n:], grad[n:], first[n:], second[n:], factor, rate, b1, b2, c1, c2, epsilon, 0.0)
+        value[i] = w - shrink * w - (along * m + straight * g) / (np.sqrt(v) * stretch + small)
 
 
 @njit(parallel=True, **OPTIONS)
-def _adamw_blocks(value, grad, first, second, factor, rate, b1, b2, c1, c2, epsilon, decay, decayed):  # type: ignore[no-untyped-def]
+def _adam_blocks(value, grad, first, second, factor, rate, decay, b1, b2, ahead, direct, root, epsilon):  # type: ignore[no-untyped-def]
     n = value.size
     for block in prange((n + BLOCK - 1) // BLOCK):
-        start, stop = block * BLOCK, min(n, (block + 1) * BLOCK)
-        w, g, m, v = value[start:stop], grad[start:stop], first[start:stop], second[start:stop]
-        _adamw(w, g, m, v, factor, rate, b1, b2, c1, c2, epsilon, decay, decayed - start)
+        part = slice(block * BLOCK, min(n, (block + 1) * BLOCK))
+        w, g, m, v = value[part], grad[part], first[part], second[part]
+        _adam(w, g, m, v, factor, rate, decay, b1, b2, ahead, direct, root, epsilon)
 
 
 def descend_adam(
@@ -142,36 +153,47 @@ def descend_adam(
     second: Array,
     factor: float,
     rate: float,
+    decay: float,
     beta_1: float,
     beta_2: float,
-    correction_1: float,
-    correction_2: float,
+    ahead: float,
+    direct: float,
+    root: float,
     epsilon: float,
 ) -> Array:
-    """One step of Adam along factor · grad; the numbers as in the reference's `scale_by_adam`."""
-    run = _adamw if value.size < PARALLEL else _adamw_blocks
-    run(value, grad, first, second, factor, rate, beta_1, beta_2, correction_1, correction_2, epsilon, 0.0, 0)
+    """One step of Adam's family along factor · grad; the last numbers as in the reference's `scale_by_adam`."""
+    run = _adam if value.size < PARALLEL else _adam_blocks
+    run(value, grad, first, second, factor, rate, decay, beta_1, beta_2, ahead, direct, root, epsilon)
     return value
 
 
-def descend_adamw(
-    value: Array,
-    grad: Array,
-    first: Array,
-    second: Array,
-    factor: float,
-    rate: float,
-    beta_1: float,
-    beta_2: float,
-    correction_1: float,
-    correction_2: float,
-    epsilon: float,
-    decay: float,
-    decayed: int,
+@njit(**OPTIONS)
+def _lion(value, grad, first, factor, rate, decay, b1, b2):  # type: ignore[no-untyped-def]
+    scale, keep_1, keep_2, learn_1, learn_2 = f4(factor), f4(b1), f4(b2), f4(1 - b1), f4(1 - b2)
+    step, shrink, one, zero = f4(rate), f4(rate * decay), f4(1), f4(0)
+    for i in range(value.size):
+        g, m = scale * grad[i], first[i]
+        ahead = keep_1 * m + learn_1 * g
+        sign = one if ahead > zero else (-one if ahead < zero else ahead)  # a NaN stays one
+        first[i] = keep_2 * m + learn_2 * g
+        w = value[i]
+        value[i] = w - shrink * w - step * sign
+
+
+@njit(parallel=True, **OPTIONS)
+def _lion_blocks(value, grad, first, factor, rate, decay, b1, b2):  # type: ignore[no-untyped-def]
+    n = value.size
+    for block in prange((n + BLOCK - 1) // BLOCK):
+        part = slice(block * BLOCK, min(n, (block + 1) * BLOCK))
+        _lion(value[part], grad[part], first[part], factor, rate, decay, b1, b2)
+
+
+def descend_lion(
+    value: Array, grad: Array, first: Array, factor: float, rate: float, decay: float, beta_1: float, beta_2: float
 ) -> Array:
-    """One step of Adam along factor · grad, and decay of the first `decayed` values."""
-    run = _adamw if value.size < PARALLEL else _adamw_blocks
-    run(value, grad, first, second, factor, rate, beta_1, beta_2, correction_1, correction_2, epsilon, decay, decayed)
+    """One step of Lion along factor · grad."""
+    run = _lion if value.size < PARALLEL else _lion_blocks
+    run(value, grad, first, factor, rate, decay, beta_1, beta_2)
     return value
 
 
