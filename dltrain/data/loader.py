@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,21 @@ class Batch:
     def ids(self) -> Array:
         """(n,) positions of the examples in the source."""
         return self._all_ids[self.rows]
+
+    def pieces(self, size: int) -> Iterator[Batch]:
+        """This batch cut into micro-batches of at most so many examples, which are views; itself where it is no larger.
+
+        Parameters:
+            size: the most examples of a micro-batch
+        """
+        if len(self) <= size:
+            yield self
+            return
+        rows = np.arange(self.rows.start, self.rows.stop) if isinstance(self.rows, slice) else self.rows
+        for start in range(0, len(self), size):
+            some = slice(start, start + size)
+            inputs = {wire: array[some] for wire, array in self.inputs.items()}
+            yield Batch(inputs, self.target[some], rows[some], self.epoch, self.index, self._all_ids)
 
 
 class Loader:

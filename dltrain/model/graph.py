@@ -171,7 +171,7 @@ class Graph:
                 if dx is not None:
                     accumulate(total, path, dx, mode)  # type: ignore[arg-type]
         for parameter in self._list:
-            if parameter.fresh:
+            if not parameter.accumulates():  # nobody wrote it
                 parameter.grad.fill(0)
         return total | found
 

@@ -18,6 +18,7 @@ from dltrain.model.notation import parse_model
 from dltrain.model.summary import summarize
 from dltrain.registry import create
 from dltrain.tasks import Bound
+from dltrain.training.averaging import Averaging
 from dltrain.training.evaluation import BATCH_SIZE, Evaluator
 from dltrain.training.hooks import Hook
 from dltrain.training.objective import Objective
@@ -72,13 +73,14 @@ class Session:
         """The trainer at step 0."""
         experiment, train = self.experiment, self.experiment.train
         optimizer = create("optimizer", experiment.optimizer)
-        self.budget(train.batch_size, optimizer)
+        self.budget(self.micro_batch, optimizer)
         optimizer.bind(self.graph.vector, self.kernels)
         loader = self.loader("train", batch_size=train.batch_size, shuffle=train.shuffle)
         if loader is None:
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
         validation = self.loader("validation")
-        hooks: list[Hook] = [create("hook", spec) for spec in experiment.hooks]
+        monitor = self.monitor(train.monitor)
+        average = experiment.average and create("average", experiment.average)
         return Trainer(
             objective=self.objective,
             optimizer=optimizer,
@@ -87,13 +89,48 @@ class Session:
             evaluator=self.evaluator(journal.interrupted),
             mode=Mode(True, kernels=self.kernels, arena=self.arena, seed=experiment.seed, input_gradients=False),
             limits=Limits(train.epochs, train.steps, None if train.time is None else train.time.seconds),
-            hooks=hooks,
+            hooks=self.hooks(monitor),
             evaluate=Every(train.evaluate_every),
             checkpoint=Every(train.checkpoint_every),
-            monitor=self.monitor(train.monitor),
+            monitor=monitor,
             journal=journal,
             progress=progress,
+            micro_batch=self.micro_batch,
+            constraints=[create("constraint", spec) for spec in experiment.constrain],
+            average=average and Averaging(average, self.graph, self.kernels),
         )
+
+    @property
+    def micro_batch(self) -> int:
+        """Examples that are in memory at once.
+
+        Raises:
+            ConfigError: when a step has fewer examples than micro-batches.
+        """
+        train = self.experiment.train
+        size = min(train.batch_size, max(len(self.data.parts["train"]), 1))
+        if train.accumulate > size:
+            what, path = "a step has fewer examples than micro-batches", ("train", "accumulate")
+            self.experiment.fail([Problem(path, what, f"at most {size}", str(train.accumulate))])
+        return -(-size // train.accumulate) if train.accumulate > 1 else train.batch_size
+
+    def hooks(self, monitor: str) -> list[Hook]:
+        """The experiment's hooks.
+
+        Parameters:
+            monitor: the metric that says "best" for the whole run
+
+        Raises:
+            ConfigError: when one would restore weights that are the best by another metric.
+        """
+        hooks: list[Hook] = [create("hook", spec) for spec in self.experiment.hooks]
+        for index, hook in enumerate(hooks):
+            if hook.restore_best_weights and hook.monitor not in (None, monitor):
+                what = "the weights that are restored are the best by another metric"
+                path = ("hooks", index, next(iter(self.experiment.hooks[index])), "monitor")
+                hint = "set train.monitor to the same"
+                self.experiment.fail([Problem(path, what, f"{monitor!r}, train.monitor", repr(hook.monitor), hint)])
+        return hooks
 
     def budget(self, batch_size: int, optimizer: Any) -> None:
         """Refuse a training step that does not fit into the memory.
