@@ -11,7 +11,7 @@ import numpy as np
 
 from dltrain.layers.base import Array
 from dltrain.registry import register
-from dltrain.types import NonNegativeInt, Rate
+from dltrain.types import PositiveInt, Rate
 
 if TYPE_CHECKING:
     from dltrain.model.graph import Graph
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 class Average(ABC):
     """A rule of averaging: average = average + share · (weights - average), each time it is due."""
+
+    start = 1  # the first epoch that it takes something from
 
     @abstractmethod
     def due(self, step: int, steps_per_epoch: int) -> bool:
@@ -90,7 +92,7 @@ class Swa(Average):
     Source: Izmailov et al., Averaging weights leads to wider optima and better generalization, 2018.
     """
 
-    def __init__(self, start: NonNegativeInt = 1) -> None:
+    def __init__(self, start: PositiveInt = 1) -> None:
         self.start = start
 
     def due(self, step: int, steps_per_epoch: int) -> bool:

@@ -80,7 +80,7 @@ class Session:
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
         validation = self.loader("validation")
         monitor = self.monitor(train.monitor)
-        average = experiment.average and create("average", experiment.average)
+        average = self.average()
         return Trainer(
             objective=self.objective,
             optimizer=optimizer,
@@ -97,7 +97,7 @@ class Session:
             progress=progress,
             micro_batch=self.micro_batch,
             constraints=[create("constraint", spec) for spec in experiment.constrain],
-            average=average and Averaging(average, self.graph, self.kernels),
+            average=average,
         )
 
     @property
@@ -113,6 +113,21 @@ class Session:
             what, path = "a step has fewer examples than micro-batches", ("train", "accumulate")
             self.experiment.fail([Problem(path, what, f"at most {size}", str(train.accumulate))])
         return -(-size // train.accumulate) if train.accumulate > 1 else train.batch_size
+
+    def average(self) -> Averaging | None:
+        """The average of the weights that the experiment asks for, not begun.
+
+        Raises:
+            ConfigError: when it would begin after the last epoch.
+        """
+        spec, epochs = self.experiment.average, self.experiment.train.epochs
+        if spec is None:
+            return None
+        rule = create("average", spec)
+        if epochs is not None and rule.start > epochs:
+            what, path = "the average would begin after the last epoch", ("average", next(iter(spec)), "start")
+            self.experiment.fail([Problem(path, what, f"at most {epochs}, train.epochs", str(rule.start))])
+        return Averaging(rule, self.graph, self.kernels)
 
     def hooks(self, monitor: str) -> list[Hook]:
         """The experiment's hooks.

@@ -21,9 +21,9 @@ from dltrain.training.triggers import Every, Now
 if TYPE_CHECKING:
     from dltrain.data import Loader
     from dltrain.tasks import Tally
+    from dltrain.training.averaging import Averaging
     from dltrain.training.evaluation import Evaluator
     from dltrain.training.journal import Journal, NoJournal
-    from dltrain.training.averaging import Averaging
     from dltrain.training.objective import Objective, Value
     from dltrain.training.progress import Progress
 
