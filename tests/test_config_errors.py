@@ -58,7 +58,7 @@ got the text '0.9'; take the quotes off: text is not a number
      8 | train: {epochs: ten, batch_size: 1.5}
        |                                  ^
 {file}:9:1: sede: there is no key 'sede' at the top level; expected data, model, name, seed, dtype, task, loss, \
-metrics, optimizer, regularize, train, hooks; did you mean 'seed'?
+metrics, optimizer, regularize, constrain, average, train, hooks; did you mean 'seed'?
      9 | sede: 1
        | ^"""
 

@@ -22,8 +22,8 @@ def warm_up() -> float:
     jit = importlib.import_module("dltrain.kernels.compiled.jit")
     for name in jit.compiled.known:
         getattr(jit.compiled, name)
-    for part in ("optim", "averaging"):
-        module = importlib.import_module(f"dltrain.kernels.compiled.{part}")
+    flat = ("dltrain.kernels.compiled.optim", "dltrain.kernels.compiled.averaging")  # of kernels on flat vectors
+    for module in map(importlib.import_module, flat):
         for name, function in vars(module).items():
             if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
                 for size in (1, 100_000):
