@@ -51,7 +51,9 @@ class Batch:
         if len(self) <= size:
             yield self
             return
-        rows = np.arange(self.rows.start, self.rows.stop) if isinstance(self.rows, slice) else self.rows
+        rows = self.rows
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self._all_ids)))
         for start in range(0, len(self), size):
             some = slice(start, start + size)
             inputs = {wire: array[some] for wire, array in self.inputs.items()}
