@@ -221,16 +221,8 @@ def test_dropout_on_the_inputs_keeps_their_mean_and_passes_the_gradient_check() 
     assert api.gradcheck(iris(model__graph={"logits": chain}))["passed"]
 
 
-DROPOUT = [
-    {"dropout": 0.1},
-    {"dense": 256},
-    "relu",
-    {"dropout": 0.5},
-    {"dense": 256},
-    "relu",
-    {"dropout": 0.5},
-    "dense",
-]
+HIDDEN: list[Any] = [{"dense": 256}, "relu"]
+DROPOUT = [{"dropout": 0.1}, *HIDDEN, {"dropout": 0.5}, *HIDDEN, {"dropout": 0.5}, "dense"]
 NOISY = {"optimizer": {"momentum": 0.1}, "train": {"epochs": 6, "batch_size": 20}}  # steps too long to settle down
 
 
