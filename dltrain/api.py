@@ -279,7 +279,7 @@ def check(
     parts = session.data.parts
     parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
     trainer = session.trainer(NoJournal(), SilentProgress())
-    summary = summarize(session.graph, experiment.train.batch_size, trainer.optimizer)
+    summary = summarize(session.graph, session.micro_batch, trainer.optimizer)
     trainer.train_step()
     if trainer.validation is not None:
         trainer.evaluator.run(trainer.validation)

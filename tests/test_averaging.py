@@ -82,6 +82,18 @@ def test_an_average_goes_on_from_its_state(name: str) -> None:
     assert all((second.state()[path] == array).all() for path, array in whole.state().items())
 
 
+def test_whatever_happens_while_an_average_is_applied_the_weights_come_back() -> None:
+    model, kernel = linear()
+    average = Averaging(create("average", "swa"), model, select("reference"))
+    for step in range(3):
+        kernel[...] = TORCH["weights"][step]
+        average.update(step, steps_per_epoch=1)
+    with pytest.raises(ZeroDivisionError), average.applied():
+        np.testing.assert_allclose(kernel, TORCH["weights"][:3].mean(axis=0), rtol=1e-14)
+        raise ZeroDivisionError
+    assert (kernel == TORCH["weights"][2]).all()
+
+
 @pytest.mark.parametrize("size", [0, 1, 7, 4096, 50_001])
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_the_compiled_average_is_the_references(size: int, share: float) -> None:

@@ -105,6 +105,8 @@ def test_micro_batches_take_the_memory_of_one() -> None:
         return trainer.mode.arena._memory.nbytes
 
     assert block(8) < block(1) / 5
+    reported = [api.check(iris(train__accumulate=k, train__batch_size=96))[0]["memory_bytes"] for k in (1, 8)]
+    assert reported[1] < reported[0] / 2
 
 
 def test_micro_batches_drop_units_each_for_itself() -> None:
@@ -159,7 +161,7 @@ def test_a_constraint_holds_after_every_step_for_kernels_only(tmp_path: Path) ->
         for path, parameter in trainer.graph.parameters.items():
             if path.endswith("kernel"):
                 assert np.linalg.norm(parameter.value, axis=0).max() <= 0.4 + 1e-12, path
-    assert max(abs(p.value).max() for path, p in trainer.graph.parameters.items() if not p.decays) > 0.4
+    assert max(abs(p.value).max() for path, p in trainer.graph.parameters.items() if not p.decays) > 0.5
 
 
 def test_a_stop_restores_the_best_weights_where_asked(tmp_path: Path) -> None:

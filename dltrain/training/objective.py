@@ -55,12 +55,9 @@ class Objective:
             for gradient in gradients.values():
                 gradient *= share
         input_gradients = backward(gradients)
-        penalty = self._penalty(mode) if before is None else before.penalty
-        return Value(loss, penalty, outputs, input_gradients)
-
-    def _penalty(self, mode: Mode) -> Any:
-        """The penalties; their gradients are added to the vector's."""
+        if before is not None:
+            return Value(loss, before.penalty, outputs, input_gradients)
         penalty = 0.0
         for regularizer in self.regularizers:
-            penalty += regularizer.add(self.graph.vector, mode.kernels)
-        return penalty
+            penalty += regularizer.add(graph.vector, mode.kernels)
+        return Value(loss, penalty, outputs, input_gradients)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dltrain.training.averaging import Averaging
     from dltrain.training.evaluation import Evaluator
     from dltrain.training.journal import Journal, NoJournal
-    from dltrain.training.objective import Objective, Value
+    from dltrain.training.objective import Objective
     from dltrain.training.progress import Progress
 
 
@@ -138,10 +138,11 @@ class Trainer:
         """
         batch = self.loader.batch(self.epoch, self.index, self.kernels)
         mode, vector, kernels = self.mode, self.graph.vector, self.kernels
-        value: Value | None = None
+        whole, value = len(batch), None
         for number, part in enumerate(batch.pieces(self.micro_batch)):
-            mode.begin(self.step, len(part), number)
-            value = self.objective(part, mode, len(part) / len(batch), value)
+            count = len(part)
+            mode.begin(self.step, count, number)
+            value = self.objective(part, mode, count / whole, value)
             if not (np.isfinite(value.loss) and kernels.all_finite(vector.grad)):
                 raise not_finite(self.objective, part, mode, self.step)
             self.tally.add(value.loss, value.penalty, value.outputs, part, kernels)
