@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from dltrain.kernels.arrays import Array
 from dltrain.registry import register
-from dltrain.types import NonNegativeFloat, PositiveFloat
+from dltrain.types import PositiveFloat
 
 
 class Tensor(Protocol):
@@ -69,35 +69,6 @@ class MaxNorm(Constraint):
     def project(self, kernel: Array, kernels: Any) -> None:
         """Shorten what is too long."""
         kernels.limit_norms(kernel, 0.0, self.max_value)
-
-
-@register("constraint", "min_max_norm")
-class MinMaxNorm(Constraint):
-    """The norm of the weights that come into a unit stays between two numbers.
-
-        w = w · min(max(‖w‖, min_value), max_value) / ‖w‖
-
-    Parameters:
-        min_value: smallest norm; weights that are all zero stay so
-        max_value: largest norm; where it is below the smallest, it counts
-
-    Example:
-        >>> import numpy as np
-        >>> from dltrain.kernels import select
-        >>> kernel = np.array([[3.0, 0.3], [4.0, 0.4]])
-        >>> MinMaxNorm(1.0, 2.5).project(kernel, select("reference")(kernel))
-        >>> kernel.round(3).tolist()  # the norms were 5 and 0.5
-        [[1.5, 0.6], [2.0, 0.8]]
-
-    Source: Keras, MinMaxNorm.
-    """
-
-    def __init__(self, min_value: NonNegativeFloat = 0.0, max_value: PositiveFloat = 1.0) -> None:
-        self.min_value, self.max_value = min_value, max_value
-
-    def project(self, kernel: Array, kernels: Any) -> None:
-        """Shorten what is too long, stretch what is too short."""
-        kernels.limit_norms(kernel, self.min_value, self.max_value)
 
 
 @register("constraint", "unit_norm")

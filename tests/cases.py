@@ -154,7 +154,6 @@ METRICS = {
 REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
 CONSTRAINTS = {
     "max_norm": {"max_norm": 1.5},
-    "min_max_norm": {"min_max_norm": {"min_value": 0.5, "max_value": 0.6}},
     "unit_norm": "unit_norm",
     "non_neg": "non_neg",
 }
