@@ -119,8 +119,12 @@ def test_micro_batches_drop_units_each_for_itself() -> None:
 
 
 def test_more_micro_batches_than_examples_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"train\.accumulate: a step has fewer examples .* at most 15; got 16"):
+    with pytest.raises(ConfigError, match=r"train\.accumulate: a step has fewer examples .* at most 15, .*; got 16"):
         api.check(iris(train__accumulate=16))
+    with pytest.raises(ConfigError, match=r"at most 32, train\.batch_size; got 33"):
+        api.check(iris(train={"accumulate": 33}))
+    checked, _ = api.check(iris(train={"batch_size": 512, "accumulate": 64}))  # a look at 16 samples refuses nothing
+    assert checked["memory_bytes"] < api.check(iris(train={"batch_size": 512}))[0]["memory_bytes"] / 2
 
 
 @pytest.mark.parametrize("name", ["max_norm", "unit_norm"])

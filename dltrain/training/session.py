@@ -102,17 +102,9 @@ class Session:
 
     @property
     def micro_batch(self) -> int:
-        """Examples that are in memory at once.
-
-        Raises:
-            ConfigError: when a step has fewer examples than micro-batches.
-        """
+        """Examples that are in memory at once."""
         train = self.experiment.train
-        size = min(train.batch_size, max(len(self.data.parts["train"]), 1))
-        if train.accumulate > size:
-            what, path = "a step has fewer examples than micro-batches", ("train", "accumulate")
-            self.experiment.fail([Problem(path, what, f"at most {size}", str(train.accumulate))])
-        return -(-size // train.accumulate) if train.accumulate > 1 else train.batch_size
+        return -(-train.batch_size // train.accumulate)
 
     def average(self) -> Averaging | None:
         """The average of the weights that the experiment asks for, not begun.
