@@ -17,11 +17,12 @@ from dltrain.model.summary import Summary, summarize
 from dltrain.runs.environment import environment
 from dltrain.runs.folder import RunFolder
 from dltrain.runs.listing import differences
+from dltrain.training.ensemble import Ensemble
 from dltrain.training.journal import NoJournal
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.running import train
 from dltrain.training.session import build_graph, load_data, prepare
-from dltrain.training.trained import load_run, store_experiment, stored_experiment
+from dltrain.training.trained import Run, load_run, store_experiment, stored_experiment
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
@@ -143,7 +144,7 @@ def resume(
 
 
 def evaluate(
-    run: str | Path,
+    run: str | Path | Sequence[str | Path],
     *,
     split: str = "test",
     checkpoint: str | int = "best",
@@ -151,12 +152,12 @@ def evaluate(
     runs: str | Path = "runs",
     plugins: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Loss and metrics of a trained model over a part of its data, or over other data.
+    """Loss and metrics of a trained model, or of an ensemble of several, over a part of its data, or over other data.
 
     Parameters:
-        run: path or name of the run
+        run: path or name of the run, or several of them: then the mean of their predictions is measured, and each
         split: train, validation or test
-        checkpoint: best, last or a step
+        checkpoint: best, last, a step, steps with commas between them (the mean of their weights), or average (of all)
         data: a file (csv, npz) to evaluate instead
         runs: folder of the run folders
         plugins: Python files that register further things
@@ -164,13 +165,20 @@ def evaluate(
     from dltrain.metrics import per_class
 
     load_plugins(plugins)
-    loaded = load_run(run, runs=runs, checkpoint=checkpoint)
-    tally = loaded.tally(split, data, everything=True)
+    loaded, *others = load_runs(run, runs, checkpoint)
+    members: list[dict[str, Any]] = []
+    if others:
+        ensemble = Ensemble([loaded, *others])
+        tally, tallies = ensemble.tally(split, data, everything=True)
+        members = ensemble.per_member(tallies)
+    else:
+        tally = loaded.tally(split, data, everything=True)
     counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
     classes = loaded.session.data.classes
     return {
-        "run": str(loaded.folder.path),
-        "checkpoint": loaded.step,
+        "run": None if members else str(loaded.folder.path),
+        "checkpoint": None if members else loaded.step,
+        "members": members,
         "split": split if data is None else str(data),
         "samples": tally.count,
         "metrics": tally.results(),
@@ -181,24 +189,49 @@ def evaluate(
 
 
 def predict(
-    run: str | Path,
+    run: str | Path | Sequence[str | Path],
     inputs: Sequence[str | Path],
     *,
+    checkpoint: str | int = "best",
     runs: str | Path = "runs",
     plugins: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """What a trained model says about new samples.
+    """What a trained model, or an ensemble of several, says about new samples.
 
     Parameters:
-        run: path or name of the run
+        run: path or name of the run, or several of them: then their predictions are averaged
         inputs: files (csv, npz, npy) with the features of the data it was trained on
+        checkpoint: whose weights, as in `evaluate`
         runs: folder of the run folders
         plugins: Python files that register further things
     """
     load_plugins(plugins)
-    loaded = load_run(run, runs=runs)
-    predictions = [row for path in inputs for row in loaded.predict(path)]
-    return {"run": str(loaded.folder.path), "samples": len(predictions), "predictions": predictions}
+    loaded = load_runs(run, runs, checkpoint)
+    paths = [str(one.folder.path) for one in loaded]
+    model = Ensemble(loaded) if len(loaded) > 1 else loaded[0]
+    predictions = [row for path in inputs for row in model.predict(path)]
+    return {
+        "run": paths[0] if len(paths) == 1 else None,
+        "members": paths if len(paths) > 1 else [],
+        "samples": len(predictions),
+        "predictions": predictions,
+    }
+
+
+def load_runs(names: str | Path | Sequence[str | Path], runs: str | Path, checkpoint: str | int) -> list[Run]:
+    """One run or several, each with the weights of a checkpoint.
+
+    Raises:
+        UsageError: when there is none, or one is named twice.
+    """
+    given = [names] if isinstance(names, (str, Path)) else list(names)
+    loaded = [load_run(name, runs=runs, checkpoint=checkpoint) for name in given]
+    if not loaded:
+        raise UsageError("no run is named", expected="one run, or several for an ensemble")
+    for position, one in enumerate(loaded):
+        if any(one.folder.path == other.folder.path for other in loaded[:position]):
+            raise UsageError("the run is named twice", where=one.folder.name, expected="each run once in an ensemble")
+    return loaded
 
 
 def gradcheck(
@@ -243,10 +276,10 @@ def check(
     load_plugins(plugins)
     experiment = load_experiment(config, sets)
     session = prepare(experiment, "reference")
-    parts, batch_size = session.data.parts, session.batch_size
+    parts, micro_batch = session.data.parts, session.micro_batch
     parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
     trainer = session.trainer(NoJournal(), SilentProgress())
-    summary = summarize(session.graph, batch_size, trainer.optimizer)
+    summary = summarize(session.graph, micro_batch, trainer.optimizer)
     trainer.train_step()
     if trainer.validation is not None:
         trainer.evaluator.run(trainer.validation)

@@ -27,6 +27,7 @@ PROVIDERS = {
     "loss": "dltrain.losses",
     "metric": "dltrain.metrics",
     "regularizer": "dltrain.regularizers",
+    "constraint": "dltrain.constraints",
     "optimizer": "dltrain.optim",
     "schedule": "dltrain.optim",
     "source": "dltrain.data",
@@ -34,6 +35,7 @@ PROVIDERS = {
     "preparation": "dltrain.data",
     "task": "dltrain.tasks",
     "hook": "dltrain.training.hooks",
+    "average": "dltrain.training.averaging",
 }
 
 

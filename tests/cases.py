@@ -212,6 +212,12 @@ METRICS = {
     "mean_absolute_error": ("mean_absolute_error", 0.0, False),
 }
 REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
+CONSTRAINTS = {
+    "max_norm": {"max_norm": 1.5},
+    "unit_norm": "unit_norm",
+    "non_neg": "non_neg",
+}
+AVERAGES = {"ema": {"ema": 0.9}, "swa": {"swa": {"start": 1}}}
 SPLITS = {
     "random": {"random": {"validation": 0.2, "test": 0.25}},
     "stratified": {"stratified": {"validation": 0.2, "test": 30}},
@@ -242,6 +248,8 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "initializer": INITIALIZERS,
     "metric": METRICS,
     "regularizer": REGULARIZERS,
+    "constraint": CONSTRAINTS,
+    "average": AVERAGES,
     "split": SPLITS,
     "preparation": PREPARATIONS,
     "source": SOURCES,

@@ -78,7 +78,7 @@ def test_evaluate(story: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> 
     found = json.loads(out)
     assert not err
     assert set(found) == promised("evaluate")
-    assert set(found) == {"run", "checkpoint", "split", "samples", "metrics", "per_class", "confusion"}
+    assert set(found) == {"run", "checkpoint", "members", "split", "samples", "metrics", "per_class", "confusion"}
     assert found["samples"] == 30
     assert sum(map(sum, found["confusion"])) == 30
     out, _ = call(["evaluate", "iris-softmax", "--split", "validation", "--checkpoint", "last"], capsys)
@@ -148,7 +148,7 @@ def test_check(story: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> Non
     out, err = call(["check", "residual-digits", "--set", "dtype=float64", "--json"], capsys)
     found = json.loads(out)
     assert not err
-    assert set(found) == promised("check") == {"layers", "parameters", "macs", "memory_bytes"}
+    assert set(found) == promised("check") == {"layers", "parameters", "frozen", "macs", "memory_bytes"}
     assert all(set(row) == {"path", "kind", "output_shape", "parameters", "macs"} for row in found["layers"])
     assert found["parameters"] == sum(row["parameters"] for row in found["layers"])
     out, _ = call(["check", "moons-mlp", "--set", "dtype=float64"], capsys)

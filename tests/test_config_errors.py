@@ -44,7 +44,7 @@ got the text 'no'; write false without quotes
      6 |     logits: [dense: {units: 0, use_bias: no}, rleu, dense]
        |                                               ^
 {file}:7:20: optimizer.adam.lr: adam has no parameter 'lr'; expected learning_rate, beta_1, beta_2, epsilon, \
-clip_norm; did you mean 'learning_rate'?
+weight_decay, clip_value, clip_each_norm, clip_norm, groups; did you mean 'learning_rate'?
      7 | optimizer: {adam: {lr: 1e-3, beta_1: "0.9"}}
        |                    ^
 {file}:7:38: optimizer.adam.beta_1: this is not a number; expected a number from 0 up to but not including 1; \
@@ -58,7 +58,7 @@ got the text '0.9'; take the quotes off: text is not a number
      8 | train: {epochs: ten, batch_size: 1.5}
        |                                  ^
 {file}:9:1: sede: there is no key 'sede' at the top level; expected data, model, name, seed, dtype, task, loss, \
-metrics, optimizer, regularize, train, hooks; did you mean 'seed'?
+metrics, optimizer, regularize, constrain, average, train, hooks; did you mean 'seed'?
      9 | sede: 1
        | ^"""
 

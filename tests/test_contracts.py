@@ -328,7 +328,7 @@ def test_hook(name: str) -> None:
 
     def trainer() -> Any:
         found = SimpleNamespace(monitor="validation.loss", stopped=[], higher_is_better=lambda metric: False)
-        found.stop = found.stopped.append
+        found.stop = lambda reason, restore_best: found.stopped.append((reason, restore_best))
         return found
 
     records = [{"validation": {"loss": loss}} for loss in (3.0, 2.0, 2.5, 2.0, 2.1, 1.0)]

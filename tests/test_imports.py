@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "losses": {"kernels"},
     "metrics": {"kernels"},
     "regularizers": {"kernels"},
+    "constraints": {"kernels"},
     "initializers": {"kernels"},
     "optim": {"kernels"},
     "data": {"kernels", "runs"},  # of runs: the one function that reads HDF5
@@ -46,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 HEAVY = ("numpy", "numba", "pydantic", "rich", "h5py", "yaml", "sklearn", "click")
 ONLY_KERNELS = {"numba", "llvmlite", "cupy"}
-CORE = ("kernels", "layers", "model", "optim", "losses", "metrics", "initializers", "regularizers")
+CORE = ("kernels", "layers", "model", "optim", "losses", "metrics", "initializers", "regularizers", "constraints")
 NOT_IN_CORE = {"pydantic", "click", "rich", "h5py", "yaml", "tqdm", "filelock"}
 DRAWING = {("model/summary.py", "rich")}  # draws its table where it is asked to
 

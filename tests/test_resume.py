@@ -54,11 +54,18 @@ AXES: dict[str, list[Any]] = {
     ],
     "train__batch_size": [15, 40, "all"],
     "train__shuffle": [True, False],
+    "train__accumulate": [1, 4],
+    "average": [None, {"ema": 0.9}, {"swa": 2}],
+    "constrain": [[], [{"max_norm": 1.0}]],
     "train__evaluate_every": ["1 epoch", "4 steps"],
     "train__checkpoint_every": ["1 epoch", "3 steps", "1000 steps"],
     "dtype": ["float32", "float64"],
     "regularize": [[{"l2": 0.001}], [{"l1": 0.001}], []],
-    "hooks": [[{"early_stopping": {"patience": 50}}], [{"early_stopping": {"patience": 1}}], []],
+    "hooks": [
+        [{"early_stopping": {"patience": 50}}],
+        [{"early_stopping": {"patience": 1, "restore_best_weights": True}}],
+        [],
+    ],
     "data__split": [
         {"stratified": {"validation": 0.15, "test": 0.15}},
         {"random": {"validation": 0.2, "test": 0.0}},
@@ -66,11 +73,11 @@ AXES: dict[str, list[Any]] = {
     ],
     "seed": [5, 77],
 }
-SETS = 40
+SETS = 44
 
 
 def option_sets() -> list[dict[str, Any]]:
-    """Forty sets of options; each is, of some random ones, the one with most pairs that have not occurred yet."""
+    """Sets of options; each is, of some random ones, the one with most pairs that have not occurred yet."""
     rng = random.Random(0)
     seen: set[tuple[Any, ...]] = set()
     found = []
@@ -205,6 +212,8 @@ DEFECTS = {
     "running mean lost": ("arrays", lambda meta, arrays: arrays["model/logits.1.batch_norm.moving_mean"].fill(0)),
     "a weight changed": ("arrays", lambda meta, arrays: arrays["model/logits.0.dense.kernel"].__imul__(0.999)),
     "plateau forgotten": ("optimizer", lambda meta, arrays: meta["optimizer"]["seen"].update(learning_rate=None)),
+    "average lost": ("arrays", lambda meta, arrays: arrays["average/logits.4.dense.kernel"].fill(0)),
+    "average begun anew": ("average", lambda meta, arrays: meta.update(average=1)),
     "evaluation left out": ("settled", lambda meta, arrays: meta.update(settled=True)),
 }
 
@@ -213,7 +222,7 @@ DEFECTS = {
 def test_a_planted_resume_defect_is_caught(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Figure D3: the comparison of bytes is sharp enough to see each of these."""
     config = iris(hooks=[{"early_stopping": {"patience": 4}}], train__epochs=12, train__monitor="validation.accuracy")
-    config["optimizer"] = {"adam": {"learning_rate": 0.1}}
+    config |= {"optimizer": {"adam": {"learning_rate": 0.1}}, "average": {"ema": 0.5}}
     if name == "plateau forgotten":
         config["optimizer"] = {"adam": {"learning_rate": {"reduce_on_plateau": {**PLATEAU, "learning_rate": 0.1}}}}
     summary = api.fit(config, runs=tmp_path)

@@ -51,7 +51,7 @@ def test_float64_takes_twice_the_memory_and_no_optimizer_none() -> None:
 
 def test_json_contract() -> None:
     made = summarize(mlp(), 8).as_json()
-    assert set(made) == {"layers", "parameters", "macs", "memory_bytes"}
+    assert set(made) == {"layers", "parameters", "frozen", "macs", "memory_bytes"}
     assert made["layers"][0] == {
         "path": "h.0.dense",
         "kind": "dense",

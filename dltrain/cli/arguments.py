@@ -59,6 +59,14 @@ def config_path(text: str, others: Iterable[str] = ()) -> Path:
 
 config = click.argument("config", shell_complete=complete_config)
 run = click.argument("run", shell_complete=complete_run)
+several_runs = click.argument("run", nargs=-1, required=True, metavar="RUN…", shell_complete=complete_run)
+checkpoint = click.option(
+    "--checkpoint",
+    default="best",
+    show_default=True,
+    metavar="best|last|STEP|STEP,STEP,…|average",
+    help="Whose weights; several steps: the mean of their weights, average: of all kept.",
+)
 config_or_run = click.argument("config", metavar="CONFIG|RUN", shell_complete=complete_config)
 sets = click.option(
     "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Change a value, as train.epochs=5; may be repeated."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,19 +12,19 @@ from dltrain.cli import arguments
 from dltrain.cli.base import command
 
 LARGEST_CONFUSION = 30  # classes; a larger matrix is unreadable, its worst pairs are listed instead
-KEYS = ("run", "checkpoint", "split", "samples", "metrics", "per_class", "confusion")
+KEYS = ("run", "checkpoint", "members", "split", "samples", "metrics", "per_class", "confusion")
 
 
 @command("evaluate")
-@arguments.run
+@arguments.several_runs
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Part of its data; default test.")
-@click.option("--checkpoint", default="best", show_default=True, metavar="best|last|STEP", help="Whose weights.")
+@arguments.checkpoint
 @click.option("--data", type=click.Path(), metavar="PATH", help="A file to measure on instead of a part of the data.")
 @arguments.runs
 @arguments.threads
 @arguments.plugins
 def cli(
-    run: str,
+    run: tuple[str, ...],
     split: str | None,
     checkpoint: str,
     data: str | None,
@@ -34,7 +35,8 @@ def cli(
 ) -> None:
     """Measure a trained run on a part of its data, or on another file.
 
-    RUN is a run folder, or the name of a run (its newest).
+    RUN is a run folder, or the name of a run (its newest).  Several runs are measured as an ensemble, which predicts
+    the mean of what they predict, beside each of them.
     """
     from dltrain.cli import threads as pool
     from dltrain.errors import UsageError
@@ -61,14 +63,30 @@ def show(result: Mapping[str, Any]) -> None:
     """Print metrics, a table of the classes, and the confusion matrix."""
     from dltrain.cli import output
 
-    heading = f"{result['split']}: {result['samples']} samples, checkpoint of step {result['checkpoint']}"
-    metrics = [(name, output.number(value)) for name, value in result["metrics"].items()]
-    output.show(heading, "", output.table(["metric", "value"], metrics, right=["value"]))
+    members = result["members"]
+    weights = f"ensemble of {len(members)} runs" if members else weights_of(result["checkpoint"])
+    output.show(f"{result['split']}: {result['samples']} samples, {weights}", "")
+    names = ["ensemble", *(Path(member["run"]).name for member in members)] if members else ["value"]
+    columns = [result["metrics"], *(member["metrics"] for member in members)]
+    values = [[name, *(output.number(c[name]) if name in c else "" for c in columns)] for name in result["metrics"]]
+    output.show(output.table(["metric", *names], values, right=names))
     if result["per_class"]:
-        rows = list(class_rows(result["per_class"]))
+        rows = class_rows(result["per_class"])
         output.show("", output.table(rows[0], rows[1:], right=rows[0][1:]))
     if result["confusion"]:
         output.show("", confusion(result["confusion"], names_of(result)))
+
+
+def weights_of(checkpoint: int | Sequence[int]) -> str:
+    """In words: whose weights were measured.
+
+    Example:
+        >>> weights_of(7), weights_of([7, 9])
+        ('checkpoint of step 7', 'mean of the checkpoints of steps 7, 9')
+    """
+    if isinstance(checkpoint, int):
+        return f"checkpoint of step {checkpoint}"
+    return f"mean of the checkpoints of steps {', '.join(map(str, checkpoint))}"
 
 
 def class_rows(per_class: Sequence[Mapping[str, Any]]) -> list[list[str]]:

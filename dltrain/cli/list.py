@@ -20,6 +20,8 @@ KINDS = {
     "loss": ("losses", "what is minimized"),
     "metric": ("metrics", "what is measured beside the loss"),
     "regularizer": ("regularizers", "penalties on the weights"),
+    "constraint": ("constraints", "what the weights are brought back to after every step"),
+    "average": ("averages", "means of the weights over the training, which are evaluated"),
     "optimizer": ("optimizers", "how weights are changed by their gradients"),
     "schedule": ("schedules", "how the learning rate changes"),
     "source": ("sources", "where data come from"),

@@ -18,6 +18,8 @@ SHOWN = 50  # rows on the screen
 @command("predict")
 @arguments.run
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path())
+@click.option("--with", "others", multiple=True, metavar="RUN", help="A further run of an ensemble; may be repeated.")
+@arguments.checkpoint
 @click.option("--out", type=click.Path(), metavar="FILE", help="Write all predictions to FILE.csv or FILE.json.")
 @arguments.runs
 @arguments.threads
@@ -25,6 +27,8 @@ SHOWN = 50  # rows on the screen
 def cli(
     run: str,
     inputs: tuple[str, ...],
+    others: tuple[str, ...],
+    checkpoint: str,
     out: str | None,
     runs: str,
     threads: int | None,
@@ -34,7 +38,7 @@ def cli(
     """Say what a trained run makes of new samples: label and probabilities, or values.
 
     RUN is a run folder, or the name of a run (its newest).  INPUT is a file (csv, npz, npy) with the same
-    features as the data that the run was trained on.
+    features as the data that the run was trained on.  With further runs, the mean of what they predict.
     """
     from dltrain.cli import threads as pool
     from dltrain.errors import UsageError
@@ -45,7 +49,7 @@ def cli(
     from dltrain import api
     from dltrain.cli import output
 
-    result = api.predict(run, inputs, runs=runs, plugins=plugins)
+    result = api.predict([run, *others], inputs, checkpoint=checkpoint, runs=runs, plugins=plugins)
     if out is not None:
         write(Path(out), result)
         output.note(f"{result['samples']} predictions written to {out}")

@@ -9,7 +9,7 @@ from typing import Any
 from dltrain import registry
 from dltrain.config.check import Problems, check, check_arguments, check_spec
 from dltrain.config.provenance import Path
-from dltrain.config.sections import Fields
+from dltrain.config.sections import Fields, Train, keys_of
 from dltrain.config.words import show
 from dltrain.errors import ConfigError, Problem
 from dltrain.suggest import closest
@@ -30,6 +30,8 @@ def verify(config: Mapping[str, Any]) -> Problems:
     model = config.get("model")
     if isinstance(model, Mapping):
         problems += model_problems(model)
+    if not problems:
+        problems += accumulation_problems(config)
     if not any(problem.path[:1] in (("task",), ("loss",), ("metrics",)) for problem in problems):
         problems += fitting_problems(config)
     return list(dict.fromkeys(problems))
@@ -42,6 +44,17 @@ def optimizer_problems(spec: Any) -> Problems:
     except ConfigError as error:
         return error.problems
     return []
+
+
+def accumulation_problems(config: Mapping[str, Any]) -> Problems:
+    """More micro-batches than a step has examples."""
+    train = config.get("train") or {}
+    size = train.get("batch_size", next(key.default for key in keys_of(Train) if key.name == "batch_size"))
+    count = train.get("accumulate", 1)
+    if not isinstance(size, int) or count <= size:
+        return []
+    what, hint = "a step has fewer examples than micro-batches", "make train.batch_size larger"
+    return [Problem(("train", "accumulate"), what, f"at most {size}, train.batch_size", show(count), hint)]
 
 
 def model_problems(model: Mapping[str, Any]) -> Problems:

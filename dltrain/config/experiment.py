@@ -47,6 +47,8 @@ class Experiment:
         self.metrics: list[Any] | None = resolved["metrics"]
         self.optimizer: Any = resolved["optimizer"]
         self.regularize: list[Any] = resolved["regularize"]
+        self.constrain: list[Any] = resolved["constrain"]
+        self.average: Any = resolved["average"]
         self.hooks: list[Any] = resolved["hooks"]
 
     def __eq__(self, other: object) -> bool:

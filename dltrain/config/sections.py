@@ -94,6 +94,9 @@ class Train:
         steps: optimizer steps
         time: training time, such as '10 minutes'
         batch_size: examples in a step; all of them with `all`
+        accumulate: micro-batches in which a step's examples come, one after the other, to save memory; their gradients
+            add up, so the result is the same to rounding (batch normalization sees the micro-batches, dropout
+            drops other units)
         shuffle: whether every epoch has an order of its own
         evaluate_every: when validation runs
         checkpoint_every: when a checkpoint is saved
@@ -108,6 +111,7 @@ class Train:
         steps: PositiveInt | None = None,
         time: Duration | None = None,
         batch_size: PositiveInt | Literal["all"] = 32,
+        accumulate: PositiveInt = 1,
         shuffle: bool = True,
         evaluate_every: Interval = "1 epoch",  # type: ignore[assignment]
         checkpoint_every: Interval = "1 epoch",  # type: ignore[assignment]
@@ -117,7 +121,8 @@ class Train:
         self.epochs = DEFAULT_EPOCHS if epochs is None and steps is None and time is None else epochs
         self.steps = steps
         self.time = None if time is None else Interval.parse(time)
-        self.batch_size, self.shuffle, self.monitor, self.keep = batch_size, shuffle, monitor, keep
+        self.batch_size, self.accumulate, self.shuffle = batch_size, accumulate, shuffle
+        self.monitor, self.keep = monitor, keep
         self.evaluate_every = Interval.parse(evaluate_every)
         self.checkpoint_every = Interval.parse(checkpoint_every)
 
@@ -136,6 +141,8 @@ class Fields:
         metrics: what is measured beside the loss; default: the task's
         optimizer: how the parameters are changed
         regularize: penalties on the kernels
+        constrain: what the kernels are brought back to after every step
+        average: a mean of the weights over the training, which is evaluated in their place
         train: the training
         hooks: what else happens during training
     """
@@ -152,18 +159,21 @@ class Fields:
         metrics: list[Metric] | None = None,
         optimizer: Annotated[Any, Reference("optimizer")] = "adam",
         regularize: list[Annotated[Any, Reference("regularizer")]] = [],  # noqa: B006
+        constrain: list[Annotated[Any, Reference("constraint")]] = [],  # noqa: B006
+        average: Annotated[Any, Reference("average")] | None = None,
         train: Train = {},  # type: ignore[assignment]  # noqa: B006
         hooks: list[Annotated[Any, Reference("hook")]] = [],  # noqa: B006
     ) -> None:
         self.name, self.seed, self.dtype, self.task = name, seed, dtype, task
         self.data, self.model, self.loss, self.metrics = data, model, loss, metrics
         self.optimizer, self.regularize, self.train, self.hooks = optimizer, regularize, train, hooks
+        self.constrain, self.average = constrain, average
 
 
 # Order of the keys in a resolved config.
 ORDER = (
     *("name", "seed", "dtype", "task", "data", "model", "loss", "metrics"),
-    *("optimizer", "regularize", "train", "hooks"),
+    *("optimizer", "regularize", "constrain", "average", "train", "hooks"),
 )
 SECTIONS = (Data, Train, Fields)
 

@@ -42,6 +42,24 @@ class Batch:
         """(n,) positions of the examples in the source."""
         return self._all_ids[self.rows]
 
+    def pieces(self, size: int) -> list[Batch]:
+        """This batch cut into micro-batches of at most so many examples, which are views; itself where it is no larger.
+
+        Parameters:
+            size: the most examples of a micro-batch
+        """
+        if len(self.target) <= size:
+            return [self]
+        found = []
+        rows = self.rows
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self._all_ids)))
+        for start in range(0, len(self), size):
+            some = slice(start, start + size)
+            inputs = {wire: array[some] for wire, array in self.inputs.items()}
+            found.append(Batch(inputs, self.target[some], rows[some], self.epoch, self.index, self._all_ids))
+        return found
+
 
 class Loader:
     """Cuts examples into batches.

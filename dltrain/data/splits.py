@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from dltrain.data.examples import PARTS, Array, Pool
 from dltrain.errors import ConfigError, DataError, Problem
@@ -27,6 +27,7 @@ class ShareOrNumber:
         return "this is not a whole number of examples" if value >= 1 and value != int(value) else ""
 
 
+Seed = Annotated[int, Ge(0), Le(2**64 - 1)]
 Share = Annotated[float, Ge(0), ShareOrNumber()]  # 0: no such part
 
 
@@ -41,10 +42,12 @@ class Random:
     Parameters:
         validation: share or number of examples for validation; 0: none
         test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own test part
+        seed: what is drawn depends on it; left out: on the run's, so that each seed has parts of its own.  Runs that
+            shall be compared or joined in an ensemble need the same
     """
 
-    def __init__(self, validation: Share = 0.15, test: Share | None = None) -> None:
-        self.validation, self.test = validation, test
+    def __init__(self, validation: Share = 0.15, test: Share | None = None, seed: Seed | None = None) -> None:
+        self.validation, self.test, self.seed = validation, test, seed
 
     def split(self, pool: Pool, labels: Array | None, seed: int) -> dict[str, Array]:
         """{part: sorted positions}.
@@ -53,7 +56,7 @@ class Random:
             ConfigError: when a part would be empty.
         """
         sizes = wanted(pool, self.validation, self.test, "random")
-        order = generator(seed, "split").permutation(free_positions(pool))
+        order = generator(seed if self.seed is None else self.seed, "split").permutation(free_positions(pool))
         return cut(order, counts_of(sizes, len(order), "random", pool), pool)
 
 
@@ -68,10 +71,12 @@ class Stratified:
     Parameters:
         validation: share or number of examples for validation; 0: none
         test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own test part
+        seed: what is drawn depends on it; left out: on the run's, so that each seed has parts of its own.  Runs that
+            shall be compared or joined in an ensemble need the same
     """
 
-    def __init__(self, validation: Share = 0.15, test: Share | None = None) -> None:
-        self.validation, self.test = validation, test
+    def __init__(self, validation: Share = 0.15, test: Share | None = None, seed: Seed | None = None) -> None:
+        self.validation, self.test, self.seed = validation, test, seed
 
     def split(self, pool: Pool, labels: Array | None, seed: int) -> dict[str, Array]:
         """{part: sorted positions}.
@@ -86,7 +91,7 @@ class Stratified:
                 [Problem(("data", "split"), "stratified needs classes, but the task has none", hint=hint)]
             )
         sizes = wanted(pool, self.validation, self.test, "stratified")
-        free = generator(seed, "split").permutation(free_positions(pool))
+        free = generator(seed if self.seed is None else self.seed, "split").permutation(free_positions(pool))
         per_class = [free[labels[free] == k] for k in range(int(labels.max()) + 1)]
         members = np.array([len(group) for group in per_class])
         counts = counts_of(sizes, len(free), "stratified", pool)

@@ -171,8 +171,9 @@ class Graph:
                 if dx is not None:
                     accumulate(total, path, dx, mode)  # type: ignore[arg-type]
         for parameter in self._list:
-            if parameter.fresh:
+            if parameter.fresh:  # nobody wrote it
                 parameter.grad.fill(0)
+                parameter.fresh = False
         return total | found
 
     def freeze(self, paths: Iterable[str]) -> None:

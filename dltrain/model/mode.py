@@ -43,13 +43,19 @@ class Mode:
         self.training, self.backward, self.input_gradients = training, backward, input_gradients
         self.update_statistics = training and update_statistics
         self.kernels = kernels or select("auto")
-        self.arena, self.seed, self.step = arena, seed, 0
+        self.arena, self.seed, self.step, self.part = arena, seed, 0, 0
         self.empty: Callable[..., Array] = heap if arena is None else arena.empty
         self.node: Node
 
-    def begin(self, step: int, key: Hashable = None) -> None:
-        """Start a step: its number decides what is drawn, its kind (sizes) which memory plan is used."""
-        self.step = step
+    def begin(self, step: int, key: Hashable = None, part: int = 0) -> None:
+        """Start a step: its number decides what is drawn, its kind (sizes) which memory plan is used.
+
+        Parameters:
+            step: its number
+            key: its kind
+            part: which micro-batch of the step; each draws for itself
+        """
+        self.step, self.part = step, part
         if self.arena is not None:
             self.arena.begin((self.training, self.backward, key))
 
@@ -83,8 +89,9 @@ class Mode:
         return np.pad(x, widths)
 
     def key(self) -> int:
-        """The 64-bit key of this node's draws in this step."""
-        return mix(self.seed, self.step, self.node.key)
+        """The 64-bit key of this node's draws in this step, and in this micro-batch where there are several."""
+        place = (self.node.key, self.part) if self.part else (self.node.key,)
+        return mix(self.seed, self.step, *place)
 
 
 def heap(shape: Shape, dtype: Any, border: int = 0) -> Array:

@@ -26,7 +26,10 @@ class Vector(Protocol):
     value: Array
     grad: Array
     decayed: slice
-    slices: Mapping[str, slice]
+
+    @property
+    def slices(self) -> Mapping[str, slice]:
+        """Where each parameter lies."""
 
     def zeros(self, size: int) -> Array:
         """A vector of this size, for a slot."""
@@ -79,7 +82,7 @@ class Group:
                 other = sorted(others)[0]
                 what = f"{other} has no effect beside {one}"
                 raise ConfigError([Problem((*path, other), what, hint=f"remove {other} or {one}", at_key=True)])
-        numbers = {
+        numbers: dict[str, Any] = {
             key: number(f"groups.{pattern}.{key}", options[key], Scheduled, (*path, key))
             for key in ("learning_rate", "weight_decay")
             if key in given

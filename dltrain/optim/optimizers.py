@@ -31,7 +31,11 @@ from dltrain.optim.transforms import (
 from dltrain.types import NonNegativeFloat, PositiveFloat, Rate, Scheduled, ScheduledRate
 
 Chain = Callable[..., list[Transform]]
-CLIPS = {"clip_value": ClipValue, "clip_each_norm": ClipEachNorm, "clip_norm": ClipNorm}  # in this order
+CLIPS: dict[str, Callable[[float], Transform]] = {  # in this order
+    "clip_value": ClipValue,
+    "clip_each_norm": ClipEachNorm,
+    "clip_norm": ClipNorm,
+}
 
 
 def shared(

@@ -29,7 +29,7 @@ class Turn(NamedTuple):
     """
 
     moment: Moment
-    count: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples that nobody calls
     tensors: Sequence[slice]
 
 

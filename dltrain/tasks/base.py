@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dltrain.errors import ConfigError, Problem
 from dltrain.layers.base import Array
 from dltrain.registry import create, entries, parse
@@ -39,6 +41,14 @@ class Task(ABC):
     @abstractmethod
     def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""
+
+    def combine(self, outputs: Sequence[Array]) -> Array:
+        """The outputs of an ensemble: those whose prediction is the mean of the members' predictions.
+
+        Parameters:
+            outputs: of each member for the same samples
+        """
+        return np.mean(outputs, axis=0, dtype=np.float64).astype(outputs[0].dtype)
 
     def variables(self, data: DataSet) -> dict[str, Any]:
         """Values for $name in the model."""

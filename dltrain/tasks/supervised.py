@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,10 @@ class Classification(Task):
             for row in shares
         ]
 
+    def combine(self, outputs: Sequence[Array]) -> Array:
+        """log (1/M · Σ softmax(logits_m)), whose softmax is the mean of the members' probabilities."""
+        return log_mean([log_softmax(logits) for logits in outputs]).astype(outputs[0].dtype)
+
 
 @register("task", "binary_classification")
 class BinaryClassification(Task):
@@ -101,6 +106,12 @@ class BinaryClassification(Task):
             for p in shares
         ]
 
+    def combine(self, outputs: Sequence[Array]) -> Array:
+        """The logit of the mean p of the members' probabilities, log p - log (1 - p)."""
+        yes = log_mean([-np.logaddexp(0, -logits.astype(np.float64)) for logits in outputs])
+        no = log_mean([-np.logaddexp(0, logits.astype(np.float64)) for logits in outputs])
+        return (yes - no).astype(outputs[0].dtype)
+
 
 @register("task", "regression")
 class Regression(Task):
@@ -136,3 +147,24 @@ class Regression(Task):
     def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
         """The value of each target column."""
         return [dict(zip(data.target_names, map(float, row), strict=True)) for row in outputs]
+
+
+def log_softmax(logits: Array) -> Array:
+    """The logarithm of the softmax over the last axis, in float64.
+
+    Example:
+        >>> log_softmax(np.array([1000.0, 1000.0, -1000.0])).round(3).tolist()
+        [-0.693, -0.693, -2000.693]
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def log_mean(logarithms: Sequence[Array]) -> Array:
+    """The logarithm of the mean of several numbers, given by their logarithms.
+
+    Example:
+        >>> log_mean([np.log([0.25]), np.log([0.75])]).round(6).tolist() == np.log([0.5]).round(6).tolist()
+        True
+    """
+    return np.asarray(np.logaddexp.reduce(logarithms) - np.log(len(logarithms)))

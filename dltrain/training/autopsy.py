@@ -30,7 +30,7 @@ def not_finite(objective: Objective, batch: Batch, mode: Mode, step: int) -> Num
     """
     place = f"step {step}, epoch {batch.epoch + 1}, batch {batch.index + 1}"
     again = Mode(mode.training, kernels=mode.kernels, seed=mode.seed, update_statistics=False)
-    again.begin(step)
+    again.begin(step, part=mode.part)
     with np.errstate(all="ignore"):
         found = (
             _first_parameter(objective)

@@ -11,7 +11,7 @@ from dltrain.layers.base import Array
 from dltrain.model.mode import Mode
 
 if TYPE_CHECKING:
-    from dltrain.data import Loader
+    from dltrain.data import Batch, Loader
     from dltrain.model.graph import Graph
     from dltrain.model.memory import Arena
     from dltrain.tasks import Bound, Tally
@@ -48,17 +48,30 @@ class Evaluator:
             loader: the batches
             everything: collect all that the task can, whether a metric reads it or not
         """
-        mode, graph, task = self.mode, self.graph, self.task
-        tally = task.tally(everything)
+        tally = self.task.tally(everything)
         for index in range(loader.steps_per_epoch):
             if self.interrupted():
                 return None
-            batch = loader.batch(0, index)
-            mode.begin(index, len(batch))
-            outputs, _ = graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
-            loss, _ = task.loss(outputs, batch, mode)
-            tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.wire]))
+            self._take(loader.batch(0, index), index, tally)
         return tally
+
+    def take(self, batch: Batch, index: int, tally: Tally) -> Array:
+        """Take one batch into a tally; returns a copy of the output wire.
+
+        Parameters:
+            batch: the examples
+            index: which batch
+            tally: the account
+        """
+        return self._take(batch, index, tally)[self.task.wire].copy()
+
+    def _take(self, batch: Batch, index: int, tally: Tally) -> dict[str, Array]:
+        mode, task = self.mode, self.task
+        mode.begin(index, len(batch))
+        outputs, _ = self.graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
+        loss, _ = task.loss(outputs, batch, mode)
+        tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.wire]))
+        return outputs
 
     def outputs(self, inputs: Mapping[str, Array]) -> Array:
         """The output wire's values for all samples, in order.

@@ -16,6 +16,7 @@ class Hook(ABC):
     """Something that watches a run, and may stop it.  It draws no random number and changes no training state."""
 
     monitor: str | None = None
+    restore_best_weights = False  # whether a stop by this hook ends with the best weights
 
     @abstractmethod
     def after_evaluation(self, trainer: Trainer, record: dict[str, Any]) -> None:
@@ -34,16 +35,19 @@ class Hook(ABC):
 class EarlyStopping(Hook):
     """Stop when a metric has not got better for a while.
 
-    The best weights are kept as a checkpoint in any case: `dltrain evaluate RUN --checkpoint best`.
+    The best weights are kept as a checkpoint in any case, and `dltrain evaluate` and `predict` take them unless told
+    otherwise.  With `restore_best_weights` the last checkpoint of a run that was stopped holds them too.
 
     Parameters:
         patience: how many evaluations without a better value are waited for
         monitor: the metric, as `validation.loss`; default the one of `train.monitor`
         min_delta: how much better counts as better
+        restore_best_weights: end with the weights that were best by `train.monitor`, in place of the last ones
 
     Example:
         >>> from types import SimpleNamespace
-        >>> run = SimpleNamespace(monitor="validation.loss", higher_is_better=lambda metric: False, stop=print)
+        >>> run = SimpleNamespace(monitor="validation.loss", higher_is_better=lambda metric: False)
+        >>> run.stop = lambda reason, restore_best: print(reason)
         >>> hook = EarlyStopping(patience=2)
         >>> for loss in (3.0, 2.0, 2.5, 2.1):
         ...     hook.after_evaluation(run, {"validation": {"loss": loss}})
@@ -54,8 +58,15 @@ class EarlyStopping(Hook):
     Source: Prechelt: Early stopping, but when?, 1998.
     """
 
-    def __init__(self, patience: PositiveInt, monitor: str | None = None, min_delta: NonNegativeFloat = 0.0) -> None:
+    def __init__(
+        self,
+        patience: PositiveInt,
+        monitor: str | None = None,
+        min_delta: NonNegativeFloat = 0.0,
+        restore_best_weights: bool = False,
+    ) -> None:
         self.patience, self.monitor, self.min_delta = patience, monitor, min_delta
+        self.restore_best_weights = restore_best_weights
         self.best: float | None = None
         self.wait = 0
 
@@ -70,7 +81,7 @@ class EarlyStopping(Hook):
             return
         self.wait += 1
         if self.wait >= self.patience:
-            trainer.stop("early_stopping")
+            trainer.stop("early_stopping", restore_best=self.restore_best_weights)
 
     def state(self) -> dict[str, Any]:
         """Best value and count."""

@@ -65,6 +65,13 @@ class Journal:
         best = () if trainer.best is None else (int(trainer.best["step"]),)
         checkpoint.prune(self.run.checkpoints_path, self.keep, best)
 
+    def best(self, trainer: Trainer) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The trainer's state in the best checkpoint; None where that is its present step, or there is none."""
+        if trainer.best is None or trainer.best["step"] == trainer.step:
+            return None
+        arrays, meta = checkpoint.load(checkpoint.path_of(self.run.checkpoints_path, int(trainer.best["step"])))
+        return arrays, meta["trainer"]
+
     def write_held(self) -> None:
         """Write the state that is held, if there is one."""
         if self._held is not None:
@@ -124,6 +131,9 @@ class NoJournal:
 
     def hold(self, trainer: Trainer) -> None:
         """Nothing."""
+
+    def best(self, trainer: Trainer) -> None:
+        """None."""
 
     def write_held(self) -> None:
         """Nothing."""

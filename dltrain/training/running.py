@@ -13,7 +13,7 @@ from dltrain.training.journal import Journal
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.session import Session, prepare
 from dltrain.training.trained import checkpoint_path, store_experiment
-from dltrain.training.trainer import part
+from dltrain.training.trainer import weights_of
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
@@ -78,7 +78,7 @@ def evaluate_best(session: Session, run: RunFolder, interrupted: Callable[[], bo
     if loader is None:
         return None
     arrays, _ = checkpoint.load(checkpoint_path(run, "best"))
-    session.graph.load_state(part(arrays, "model"))
+    session.graph.load_state(weights_of(arrays))
     tally = session.evaluator(interrupted).run(loader)
     return None if tally is None else tally.results()
 

@@ -20,6 +20,7 @@ from dltrain.model.summary import summarize
 from dltrain.optim import Optimizer
 from dltrain.registry import create
 from dltrain.tasks import Bound
+from dltrain.training.averaging import Averaging
 from dltrain.training.evaluation import BATCH_SIZE, Evaluator
 from dltrain.training.hooks import Hook
 from dltrain.training.objective import Objective
@@ -82,7 +83,8 @@ class Session:
             if validation is None and watched.startswith("validation."):
                 what, hint = "there are no validation examples to measure this on", "watch train.loss"
                 experiment.fail([Problem(path, what, "a metric that is measured", repr(watched), hint)])
-        hooks: list[Hook] = [create("hook", spec) for spec in experiment.hooks]
+        monitor = self.monitor(train.monitor)
+        average = self.average()
         return Trainer(
             objective=self.objective,
             optimizer=optimizer,
@@ -91,12 +93,15 @@ class Session:
             evaluator=self.evaluator(journal.interrupted),
             mode=Mode(True, kernels=self.kernels, arena=self.arena, seed=experiment.seed, input_gradients=False),
             limits=Limits(train.epochs, train.steps, None if train.time is None else train.time.seconds),
-            hooks=hooks,
+            hooks=self.hooks(monitor),
             evaluate=Every(train.evaluate_every),
             checkpoint=Every(train.checkpoint_every),
-            monitor=self.monitor(train.monitor),
+            monitor=monitor,
             journal=journal,
             progress=progress,
+            micro_batch=self.micro_batch,
+            constraints=[create("constraint", spec) for spec in experiment.constrain],
+            average=average,
         )
 
     @property
@@ -110,11 +115,49 @@ class Session:
         optimizer: Optimizer = create("optimizer", self.experiment.optimizer)
         try:
             self.graph.freeze(optimizer.frozen(self.graph.parameters))
-            self.budget(self.batch_size, optimizer)
+            self.budget(self.micro_batch, optimizer)
             optimizer.bind(self.graph.vector, self.kernels)
         except ConfigError as error:
             self.experiment.fail(error.problems)
         return optimizer
+
+    @property
+    def micro_batch(self) -> int:
+        """Examples that are in memory at once."""
+        return -(-self.batch_size // self.experiment.train.accumulate)
+
+    def average(self) -> Averaging | None:
+        """The average of the weights that the experiment asks for, not begun.
+
+        Raises:
+            ConfigError: when it would begin after the last epoch.
+        """
+        spec, epochs = self.experiment.average, self.experiment.train.epochs
+        if spec is None:
+            return None
+        rule = create("average", spec)
+        if epochs is not None and rule.start > epochs:
+            what, path = "the average would begin after the last epoch", ("average", next(iter(spec)), "start")
+            self.experiment.fail([Problem(path, what, f"at most {epochs}, train.epochs", str(rule.start))])
+        return Averaging(rule, self.graph, self.kernels)
+
+    def hooks(self, monitor: str) -> list[Hook]:
+        """The experiment's hooks.
+
+        Parameters:
+            monitor: the metric that says "best" for the whole run
+
+        Raises:
+            ConfigError: when one would restore weights that are the best by another metric.
+        """
+        hooks: list[Hook] = [create("hook", spec) for spec in self.experiment.hooks]
+        for index, hook in enumerate(hooks):
+            if hook.restore_best_weights and hook.monitor not in (None, monitor):
+                what = "the weights that are restored are the best by another metric"
+                path = ("hooks", index, next(iter(self.experiment.hooks[index])), "monitor")
+                hint = "set train.monitor to the same"
+                self.experiment.fail([Problem(path, what, f"{monitor!r}, train.monitor", repr(hook.monitor), hint)])
+        return hooks
 
     def budget(self, batch_size: int, optimizer: Any) -> None:
         """Refuse a training step that does not fit into the memory.

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dltrain import config
-from dltrain.data import DataSet, load_like
+from dltrain.data import DataSet, Loader, load_like
 from dltrain.errors import CorruptFileError, DataError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.graph import Graph
+from dltrain.registry import parse
 from dltrain.runs.files import read_json
 from dltrain.runs.folder import RunFolder
 from dltrain.runs.metrics import read_log
 from dltrain.tasks import Tally
 from dltrain.training import checkpoint as checkpoints
+from dltrain.training.averaging import mean_of
 from dltrain.training.session import Session, load_data, prepare, same_data
-from dltrain.training.trainer import part
+from dltrain.training.trainer import part, weights_of
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
@@ -36,10 +38,10 @@ class Run:
     Parameters:
         folder: the run folder
         session: the model, and how new data are prepared
-        step: of the checkpoint whose weights the model has
+        step: of the checkpoint whose weights the model has; several where it has their mean
     """
 
-    def __init__(self, folder: RunFolder, session: Session, step: int) -> None:
+    def __init__(self, folder: RunFolder, session: Session, step: int | list[int]) -> None:
         self.folder, self.session, self.step = folder, session, step
 
     @property
@@ -57,8 +59,17 @@ class Run:
         """All records, one a line of metrics.jsonl."""
         return read_log(self.folder.metrics_path)
 
+    @property
+    def kind(self) -> str:
+        """The name of its task."""
+        return parse(self.session.experiment.task, "task")[0].name
+
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
-        """Predictions for a file or an array of raw features, one dict for each sample.
+        """Predictions for a file or an array of raw features, one dict for each sample; see `outputs`."""
+        return self.session.task.task.predict(self.outputs(inputs), self.session.data)
+
+    def outputs(self, inputs: str | Path | Array) -> Array:
+        """The model's outputs for a file or an array of raw features.
 
         Raises:
             DataError: when the features are not those the model was trained on, or lead out of the finite numbers.
@@ -71,7 +82,7 @@ class Run:
             sample = int(np.argwhere(~np.isfinite(outputs))[0][0])
             hint = "are its features in the range of the training data?"
             raise DataError("the model's output is not finite", where=f"{inputs}, sample {sample}", hint=hint)
-        return session.task.task.predict(outputs, session.data)
+        return outputs
 
     def evaluate(self, split: str = "test", data: str | Path | None = None) -> dict[str, float]:
         """Loss and metrics over a part of the run's data, or over a file."""
@@ -91,35 +102,62 @@ class Run:
 
     def tally(self, split: str, data: str | Path | None = None, everything: bool = False) -> Tally:
         """Sums over a part of the run's data, or over a file; see `Evaluator.run`."""
-        session = self.session
-        if data is not None:
-            loader = session.loader_of(load_like(Path(data), session.data, target=True))
-        else:
-            self.read_data()
-            found = session.loader(split)
-            if found is None:
-                parts = ", ".join(name for name, examples in session.data.parts.items() if len(examples))
-                raise UsageError("the run's data have no such part", expected=parts, got=repr(split))
-            loader = found
-        tally = session.evaluator().run(loader, everything)
+        tally = self.session.evaluator().run(self.loader(split, data), everything)
         assert tally is not None
         return tally
 
+    def loader(self, split: str, data: str | Path | None = None) -> Loader:
+        """Batches of a part of the run's data, or of a file.
+
+        Raises:
+            UsageError: when there is no such part.
+        """
+        session = self.session
+        if data is not None:
+            return session.loader_of(load_like(Path(data), session.data, target=True))
+        self.read_data()
+        found = session.loader(split)
+        if found is None:
+            parts = ", ".join(name for name, examples in session.data.parts.items() if len(examples))
+            what = "the run's data have no such part"
+            raise UsageError(what, where=self.folder.name, expected=parts, got=repr(split))
+        return found
+
 
 def load_run(run: str | Path, *, runs: str | Path = "runs", checkpoint: str | int = "best") -> Run:
-    """Load a run with the weights of a checkpoint.
+    """Load a run with the weights of a checkpoint, or with the mean of the weights of several.
+
+    Weights that were averaged in training are taken in place of those that were trained.
 
     Parameters:
         run: path or name of the run
         runs: folder of the run folders
-        checkpoint: best, last or a step
+        checkpoint: best, last or a step; steps with commas between them, or `average` for all there are, mean the mean
+            of their weights
     """
     folder = RunFolder.find(run, runs)
-    arrays, meta = checkpoints.load(checkpoint_path(folder, checkpoint))
+    loaded = [checkpoints.load(path) for path in checkpoint_paths(folder, checkpoint)]
+    arrays, meta = loaded[-1]
     data = DataSet.from_info(meta["data"], part(arrays, "data"))
     session = prepare(stored_experiment(folder), data=data)
-    session.graph.load_state(part(arrays, "model"))
-    return Run(folder, session, int(meta["trainer"]["step"]))
+    session.graph.load_state(mean_of([weights_of(arrays) for arrays, _ in loaded]))
+    steps = [int(meta["trainer"]["step"]) for _, meta in loaded]
+    return Run(folder, session, steps if len(steps) > 1 else steps[0])
+
+
+def checkpoint_paths(run: RunFolder, which: str | int) -> list[Path]:
+    """The files whose weights are wanted, in the order of their steps; see `load_run`.
+
+    Raises:
+        UsageError: when there is no such checkpoint, or one is named twice.
+    """
+    names = str(which).replace(" ", "").split(",")
+    if names == ["average"]:
+        names = [str(step) for step in checkpoints.list_steps(run.checkpoints_path) if step] or ["last"]
+    paths = [checkpoint_path(run, name) for name in names]
+    if len(paths) != len(set(paths)):
+        raise UsageError("a checkpoint is named twice", where=run.name, expected="each step once", got=str(which))
+    return sorted(paths)  # names hold as many digits as any step has
 
 
 def checkpoint_path(run: RunFolder, which: str | int) -> Path:
@@ -132,7 +170,7 @@ def checkpoint_path(run: RunFolder, which: str | int) -> Path:
     steps = checkpoints.list_steps(run.checkpoints_path)
     if which not in ("best", "last"):
         if not str(which).isdigit() or int(which) not in steps:
-            known = ", ".join(["best", "last", *map(str, steps)])
+            known = ", ".join(["best", "last", "average", *map(str, steps)])
             raise UsageError("the run has no such checkpoint", where=run.name, expected=known, got=str(which))
         return checkpoints.path_of(run.checkpoints_path, int(which))
     newest, damaged = checkpoints.newest_valid(run.checkpoints_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from dltrain.training.triggers import Every, Now
 
 if TYPE_CHECKING:
     from dltrain.data import Loader
+    from dltrain.tasks import Tally
+    from dltrain.training.averaging import Averaging
     from dltrain.training.evaluation import Evaluator
     from dltrain.training.journal import Journal, NoJournal
     from dltrain.training.objective import Objective
@@ -52,6 +54,9 @@ class Trainer:
         monitor: the metric that says "best", as `validation.loss`
         journal: keeps records and checkpoints
         progress: shows them
+        micro_batch: the most examples that are in memory at once; a larger batch comes in several micro-batches
+        constraints: what the kernels are brought back to after every update
+        average: of the weights; evaluations and whoever uses the checkpoints take it
     """
 
     def __init__(
@@ -70,11 +75,15 @@ class Trainer:
         monitor: str,
         journal: Journal | NoJournal,
         progress: Progress,
+        micro_batch: int,
+        constraints: Sequence[Any] = (),
+        average: Averaging | None = None,
     ) -> None:
         self.objective, self.optimizer, self.loader, self.validation = objective, optimizer, loader, validation
         self.evaluator, self.mode, self.limits, self.hooks = evaluator, mode, limits, hooks
         self.evaluate, self.checkpoint, self.monitor = evaluate, checkpoint, monitor
         self.journal, self.progress = journal, progress
+        self.micro_batch, self.constraints, self.average = micro_batch, constraints, average
         self.graph = objective.graph
         self.kernels = mode.kernels(self.graph.vector.value)
         self.tally = objective.task.tally()
@@ -85,6 +94,7 @@ class Trainer:
         self.seconds = 0.0
         self.best: dict[str, Any] | None = None
         self.stopped: str | None = None
+        self.restores_best = False  # whether the run ends with the best weights in place of the last
         self.metrics: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
         self.measured_at = -1  # step of the newest metrics
         self.saved = -1  # step of the newest checkpoint
@@ -110,6 +120,8 @@ class Trainer:
                 raise
         if self.saved != self.step:
             self.save()
+        if self.restores_best:
+            self._restore_best()
         return reason
 
     def advance(self) -> None:
@@ -126,13 +138,20 @@ class Trainer:
         """
         batch = self.loader.batch(self.epoch, self.index, self.kernels)
         mode, vector, kernels = self.mode, self.graph.vector, self.kernels
-        mode.begin(self.step, len(batch))
-        value = self.objective(batch, mode)
-        if not (np.isfinite(value.loss) and kernels.all_finite(vector.grad)):
-            raise not_finite(self.objective, batch, mode, self.step)
+        whole, value = len(batch), None
+        for number, part in enumerate(batch.pieces(self.micro_batch)):
+            count = len(part)
+            mode.begin(self.step, count, number)
+            value = self.objective(part, mode, count / whole, value)
+            if not (np.isfinite(value.loss) and kernels.all_finite(vector.grad)):
+                raise not_finite(self.objective, part, mode, self.step)
+            self.tally.add(value.loss, value.penalty, value.outputs, part, kernels)
         self.rate = self.optimizer.step(Moment(self.step, self.loader.steps_per_epoch, self.total_steps))
+        for constraint in self.constraints:
+            constraint.apply(self.graph.parameters.values(), kernels)
         self.graph.changed()
-        self.tally.add(value.loss, value.penalty, value.outputs, batch, kernels)
+        if self.average is not None:
+            self.average.update(self.step, self.loader.steps_per_epoch)
         self.step += 1
         self.index += 1
         self.settled = False
@@ -144,12 +163,30 @@ class Trainer:
         """
         if self.measured_at == self.step or not self.tally.count:
             return self.metrics
-        tally = None if self.validation is None else self.evaluator.run(self.validation)
+        tally = None if self.validation is None else self._validate(self.validation)
         return {"train": self.tally.results(), "validation": {} if tally is None else tally.results()}
 
-    def stop(self, reason: str) -> None:
-        """Ask for the end of the run after this step (for hooks)."""
-        self.stopped = reason
+    def _validate(self, part: Loader) -> Tally | None:
+        """Measure the averaged weights where there is an average, else those that are trained; None on a signal."""
+        with nullcontext() if self.average is None else self.average.applied():
+            return self.evaluator.run(part)
+
+    def stop(self, reason: str, restore_best: bool = False) -> None:
+        """Ask for the end of the run after this step (for hooks).
+
+        Parameters:
+            reason: why
+            restore_best: whether the last checkpoint shall hold the best weights instead of the last ones
+        """
+        self.stopped, self.restores_best = reason, restore_best
+
+    def _restore_best(self) -> None:
+        """Put the best weights in place of the last ones and save them; may be done again after a kill."""
+        best = self.journal.best(self)
+        if best is not None:
+            arrays, meta = best
+            self._load_weights(arrays, meta["average"])
+            self.save()
 
     def higher_is_better(self, monitor: str) -> bool:
         """Whether a larger value of `part.metric` is the better one."""
@@ -209,7 +246,7 @@ class Trainer:
         if now.epoch_end:
             record["train"] = self.tally.results()
         if evaluate and self.validation is not None:
-            tally = self.evaluator.run(self.validation)
+            tally = self._validate(self.validation)
             if tally is None:
                 return None
             record["validation"] = tally.results()
@@ -257,6 +294,7 @@ class Trainer:
         tally = self.tally.state()
         arrays = {f"model/{path}": value for path, value in self.graph.state().items()}
         arrays |= {f"tally/{name}": array for name, array in tally.pop("arrays").items()}
+        arrays |= {f"average/{path}": value for path, value in (self.average.state() if self.average else {}).items()}
         slots = self.optimizer.state()
         arrays |= {f"optimizer/{name}": slot for name, slot in slots.items() if isinstance(slot, np.ndarray)}
         meta = {
@@ -270,6 +308,8 @@ class Trainer:
             "hooks": [hook.state() for hook in self.hooks],
             "best": self.best,
             "stopped": self.stopped,
+            "restores_best": self.restores_best,
+            "average": 0 if self.average is None else self.average.count,
             "metrics": self.metrics,
             "measured_at": self.measured_at,
         }
@@ -277,7 +317,7 @@ class Trainer:
 
     def load_state(self, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
         """Go on from `state()`."""
-        self.graph.load_state(part(arrays, "model"))
+        self._load_weights(arrays, meta["average"])
         self.optimizer.load_state({**part(arrays, "optimizer"), **meta["optimizer"]})
         self.tally.load_state({**meta["tally"], "arrays": part(arrays, "tally")})
         if len(meta["hooks"]) != len(self.hooks):
@@ -286,9 +326,15 @@ class Trainer:
             hook.load_state(state)
         self.epoch, self.index, self.step = meta["epoch"], meta["index"], meta["step"]
         self.rate, self.settled = meta["rate"], meta["settled"]
+        self.restores_best = meta["restores_best"]
         self.best, self.stopped, self.metrics = meta["best"], meta["stopped"], meta["metrics"]
         self.measured_at = meta["measured_at"]
         self.saved = self.step
+
+    def _load_weights(self, arrays: dict[str, Any], count: int) -> None:
+        self.graph.load_state(part(arrays, "model"))
+        if self.average is not None:
+            self.average.load_state(part(arrays, "average"), count)
 
 
 @contextmanager
@@ -304,3 +350,8 @@ def flushed(kernels: Any) -> Iterator[None]:
 def part(arrays: dict[str, Any], name: str) -> dict[str, Any]:
     """The arrays under one name, without it."""
     return {path.partition("/")[2]: array for path, array in arrays.items() if path.startswith(f"{name}/")}
+
+
+def weights_of(arrays: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint's user works with: the averaged weights where there are any, else those that were trained."""
+    return part(arrays, "average") or part(arrays, "model")

@@ -22,11 +22,12 @@ def warm_up() -> float:
     jit = importlib.import_module("dltrain.kernels.compiled.jit")
     for name in jit.compiled.known:
         getattr(jit.compiled, name)
-    optim = importlib.import_module("dltrain.kernels.compiled.optim")
-    for name, function in vars(optim).items():
-        if inspect.isfunction(function) and function.__module__ == optim.__name__ and not name.startswith("_"):
-            for size in (1, 100_000):
-                function(*examples(function, size))
+    flat = ("dltrain.kernels.compiled.optim", "dltrain.kernels.compiled.averaging")  # of kernels on flat vectors
+    for module in map(importlib.import_module, flat):
+        for name, function in vars(module).items():
+            if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_"):
+                for size in (1, 100_000):
+                    function(*examples(function, size))
     with suppress(OSError):  # without the mark it is only done, and quickly, once more
         cache.marker().parent.mkdir(parents=True, exist_ok=True)
         cache.marker().touch()
