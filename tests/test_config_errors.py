@@ -54,7 +54,8 @@ got the text '0.9'; take the quotes off: text is not a number
 {file}:8:17: train.epochs: this is not a whole number; expected a whole number of at least 1; got the text 'ten'
      8 | train: {epochs: ten, batch_size: 1.5}
        |                 ^
-{file}:8:34: train.batch_size: this is not a whole number; expected a whole number of at least 1; got 1.5
+{file}:8:34: train.batch_size: this is not a whole number of at least 1 or 'all'; \
+expected a whole number of at least 1 or 'all'; got 1.5
      8 | train: {epochs: ten, batch_size: 1.5}
        |                                  ^
 {file}:9:1: sede: there is no key 'sede' at the top level; expected data, model, name, seed, dtype, task, loss, \
