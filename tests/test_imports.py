@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"model"},  # the notation, which knows no arrays
     "kernels": set(),
     "registry": set(),
+    "report": set(),
     "errors": set(),
     "suggest": set(),
     "seeds": set(),

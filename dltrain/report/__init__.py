@@ -1,0 +1,1 @@
+"""Reports: figures as SVG, text without scripts that loads nothing."""
