@@ -13,14 +13,14 @@ from dltrain.errors import UsageError
 from dltrain.layers.base import Shape
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
-from dltrain.model.summary import Summary, summarize
+from dltrain.model.summary import Summary
 from dltrain.runs.environment import environment
 from dltrain.runs.folder import RunFolder
 from dltrain.runs.listing import differences
-from dltrain.training.journal import NoJournal
-from dltrain.training.progress import Progress, SilentProgress
+from dltrain.training.prepared import load_data
+from dltrain.training.progress import Progress
 from dltrain.training.running import train
-from dltrain.training.session import build_graph, load_data, prepare
+from dltrain.training.session import build_graph, prepare
 from dltrain.training.trained import load_run, store_experiment, stored_experiment
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def gradcheck(
 
     if isinstance(config_or_run, (str, Path)) and not Path(config_or_run).is_file():
         loaded = load_run(config_or_run, runs=runs)
-        session = loaded.session
+        session: Any = loaded.session
         loaded.read_data()
     else:
         session = prepare(load_experiment(config_or_run, sets))
@@ -241,15 +241,7 @@ def check(
         plugins: Python files that register further things
     """
     load_plugins(plugins)
-    experiment = load_experiment(config, sets)
-    session = prepare(experiment, "reference")
-    parts = session.data.parts
-    parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
-    trainer = session.trainer(NoJournal(), SilentProgress())
-    summary = summarize(session.graph, experiment.train.batch_size, trainer.optimizer)
-    trainer.train_step()
-    if trainer.validation is not None:
-        trainer.evaluator.run(trainer.validation)
+    summary = prepare(load_experiment(config, sets), "reference").try_out()
     return summary.as_json(), summary
 
 

@@ -144,7 +144,8 @@ class PlainProgress:
             parts.append(f"step {record['step']}")
         for part in ("train", "validation"):
             parts += [f"{part}.{name} {number(value)}" for name, value in record.get(part, {}).items()]
-        parts.append(f"learning_rate {rate(record['learning_rate'])}")
+        if record["learning_rate"] is not None:  # a baseline has none
+            parts.append(f"learning_rate {rate(record['learning_rate'])}")
         if meter.samples_per_second:
             parts.append(f"{meter.samples_per_second:.0f} samples/s")
         if meter.left is not None and meter.share < 1:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dltrain import registry
+from dltrain.config.baseline import baseline_problems
 from dltrain.config.check import Problems, check, check_arguments, check_spec
 from dltrain.config.provenance import Path
 from dltrain.config.sections import Fields
@@ -26,8 +27,9 @@ def verify(config: Mapping[str, Any]) -> Problems:
     """
     problems = check(config, Fields)
     model = config.get("model")
-    if isinstance(model, Mapping):
+    if isinstance(model, Mapping) and config.get("baseline") is None:
         problems += model_problems(model)
+    problems += baseline_problems(config)
     if not any(problem.path[:1] in (("task",), ("loss",), ("metrics",)) for problem in problems):
         problems += fitting_problems(config)
     return list(dict.fromkeys(problems))

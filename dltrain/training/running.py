@@ -10,8 +10,9 @@ from dltrain.runs.environment import environment
 from dltrain.runs.signals import Interruption
 from dltrain.training import checkpoint
 from dltrain.training.journal import Journal
+from dltrain.training.prepared import Prepared
 from dltrain.training.progress import Progress, SilentProgress
-from dltrain.training.session import Session, prepare
+from dltrain.training.session import prepare
 from dltrain.training.trained import checkpoint_path, store_experiment
 from dltrain.training.trainer import part
 
@@ -72,7 +73,7 @@ def train(
     return summary
 
 
-def evaluate_best(session: Session, run: RunFolder, interrupted: Callable[[], bool]) -> dict[str, float] | None:
+def evaluate_best(session: Prepared, run: RunFolder, interrupted: Callable[[], bool]) -> dict[str, float] | None:
     """Metrics of the best weights over the test part; None when there is none, or a signal came."""
     loader = session.loader("test")
     if loader is None:
@@ -83,7 +84,7 @@ def evaluate_best(session: Session, run: RunFolder, interrupted: Callable[[], bo
     return None if tally is None else tally.results()
 
 
-def fixed_parts(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+def fixed_parts(session: Prepared) -> tuple[dict[str, Any], dict[str, Any]]:
     """What every checkpoint of a run holds beside the trainer's state."""
     data = session.data
     arrays = {f"data/{name}": constant for name, constant in data.constants.items()}
