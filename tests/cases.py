@@ -183,7 +183,7 @@ BASELINES = {
     "multinomial_naive_bayes": {"multinomial_naive_bayes": 0.5},
     "bernoulli_naive_bayes": {"bernoulli_naive_bayes": {"alpha": 0.5, "binarize": 0.1}},
     "k_nearest_neighbors": {"k_nearest_neighbors": {"n_neighbors": 4, "weights": "distance", "p": 1.5}},
-    "svm": {"svm": {"C": 3, "kernel": "poly", "degree": 2, "gamma": 0.5, "coef0": 1}},
+    "svm": {"svm": {"C": 3, "kernel": "poly", "degree": 2, "gamma": 0.05, "coef0": 1}},
     "linear_regression": "linear_regression",
     "ridge": {"ridge": 0.3},
     "lasso": {"lasso": {"alpha": 0.01, "max_iter": 5000}},

@@ -49,11 +49,15 @@ class Fitted:
             x: (N, …) prepared features
 
         Raises:
-            Refusal: when scikit-learn cannot use them.
+            Refusal: when scikit-learn cannot use them, or what it says is not finite.
         """
         method = "predict" if self.needs == "values" else self.baseline.scores
-        with refusals():
-            return np.asarray(getattr(self.estimator, method)(flat(x)), np.float64)
+        with refusals(), np.errstate(all="ignore"):
+            said = np.asarray(getattr(self.estimator, method)(flat(x)), np.float64)
+        if not np.isfinite(said).all():
+            what, hint = "what scikit-learn says is not finite", "are all features constant, or of very different size?"
+            raise Refusal(what, got=f"{float(said[~np.isfinite(said)][0])}", hint=hint)
+        return said
 
     def outputs(self, x: Array) -> Array:
         """Outputs as a network would have them: (N, K) logits of classes, (N, 1) of yes, (N, M) values.

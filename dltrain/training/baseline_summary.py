@@ -39,15 +39,15 @@ class BaselineSummary:
         from rich import box
         from rich.table import Table
 
-        made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for header in ("baseline", self.name):
-            made.add_column(header, no_wrap=True)
         facts = {
+            "baseline": self.name,
             "training samples": f"{self.samples:,}",
             "features": "×".join(map(str, self.shape)),
             "outputs": str(self.outputs),
             "time of a fit": "about " + duration(self.seconds),
         }
+        made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=False)
+        made.width = max(map(len, facts)) + 3 + max(map(len, facts.values()))
         for name, value in facts.items():
             made.add_row(name, value)
         return made
