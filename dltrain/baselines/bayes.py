@@ -50,7 +50,7 @@ class GaussianNaiveBayes:
     """
 
     needs = CLASSES
-    scores, single_output, work = "predict_proba", False, (3e-8, 1.0)
+    scores, single_output, work = "predict_proba", False, (2e-8, 1.0)
 
     def __init__(self, var_smoothing: NonNegativeFloat = 1e-9) -> None:
         self.var_smoothing = var_smoothing
@@ -80,7 +80,7 @@ class MultinomialNaiveBayes:
     """
 
     needs = CLASSES
-    scores, single_output, work = "predict_proba", False, (3e-8, 1.0)
+    scores, single_output, work = "predict_proba", False, (2e-8, 1.0)
 
     def __init__(self, alpha: NonNegativeFloat = 1.0) -> None:
         self.alpha = alpha
@@ -111,7 +111,7 @@ class BernoulliNaiveBayes:
     """
 
     needs = CLASSES
-    scores, single_output, work = "predict_proba", False, (3e-8, 1.0)
+    scores, single_output, work = "predict_proba", False, (2e-8, 1.0)
 
     def __init__(self, alpha: NonNegativeFloat = 1.0, binarize: float = 0.0) -> None:
         self.alpha, self.binarize = alpha, binarize

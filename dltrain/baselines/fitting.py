@@ -138,6 +138,8 @@ def random_state(seed: int) -> int:
 def estimate(baseline: Any, samples: int, features: int) -> float:
     """About how many seconds fit and evaluation will take: a N^p D, with a and p from the baseline's `work`.
 
+    Measured on MNIST, 4000 samples of ten classes, default parameters: right to a factor of a few elsewhere.
+
     Parameters:
         baseline: a registered baseline
         samples: to fit

@@ -33,7 +33,7 @@ class KNearestNeighbors:
     """
 
     needs = ALL
-    scores, single_output, work = "predict_proba", False, (4e-11, 2.0)
+    scores, single_output, work = "predict_proba", False, (2e-11, 2.0)
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class SupportVectorMachine:
     """
 
     needs = ALL
-    scores, single_output, work = "decision_function", True, (2e-9, 2.0)
+    scores, single_output, work = "decision_function", True, (5e-10, 2.0)
     # parameter: what it depends on, and the values of that which let it have an effect
     effects = {
         "degree": ("kernel", ("poly",)),

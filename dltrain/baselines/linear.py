@@ -123,7 +123,7 @@ class LogisticRegression:
     """
 
     needs = CLASSES
-    scores, single_output, work = "predict_proba", False, (2e-6, 1.0)
+    scores, single_output, work = "predict_proba", False, (4e-7, 1.0)
 
     def __init__(
         self,

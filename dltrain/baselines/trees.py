@@ -33,7 +33,7 @@ class DecisionTree:
     """
 
     needs = ALL
-    scores, single_output, work = "predict_proba", False, (3e-8, 1.15)
+    scores, single_output, work = "predict_proba", False, (9e-8, 1.15)
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class RandomForest:
     """
 
     needs = ALL
-    scores, single_output, work = "predict_proba", False, (3e-7, 1.15)
+    scores, single_output, work = "predict_proba", False, (2e-7, 1.15)
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class GradientBoosting:
     """
 
     needs = ALL
-    scores, single_output, work = "predict_proba", True, (3e-6, 1.0)
+    scores, single_output, work = "predict_proba", True, (8e-6, 1.0)
 
     def __init__(
         self,
