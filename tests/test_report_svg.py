@@ -8,7 +8,7 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dltrain.report.scale import Scale
@@ -88,6 +88,7 @@ def test_empty_constant_and_lopsided_series(draw: object) -> None:
 
 
 @given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=20), st.booleans())
+@example([51.0, 101.0], False)  # 50 to 110 by tens: the ends are multiples of that step and of no other
 def test_axes_show_everything_at_round_ticks(values: list[float], log: bool) -> None:
     values = [abs(v) + 1e-9 for v in values] if log else values
     scale = Scale.of(values, log)

@@ -18,6 +18,7 @@ class Scale:
         low: smallest value that is shown
         high: largest one
         log: whether it is logarithmic
+        step: from tick to tick on a linear one, whose ends are multiples of it
 
     Example:
         >>> scale = Scale.of([0.3, 9.4])
@@ -30,6 +31,7 @@ class Scale:
     low: float
     high: float
     log: bool = False
+    step: float = 0.2
 
     @staticmethod
     def of(values: Iterable[float], log: bool = False) -> Scale:
@@ -44,7 +46,7 @@ class Scale:
         if low == high:
             low, high = low - (abs(low) / 2 or 0.5), high + (abs(high) / 2 or 0.5)
         step = round_step((high - low) / 5)
-        return Scale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step)
+        return Scale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, False, step)
 
     def share(self, value: float) -> float:
         """Where a value stands between the ends, 0 to 1."""
@@ -59,9 +61,8 @@ class Scale:
     def ticks(self) -> list[float]:
         """Round values from end to end."""
         if not self.log:
-            step = round_step((self.high - self.low) / 5)
-            count = round((self.high - self.low) / step)
-            return [round((round(self.low / step) + i) * step, 12 - _exponent(step)) for i in range(count + 1)]
+            first, last = round(self.low / self.step), round(self.high / self.step)
+            return [round(i * self.step, 12 - _exponent(self.step)) for i in range(first, last + 1)]
         first, last = round(math.log10(self.low)), round(math.log10(self.high))
         if last - first <= 2:
             many = [float(f"{digit}e{power}") for power in range(first, last) for digit in DECADE]
@@ -72,8 +73,7 @@ class Scale:
         """A tick in words, with as many digits as the others."""
         if self.log or tick == 0 or not 1e-4 <= max(abs(self.low), abs(self.high)) < 1e6:
             return f"{tick:.6g}"
-        step = round_step((self.high - self.low) / 5)
-        return f"{tick:.{max(0, -_exponent(step))}f}"
+        return f"{tick:.{max(0, -_exponent(self.step))}f}"
 
 
 def drawable(value: float, log: bool) -> bool:
