@@ -100,10 +100,10 @@ class SupportVectorMachine:
         self.coef0, self.epsilon = coef0, epsilon
 
     def estimator(self, needs: str, random_state: int) -> Any:
-        """scikit-learn's estimator; ties between votes are broken by the decision values, as they are logits here."""
+        """scikit-learn's estimator."""
         from sklearn import svm
 
         kernel = {"C": self.C, "kernel": self.kernel, "degree": self.degree, "gamma": self.gamma, "coef0": self.coef0}
         if needs == "values":
             return svm.SVR(**kernel, epsilon=self.epsilon)
-        return svm.SVC(**kernel, break_ties=True)
+        return svm.SVC(**kernel)
