@@ -55,9 +55,10 @@ class KNearestNeighbors:
 class SupportVectorMachine:
     """The widest margin between classes, or the flattest tube around values, in the feature space of a kernel.
 
-    Classes: C-SVM, one against one for more than two.  Its decision values are taken as logits: the class is exact,
-    while loss and probabilities, which a support vector machine does not have, are not calibrated.  Values: ε-SVR.
-    The time of a fit grows with the square of the samples and more.  Features should be standardized.
+    Classes: C-SVM, one against one for more than two.  Its decision values are taken as logits: the class is that of
+    scikit-learn with `break_ties`, while loss and probabilities, which a support vector machine does not have, are
+    not calibrated.  Values: ε-SVR.  The time of a fit grows with the square of the samples and more.  Features should
+    be standardized.
 
     Parameters:
         C: price of a sample inside the margin: the larger, the closer to the training data
