@@ -1,0 +1,26 @@
+"""Metrics, and the collectors that gather what they need batch by batch.
+
+A collector adds up counts or sums; a metric is computed from them once, at the end.
+"""
+
+from dltrain.metrics import certainty, decisions, measured, ranking, regression
+from dltrain.metrics.collectors import BinaryConfusion, Certainty, Confusion, LabelSets, Moments, Scores
+from dltrain.metrics.decisions import per_class
+from dltrain.metrics.probabilities import logistic, probabilities
+
+__all__ = [
+    "BinaryConfusion",
+    "Certainty",
+    "Confusion",
+    "LabelSets",
+    "Moments",
+    "Scores",
+    "certainty",
+    "decisions",
+    "logistic",
+    "measured",
+    "per_class",
+    "probabilities",
+    "ranking",
+    "regression",
+]
