@@ -25,6 +25,7 @@ from dltrain.training.trained import load_run, store_experiment, stored_experime
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
+    from dltrain.tasks import Tally
 
 Config = str | Path | Mapping[str, Any]
 
@@ -161,22 +162,32 @@ def evaluate(
         runs: folder of the run folders
         plugins: Python files that register further things
     """
-    from dltrain.metrics import per_class
-
     load_plugins(plugins)
     loaded = load_run(run, runs=runs, checkpoint=checkpoint)
     tally = loaded.tally(split, data, everything=True)
-    counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
-    classes = loaded.session.data.classes
+    heads = {name: per_task(head) for name, head in tally.heads.items() if head.count}
     return {
         "run": str(loaded.folder.path),
         "checkpoint": loaded.step,
         "split": split if data is None else str(data),
         "samples": tally.count,
         "metrics": tally.results(),
-        "per_class": None if counts is None else per_class(counts, classes or []),
-        "confusion": None if counts is None else counts.tolist(),
-        "classes": classes,
+        **(heads.pop("") if "" in heads else {"per_class": None, "confusion": None, "classes": None}),
+        "heads": heads or None,
+    }
+
+
+def per_task(tally: Tally) -> dict[str, Any]:
+    """What a task counts: of each class or label, and which class was taken for which."""
+    from dltrain.metrics import per_class
+
+    data = tally.bound.data
+    counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
+    names = data.classes or (data.target_names if counts is not None else [])
+    return {
+        "per_class": None if counts is None else per_class(counts, names),
+        "confusion": None if counts is None or counts.ndim == 3 else counts.tolist(),
+        "classes": data.classes,
     }
 
 

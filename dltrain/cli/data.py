@@ -67,7 +67,7 @@ def described(subject: str, sets: tuple[str, ...]) -> dict[str, Any]:
     task = registry.create("task", experiment.task)
     folders = DataFolders(experiment.folder)
     return describe(
-        load(experiment.data, needs=task.needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
+        load(experiment.data, needs=task.wanted(), seed=experiment.seed, folders=folders, dtype=experiment.dtype)
     )
 
 

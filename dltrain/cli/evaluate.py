@@ -11,7 +11,7 @@ from dltrain.cli import arguments
 from dltrain.cli.base import command
 
 LARGEST_CONFUSION = 30  # classes; a larger matrix is unreadable, its worst pairs are listed instead
-KEYS = ("run", "checkpoint", "split", "samples", "metrics", "per_class", "confusion")
+KEYS = ("run", "checkpoint", "split", "samples", "metrics", "per_class", "confusion", "heads")
 
 
 @command("evaluate")
@@ -64,11 +64,14 @@ def show(result: Mapping[str, Any]) -> None:
     heading = f"{result['split']}: {result['samples']} samples, checkpoint of step {result['checkpoint']}"
     metrics = [(name, output.number(value)) for name, value in result["metrics"].items()]
     output.show(heading, "", output.table(["metric", "value"], metrics, right=["value"]))
-    if result["per_class"]:
-        rows = list(class_rows(result["per_class"]))
-        output.show("", output.table(rows[0], rows[1:], right=rows[0][1:]))
-    if result["confusion"]:
-        output.show("", confusion(result["confusion"], names_of(result)))
+    for name, part in {"": result, **(result["heads"] or {})}.items():
+        if name and part["per_class"]:
+            output.show("", f"{name}:")
+        if part["per_class"]:
+            rows = list(class_rows(part["per_class"]))
+            output.show("", output.table(rows[0], rows[1:], right=rows[0][1:]))
+        if part["confusion"]:
+            output.show("", confusion(part["confusion"], names_of(part)))
 
 
 def class_rows(per_class: Sequence[Mapping[str, Any]]) -> list[list[str]]:

@@ -60,7 +60,8 @@ def text(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> str:
     lines = ["", f"{done}, {duration(summary['seconds'])}: {ENDS[summary['stopped']]}"]
     best, test = summary["best"], summary.get("test")
     if best:
-        lines.append(f"best     epoch {best['epoch']}, {best['metric']} {number(best['value'])}")
+        kept = {True: ", all bounds kept", False: ", the bounds missed least"}.get(best.get("satisfied"), "")
+        lines.append(f"best     epoch {best['epoch']}, {best['metric']} {number(best['value'])}{kept}")
     if test:
         lines.append("test     " + ", ".join(f"{name} {number(value)}" for name, value in test.items()))
     return "\n".join([*lines, f"run      {summary['run']}", "", *next_commands(summary, plugins)])

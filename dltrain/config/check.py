@@ -15,7 +15,7 @@ from dltrain import registry
 from dltrain.config.advice import advise, quoted
 from dltrain.config.interval import Interval
 from dltrain.config.provenance import Path
-from dltrain.config.sections import SECTIONS, Data, Fields, Notation, Train, keys_of
+from dltrain.config.sections import SECTIONS, Data, Fields, Notation, Train, is_section, keys_of
 from dltrain.config.words import bound, describe, members, show, unwrap
 from dltrain.errors import Problem
 from dltrain.registry import Argument, Reference
@@ -40,7 +40,7 @@ def check(value: Any, annotation: Any, path: Path = ()) -> Problems:
         return check_reference(value, reference, path)
     if any(isinstance(mark, Notation) for mark in marks):
         return [] if isinstance(value, Mapping) else [wrong(value, annotation, path, "this is not a model")]
-    if kind in SECTIONS:
+    if is_section(kind):
         return check_section(value, kind, path)
     origin = typing.get_origin(kind) or kind
     if origin in (list, tuple):
@@ -240,6 +240,8 @@ def same_home(key: Any, names: list[str]) -> bool:
 
 def elsewhere(key: Any, section: Any) -> str:
     """Where else in a config a key belongs; empty when nowhere."""
+    if section not in SECTIONS:
+        return ""
     places = ((Data, "data."), (Train, "train."), (Fields, ""))
     others = [(home, cls) for cls, home in places if cls is not section]
     homes = {a.name: home + a.name for home, cls in others for a in keys_of(cls)}

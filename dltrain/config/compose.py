@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from dltrain import registry
 from dltrain.config.provenance import Node, Origin, Provenance, Refusal
-from dltrain.config.sections import SECTIONS, Fields, Notation, keys_of
+from dltrain.config.sections import Fields, Notation, is_section, keys_of
 from dltrain.config.shipped import shipped_folder
 from dltrain.config.words import show, unwrap
 from dltrain.config.yaml_reader import Document, read_file
@@ -185,8 +185,10 @@ def inner(annotation: Any, key: str | int) -> Any:
     kind, marks = unwrap(annotation)
     if any(isinstance(mark, Notation) for mark in marks):
         return PARTS.get(str(key), Any)
-    if kind in SECTIONS:
+    if is_section(kind):
         return next((a.annotation for a in keys_of(kind) if a.name == key), Any)
+    if getattr(kind, "__origin__", None) is dict:
+        return kind.__args__[1]
     return item_of(kind) if isinstance(key, int) else Any
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from dltrain import registry
 from dltrain.config.interval import UNITS, Interval
-from dltrain.config.sections import SECTIONS, Fields, Form, Notation, keys_of
+from dltrain.config.sections import Fields, Form, Notation, is_section, keys_of
 from dltrain.config.words import bound, describe, members, unwrap
 from dltrain.registry import Argument, Entry, Reference
 
@@ -78,7 +78,7 @@ def typed(annotation: Any) -> Schema:
         return named if reference.literal is None else either([typed(reference.literal), named])
     if any(isinstance(mark, Notation) for mark in marks):
         return {"$ref": "#/$defs/model"}
-    if kind in SECTIONS:
+    if is_section(kind):
         return section(kind)
     if typing.get_origin(kind) is Literal:
         return {"enum": list(typing.get_args(kind))}

@@ -101,6 +101,9 @@ class DataSet:
         layout: where features and targets stand in the source's file: positions in a row of text, or names of arrays
         description: the source in words
         dtype: type of the features: float32 or float64
+        needs: what the task needs of the targets, {"": …}, or of those of each head by its name
+        heads: {head: its classes, target_names, class_counts and columns} where a task has several
+        class_counts: how many training examples each class has
     """
 
     parts: dict[str, Examples]
@@ -114,10 +117,16 @@ class DataSet:
     layout: dict[str, Any]
     description: str
     dtype: str
+    needs: dict[str, Any] = field(default_factory=dict)
+    heads: dict[str, Any] = field(default_factory=dict)
+    class_counts: list[int] | None = None
 
     def info(self) -> dict[str, Any]:
         """Everything but arrays, as plain data: stored with a run beside `constants`."""
-        names = ("classes", "feature_names", "target_names", "fingerprint", "prepare", "layout", "description", "dtype")
+        names = (
+            *("classes", "feature_names", "target_names", "fingerprint", "prepare", "layout", "description", "dtype"),
+            *("needs", "heads", "class_counts"),
+        )
         return {"shape": list(self.shape), **{name: getattr(self, name) for name in names}}
 
     @staticmethod

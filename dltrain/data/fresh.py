@@ -14,8 +14,10 @@ from dltrain.data.idx import read_idx
 from dltrain.data.opening import stream
 from dltrain.data.rows import read_columns
 from dltrain.data.tables import pool_of, position
-from dltrain.data.targets import check_features, labels_of, values_of
+from dltrain.data.targets import check_features
+from dltrain.data.wanted import read_target
 from dltrain.errors import DataError
+from dltrain.types import Need
 
 SIGNATURES = {b"PK": "npz", b"\x93NUMPY": "npy", b"\x89HDF\r\n\x1a\n": "hdf5", b"\0\0": "idx"}
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
@@ -124,15 +126,44 @@ def reshaped(x: Array, like: DataSet, pool: Pool) -> Array:
 
 def targets_like(pool: Pool, like: DataSet) -> Array:
     """Labels or values, numbered as in the run."""
-    if like.classes is not None:
-        return labels_of(pool, "classes")[0]
-    y, names = values_of(pool, like.dtype)
-    if len(names) != len(like.target_names):
+    if like.heads:
+        return heads_like(pool, like)
+    need = Need(**like.needs[""]) if like.needs else Need("values" if like.classes is None else "classes")
+    known = like.target_names if need.kind == "labels" else like.classes
+    if need.kind == "binary":
+        need = need._replace(kind="classes")  # the file may hold one of the two alone
+    target = read_target(pool, need, like.dtype, known)
+    y, names = target.y, target.names
+    if target.classes is None and len(names) != len(like.target_names):
         expected = f"{len(like.target_names)} targets"
         raise DataError(
             "the file does not fit the run's data", where=pool.where, expected=expected, got=str(len(names))
         )
     return y
+
+
+def heads_like(pool: Pool, like: DataSet) -> Array:
+    """The targets of several heads, numbered as in the run.
+
+    Raises:
+        DataError: when they do not fit the run's.
+    """
+    blocks = []
+    for name, plain in like.needs.items():
+        head, need = like.heads[name], Need(**plain)._replace(columns=tuple(plain["columns"]))
+        known = head["target_names"] if need.kind == "labels" else head["classes"]
+        kind = "classes" if need.kind == "binary" else need.kind
+        target = read_target(pool, need._replace(kind=kind), like.dtype, known)
+        width = head["columns"][1] - head["columns"][0]
+        if target.columns != width:
+            raise DataError(
+                "the file does not fit the run's data",
+                where=pool.where,
+                expected=f"{width} targets of {name!r}",
+                got=str(target.columns),
+            )
+        blocks.append(target.y.reshape(len(target.y), -1).astype(np.float64))
+    return np.concatenate(blocks, axis=1)
 
 
 class Matcher:

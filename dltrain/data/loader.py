@@ -24,15 +24,23 @@ class Batch:
         epoch: which epoch, from 0
         index: which batch of the epoch, from 0
         all_ids: ids of the whole part
+        weight: (n,) how much each example counts in the loss; None: all alike
     """
 
-    __slots__ = ("_all_ids", "epoch", "index", "inputs", "rows", "target")
+    __slots__ = ("_all_ids", "epoch", "index", "inputs", "rows", "target", "weight")
 
     def __init__(
-        self, inputs: dict[str, Array], target: Array, rows: Array | slice, epoch: int, index: int, all_ids: Array
+        self,
+        inputs: dict[str, Array],
+        target: Array,
+        rows: Array | slice,
+        epoch: int,
+        index: int,
+        all_ids: Array,
+        weight: Array | None = None,
     ) -> None:
         self.inputs, self.target, self.rows, self.epoch, self.index = inputs, target, rows, epoch, index
-        self._all_ids = all_ids
+        self._all_ids, self.weight = all_ids, weight
 
     def __len__(self) -> int:
         return len(self.target)
@@ -80,6 +88,7 @@ class Loader:
         self.examples, self.batch_size, self.shuffle, self.seed = examples, int(batch_size), shuffle, seed
         self.sources = {wire: examples.columns[name] for wire, name in (inputs or {"x": "x"}).items()}
         self.targets = examples.columns.get(target, np.empty((len(examples), 0)))
+        self.weights = examples.columns.get("weight")
         self.steps_per_epoch = -(-len(examples) // self.batch_size)
         self._epoch, self._order = -1, np.empty(0, np.int64)
         self._buffers: dict[int, tuple[dict[str, Array], Array]] = {}  # by length: full batches and the last one
@@ -103,7 +112,7 @@ class Loader:
         if not self.shuffle:
             rows = slice(start, min(start + self.batch_size, len(self.examples)))
             inputs = {wire: x[rows] for wire, x in self.sources.items()}
-            return Batch(inputs, self.targets[rows], rows, epoch, index, self.examples.ids)
+            return self._batch(inputs, self.targets[rows], rows, epoch, index)
         order = self.order(epoch)[start : start + self.batch_size]
         inputs, target = self._buffers.get(len(order)) or self._allocate(len(order))
         for wire, out in inputs.items():
@@ -112,7 +121,11 @@ class Loader:
             else:
                 kernels.take_rows(self.sources[wire], order, out)
         self.targets.take(order, 0, target, "clip")
-        return Batch(inputs, target, order, epoch, index, self.examples.ids)
+        return self._batch(inputs, target, order, epoch, index)
+
+    def _batch(self, inputs: dict[str, Array], target: Array, rows: Array | slice, epoch: int, index: int) -> Batch:
+        weight = None if self.weights is None else self.weights[rows]
+        return Batch(inputs, target, rows, epoch, index, self.examples.ids, weight)
 
     def _allocate(self, count: int) -> tuple[dict[str, Array], Array]:
         inputs = {wire: np.empty((count, *x.shape[1:]), x.dtype) for wire, x in self.sources.items()}

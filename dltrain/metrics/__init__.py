@@ -4,7 +4,7 @@ A collector adds up counts or sums; a metric is computed from them once, at the 
 """
 
 from dltrain.metrics import certainty, decisions, measured, ranking, regression
-from dltrain.metrics.collectors import BinaryConfusion, Certainty, Confusion, LabelSets, Moments, Scores
+from dltrain.metrics.collectors import BinaryConfusion, Certainty, Confusion, LabelSets, Moments, Scores, Timing
 from dltrain.metrics.decisions import per_class
 from dltrain.metrics.probabilities import logistic, probabilities
 
@@ -15,6 +15,7 @@ __all__ = [
     "LabelSets",
     "Moments",
     "Scores",
+    "Timing",
     "certainty",
     "decisions",
     "logistic",

@@ -143,6 +143,16 @@ class Certainty(Sums):
             row += np.bincount(place, terms, BINS)
 
 
+class Timing(Sums):
+    """Seconds and number of samples of the forward passes that were timed; the evaluation adds them."""
+
+    def __init__(self) -> None:
+        super().__init__(timing=np.zeros(2))
+
+    def update(self, outputs: Array, targets: Array, kernels: Kernels) -> None:
+        """Nothing: time is not in the outputs."""
+
+
 class Scores:
     """Keeps the scores and targets of all samples, for metrics of their order.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -55,22 +56,26 @@ class Evaluator:
                 return None
             batch = loader.batch(0, index)
             mode.begin(index, len(batch))
+            started = time.perf_counter()
             outputs, _ = graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
+            if tally.timed:
+                tally.time(time.perf_counter() - started, len(batch))
             loss, _ = task.loss(outputs, batch, mode)
-            tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.wire]))
+            tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.wires[0]]))
         return tally
 
-    def outputs(self, inputs: Mapping[str, Array]) -> Array:
-        """The output wire's values for all samples, in order.
+    def outputs(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The values of the task's wires for all samples, in order: {wire: array (N, …)}.
 
         Parameters:
             inputs: {input wire: array (N, …)}
         """
         count = len(next(iter(inputs.values())))
-        found = []
+        found: dict[str, list[Array]] = {wire: [] for wire in self.task.wires}
         for index, start in enumerate(range(0, count, BATCH_SIZE)):
             batch = {wire: array[start : start + BATCH_SIZE] for wire, array in inputs.items()}
             self.mode.begin(index, min(BATCH_SIZE, count - start))
             outputs, _ = self.graph.forward(batch, mode=self.mode, wires=self.task.wires)
-            found.append(outputs[self.task.wire].copy())
-        return np.concatenate(found)
+            for wire, parts in found.items():
+                parts.append(outputs[wire].copy())
+        return {wire: np.concatenate(parts) for wire, parts in found.items()}

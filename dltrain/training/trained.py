@@ -67,11 +67,12 @@ class Run:
         source = inputs if isinstance(inputs, np.ndarray) else Path(inputs)
         examples = load_like(source, session.data)
         outputs = session.evaluator().outputs(dict.fromkeys(session.graph.inputs, examples.columns["x"]))
-        if not np.isfinite(outputs).all():
-            sample = int(np.argwhere(~np.isfinite(outputs))[0][0])
+        finite = np.logical_and.reduce([np.isfinite(y).all(1) for y in outputs.values()])
+        if not finite.all():
+            sample = int(np.flatnonzero(~finite)[0])
             hint = "are its features in the range of the training data?"
             raise DataError("the model's output is not finite", where=f"{inputs}, sample {sample}", hint=hint)
-        return session.task.task.predict(outputs, session.data)
+        return session.task.predict(outputs)
 
     def evaluate(self, split: str = "test", data: str | Path | None = None) -> dict[str, float]:
         """Loss and metrics over a part of the run's data, or over a file."""

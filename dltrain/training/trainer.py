@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from dltrain.kernels import compiles_first
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.training.autopsy import ADVICE, not_finite
-from dltrain.training.hooks import Hook, better, lookup
+from dltrain.training.goal import Limit, violation
+from dltrain.training.hooks import Hook, ahead, lookup
 from dltrain.training.triggers import Every, Now
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Trainer:
         evaluate: when to evaluate
         checkpoint: when to save
         monitor: the metric that says "best", as `validation.loss`
+        bounds: {part.metric: bound} that the best state must keep, or miss least
         journal: keeps records and checkpoints
         progress: shows them
     """
@@ -70,11 +72,13 @@ class Trainer:
         monitor: str,
         journal: Journal | NoJournal,
         progress: Progress,
+        bounds: Mapping[str, Limit] | None = None,
     ) -> None:
         self.objective, self.optimizer, self.loader, self.validation = objective, optimizer, loader, validation
         self.evaluator, self.mode, self.limits, self.hooks = evaluator, mode, limits, hooks
         self.evaluate, self.checkpoint, self.monitor = evaluate, checkpoint, monitor
         self.journal, self.progress = journal, progress
+        self.bounds = bounds or {}
         self.graph = objective.graph
         self.kernels = mode.kernels(self.graph.vector.value)
         self.tally = objective.task.tally()
@@ -226,10 +230,18 @@ class Trainer:
         value = lookup(record, self.monitor)
         if value is None:
             return False
-        if self.best is not None and not better(value, self.best["value"], self.higher_is_better(self.monitor)):
+        missed, best = self.violation(record), self.best
+        higher = self.higher_is_better(self.monitor)
+        if best is not None and not ahead((missed, value), (best.get("violation", 0.0), best["value"]), higher):
             return False
         self.best = {"epoch": now.epoch, "step": now.step, "metric": self.monitor, "value": value}
+        if self.bounds:
+            self.best |= {"satisfied": missed == 0, "violation": missed}
         return True
+
+    def violation(self, record: dict[str, Any]) -> float:
+        """By how much a record misses the bounds; 0 where it keeps them, or there are none."""
+        return violation(self.bounds, record)
 
     def _reason(self) -> str | None:
         limits = self.limits
