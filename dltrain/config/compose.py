@@ -193,8 +193,8 @@ def inner(annotation: Any, key: str | int) -> Any:
 
 
 def item_of(kind: Any) -> Any:
-    """The type of a list's items; looks through `list | None`."""
-    options = [option for option in getattr(kind, "__args__", ()) if option is not type(None)]
+    """The type of a list's items; looks through `list | None`, and past a section that may stand in its place."""
+    options = [o for o in getattr(kind, "__args__", ()) if o is not type(None) and not is_section(o)]
     if len(options) == 1 and getattr(options[0], "__origin__", None) is list:
         return item_of(options[0])
     return options[0] if len(options) == 1 else Any

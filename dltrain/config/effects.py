@@ -97,7 +97,7 @@ def fitting_problems(config: Mapping[str, Any]) -> Problems:
     if not isinstance(heads, Mapping):
         problems, names = task_problems(reading.entry, config, ())
         return problems + goal_problems(config, names) + monitor_problems(config, ["loss", *names])
-    problems, names = [], []
+    problems, names = wire_problems(config.get("model"), heads, reading.paths["heads"]), []
     for head, section in heads.items():
         entry = registry.read(section.get("task", "classification"), "task").entry
         if entry is not None:
@@ -105,6 +105,29 @@ def fitting_problems(config: Mapping[str, Any]) -> Problems:
             problems += found
             names += [f"{head}.{name}" for name in ("loss", *own)]
     return problems + goal_problems(config, names) + monitor_problems(config, ["loss", *names])
+
+
+def wire_problems(model: Any, heads: Mapping[str, Any], path: Path) -> Problems:
+    """Heads whose wire is no output of the model, and outputs that no head reads."""
+    graph = model.get("graph") if isinstance(model, Mapping) else None
+    if not isinstance(graph, Mapping) or not graph:
+        return []
+    outputs = model.get("outputs") or [list(graph)[-1]]
+    wires = {head: section.get("wire") or head for head, section in heads.items()}
+    hint = "name the wires of all heads in `model: outputs:`, or another `wire` for the head"
+    expected = ", ".join(map(str, outputs))
+    problems = [
+        Problem((*path, head), f"the model has no output {wire!r}", expected, "", hint, at_key=True)
+        for head, wire in wires.items()
+        if wire not in outputs
+    ]
+    return problems + [
+        Problem(
+            ("model", "outputs", k), f"no loss reads the output {wire!r}", "the wire of a head", hint="leave it out"
+        )
+        for k, wire in enumerate(outputs)
+        if wire not in wires.values() and "outputs" in model
+    ]
 
 
 def task_problems(task: registry.Entry, section: Mapping[str, Any], path: Path) -> tuple[Problems, list[str]]:
@@ -140,8 +163,9 @@ def goal_problems(config: Mapping[str, Any], names: list[str]) -> Problems:
     if not isinstance(metrics, Mapping):
         return []
     problems: Problems = []
-    named = {("optimize",): metrics["optimize"], **{("satisfy", n): n for n in metrics.get("satisfy") or ()}}
-    for place, name in named.items():
+    named: list[tuple[Path, str]] = [(("optimize",), metrics["optimize"])]
+    named += [(("satisfy", name), name) for name in metrics.get("satisfy") or ()]
+    for place, name in named:
         if name not in ("loss", *names):
             near, path = closest(name, ["loss", *names, *registry.entries("metric")]), ("metrics", *place)
             advice = "" if near is None else f"did you mean {near!r}?"

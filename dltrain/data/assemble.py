@@ -101,6 +101,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         needs=plain,
         heads=heads,
         class_counts=counts,
+        target_columns=list(pool.target_names),
     )
 
 

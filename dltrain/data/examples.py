@@ -104,6 +104,7 @@ class DataSet:
         needs: what the task needs of the targets, {"": …}, or of those of each head by its name
         heads: {head: its classes, target_names, class_counts and columns} where a task has several
         class_counts: how many training examples each class has
+        target_columns: names of the targets as they were read, where they have some
     """
 
     parts: dict[str, Examples]
@@ -120,12 +121,13 @@ class DataSet:
     needs: dict[str, Any] = field(default_factory=dict)
     heads: dict[str, Any] = field(default_factory=dict)
     class_counts: list[int] | None = None
+    target_columns: list[str] = field(default_factory=list)
 
     def info(self) -> dict[str, Any]:
         """Everything but arrays, as plain data: stored with a run beside `constants`."""
         names = (
             *("classes", "feature_names", "target_names", "fingerprint", "prepare", "layout", "description", "dtype"),
-            *("needs", "heads", "class_counts"),
+            *("needs", "heads", "class_counts", "target_columns"),
         )
         return {"shape": list(self.shape), **{name: getattr(self, name) for name in names}}
 

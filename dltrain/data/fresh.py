@@ -49,7 +49,9 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     else:
         pool = read_pool(Path(source), like, target)
     if target and "y" not in pool.columns:
-        expected = f"a column {like.target_names[0]!r}" if pool.feature_names else "an array 'y'"
+        expected = (
+            f"a column {(like.target_columns or like.target_names)[0]!r}" if pool.feature_names else "an array 'y'"
+        )
         raise DataError("the file has no targets to compare with", where=pool.where, expected=expected)
     features = reshaped(check_features(pool), like, pool)
     columns = {"x": features}
@@ -105,7 +107,7 @@ def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
         got = ", ".join(found) or "no array"
         raise DataError("there is no array with the features", where=str(path), expected=expected, got=got)
     names = like.feature_names if columns["x"].ndim == 2 else []
-    return Pool(columns, str(path), classes=like.classes, feature_names=names, target_names=like.target_names)
+    return Pool(columns, str(path), classes=like.classes, feature_names=names, target_names=like.target_columns)
 
 
 def reshaped(x: Array, like: DataSet, pool: Pool) -> Array:
@@ -149,8 +151,9 @@ def heads_like(pool: Pool, like: DataSet) -> Array:
         DataError: when they do not fit the run's.
     """
     blocks = []
-    for name, plain in like.needs.items():
-        head, need = like.heads[name], Need(**plain)._replace(columns=tuple(plain["columns"]))
+    for name in sorted(like.heads, key=lambda name: like.heads[name]["columns"]):  # what is stored keeps no order
+        head, plain = like.heads[name], like.needs[name]
+        need = Need(**plain)._replace(columns=tuple(plain["columns"]))
         known = head["target_names"] if need.kind == "labels" else head["classes"]
         kind = "classes" if need.kind == "binary" else need.kind
         target = read_target(pool, need._replace(kind=kind), like.dtype, known)
@@ -183,8 +186,9 @@ class Matcher:
         like, count = self.like, int(np.prod(self.like.shape))
         if names and like.feature_names and like.layout.get("header", True):
             features = [position(name, names, width, self.where) for name in like.feature_names]
-            targets = [names.index(name) for name in like.target_names if self.target and name in names]
-            return features, targets if len(targets) == len(like.target_names) else []
+            columns = like.target_columns or like.target_names
+            targets = [names.index(name) for name in columns if self.target and name in names]
+            return features, targets if len(targets) == len(columns) else []
         if width == like.layout.get("width"):
             return list(like.layout["features"]), list(like.layout["targets"]) if self.target else []
         if width == count:

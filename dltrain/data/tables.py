@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,12 +28,13 @@ class Csv:
 
     Parameters:
         path: the file, relative to the config, ./data or $DLTRAIN_DATA
-        target: column with the target, or a list of columns (regression with several)
+        target: column with the target, or a list of columns (several numbers, labels or heads)
         header: whether the first line holds names; auto: when no entry of it is a number
         delimiter: what stands between columns; auto: the most frequent of , ; tab | in the first line
         features: columns to learn from; left out: all others
         test_path: a file with the same columns that is the test part
         classes: labels in the order of the class numbers; left out: words by the alphabet, numbers from 0 on
+        weight: column with how much each example counts in the loss
     """
 
     def __init__(
@@ -44,24 +46,28 @@ class Csv:
         features: list[Column] | None = None,
         test_path: str | None = None,
         classes: list[Column] | None = None,
+        weight: Column | None = None,
     ) -> None:
+        self.weight = weight
         self.path, self.target, self.header, self.delimiter = path, target, header, delimiter
         self.features, self.test_path, self.classes = features, test_path, classes
 
     def load(self, folders: DataFolders) -> Pool:
-        """x (N, D) float64, y (N,) or (N, M) numbers, or (N,) text.
+        """x (N, D) float64, y (N,) or (N, M) numbers or text, and "weight" (N,) where there are weights.
 
         Raises:
             DataError: naming file, line and column of what cannot be read.
         """
         path = folders.find(self.path)
-        choice: Choice = Chooser(self.target, self.features, str(path))
+        targets = self.target if isinstance(self.target, list) else [self.target]
+        weights = [] if self.weight is None else [self.weight]  # read like a target more
+        choice: Choice = Chooser([*targets, *weights], self.features, str(path))
         tables = [read_columns(path, choice, header=self.header, delimiter=self.delimiter)]
         if self.test_path is not None:
             path = folders.find(self.test_path)
             choice = Same(tables[0], str(path))
             tables.append(read_columns(path, choice, header=self.header, delimiter=self.delimiter))
-        return pool_of(tables, self.classes)
+        return pool_of(tables, self.classes, weighted=bool(weights))
 
 
 class Chooser:
@@ -141,9 +147,16 @@ def position(column: Column, names: Sequence[str], width: int, where: str) -> in
     raise DataError(what, where=where, expected=f"{column!r} in the header", got=f"the columns {shown}", hint=hint)
 
 
-def pool_of(tables: Sequence[Columns], classes: list[Any] | None) -> Pool:
-    """Join the tables of one data set; the second is the test part."""
+def pool_of(tables: Sequence[Columns], classes: list[Any] | None, weighted: bool = False) -> Pool:
+    """Join the tables of one data set; the second is the test part.
+
+    Parameters:
+        tables: of the columns of features and targets
+        classes: labels in their order, where they are known
+        weighted: whether the last of the targets is the weight of the example
+    """
     first = tables[0]
+    last = len(first.targets) - weighted
     starts = np.cumsum([0, *(len(table.x) for table in tables)])
     files = tuple((table.where, int(start)) for table, start in zip(tables, starts, strict=False))
     lines = np.concatenate([table.lines for table in tables])
@@ -156,23 +169,26 @@ def pool_of(tables: Sequence[Columns], classes: list[Any] | None) -> Pool:
         given={"test": np.arange(starts[1], starts[2])} if len(tables) > 1 else {},
         classes=classes,
         feature_names=names[:count],
-        target_names=names[count:],
+        target_names=names[count : count + last],
         files=files,
         lines=lines,
         layout={
             "width": first.width,
             "features": first.features,
-            "targets": first.targets,
+            "targets": first.targets[:last],
             "header": bool(first.names),
         },
     )
     if texts:
-        pool.columns["y"] = targets_of(texts, pool)
+        pool.columns["y"] = targets_of(texts[:last], pool)
+    if weighted:
+        alone = replace(pool, target_names=names[count + last :], classes=None)
+        pool.columns["weight"] = targets_of(texts[last:], alone)
     return pool
 
 
 def targets_of(texts: list[list[str]], pool: Pool) -> Array:
-    """Targets from text: numbers where all are numbers, else words (one column only).
+    """Targets from text: numbers where all are numbers; else text, where each column is all numbers or all words.
 
     Raises:
         DataError: when one is missing, or numbers and words are mixed.
@@ -183,7 +199,7 @@ def targets_of(texts: list[list[str]], pool: Pool) -> Array:
         numeric = np.array([known[text] for text in column])
         listed = {str(label) for label in pool.classes or ()}
         odd = np.flatnonzero(~numeric)
-        if len(odd) and (len(texts) > 1 or (numeric.any() and not set(column) <= listed)):
+        if len(odd) and numeric.any() and not set(column) <= listed:
             raise mixed(name, column, numeric, pool)
         missing = next((k for k in odd if column[k].lower() in ("", "?") and column[k] not in listed), None)
         if missing is not None:
@@ -191,6 +207,8 @@ def targets_of(texts: list[list[str]], pool: Pool) -> Array:
                 "the target is missing", where=f"{pool.place(int(missing))}, {name}", got=repr(column[missing])
             )
         columns.append(np.array(column) if len(odd) else np.array(column, np.float64))
+    if any(column.dtype.kind == "U" for column in columns):
+        columns = [np.array(text) for text in texts]
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 

@@ -97,8 +97,8 @@ def only(pool: Pool, columns: tuple[str | int, ...]) -> Pool:
             got, expected = repr(column), ", ".join(map(repr, names))
             raise DataError("the source has no such target", where=pool.where, expected=expected, got=got, hint=hint)
     chosen = y[:, places[0]] if len(places) == 1 else y[:, places]
-    if chosen.dtype.kind == "U" and chosen.ndim == 1 and all_numbers(chosen):
-        chosen = chosen.astype(np.float64)  # a column of numbers beside one of words
+    if chosen.dtype.kind == "U" and all_numbers(chosen):
+        chosen = chosen.astype(np.float64)  # numbers that were read as text, since words stand beside them
     classes = pool.classes if y.shape[1] == 1 else None
     return replace(
         pool, columns={**pool.columns, "y": chosen}, target_names=[names[k] for k in places], classes=classes

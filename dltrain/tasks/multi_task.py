@@ -112,7 +112,7 @@ class MultiTask(Task):
         """Bind every head.
 
         Raises:
-            ConfigError: when a loss or a metric does not fit, or wires and heads are not the same.
+            ConfigError: when a loss or a metric does not fit, or no head reads an output.
         """
         path = ("task", "multi_task", "heads")
         problems = [
@@ -122,12 +122,6 @@ class MultiTask(Task):
             for key, value in (("loss", loss), ("metrics", metrics))
             if value is not None
         ]
-        for name, head in self.heads.items():
-            if (head.wire or name) not in wires:
-                hint = "name the wires of all heads in `model: outputs:`, or the head's `wire`"
-                problems.append(
-                    Problem((*path, name), f"the model has no output {head.wire or name!r}", ", ".join(wires), "", hint)
-                )
         if problems:
             raise ConfigError(problems)
         return Heads(self, data, wires, path)
