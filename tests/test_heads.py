@@ -18,7 +18,8 @@ from dltrain.cli.predict import as_csv
 from dltrain.config import from_mapping
 from dltrain.errors import ConfigError, DataError
 from dltrain.model.mode import Mode
-from dltrain.training.gradient_check import check_gradients
+from dltrain.training.differentiable import LossOfModel
+from dltrain.training.gradient_check import check_gradients, suspects
 from dltrain.training.trained import load_run
 
 
@@ -137,7 +138,11 @@ def test_heads_pass_the_gradient_check_and_a_planted_fault_is_found(monkeypatch:
     bound = objective.task.bound["size"]
     forward = bound._loss.forward
     monkeypatch.setattr(bound._loss, "forward", lambda *a: (forward(*a)[0], 1.001 * forward(*a)[1]))
-    assert not check_gradients(objective, batch).passed
+    report = check_gradients(objective, batch)
+    assert not report.passed
+    assert suspects(LossOfModel(objective, batch, np.float64, 0), "central", 20, 0) == [
+        "loss (size: huber, tags: binary_cross_entropy)"
+    ]
 
 
 def test_heads_need_nothing_from_memory_that_has_died() -> None:
@@ -159,6 +164,10 @@ MISTAKES = [
     ({"task": {"multi_task": {"heads": {"kind": {"loss": "huber"}}}}}, "does not fit the task classification"),
     ({"train": {"monitor": "validation.kind.acuracy"}}, "validation.kind.accuracy"),
     ({"metrics": {"optimize": "kind.f1"}}, "this is not measured"),
+    ({"task": {"multi_task": {"heads": {}}}}, "there are no heads"),
+    ({"task": {"multi_task": {"heads": {"kind": None}}}}, "this is not a map"),
+    ({"task": {"multi_task": {"heads": {"a.b": {"target": "kind"}}}}}, "no name for a head"),
+    ({"task": {"multi_task": {"heads": {"kind": {"metrics": ["accuracy", "accuracy"]}}}}}, "named twice"),
 ]
 
 

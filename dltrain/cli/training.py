@@ -71,7 +71,7 @@ def next_commands(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> li
     """What a user may want to do now, one command a line."""
     run = _short(summary["run"])
     extra = "".join(f" --plugin {shlex.quote(str(file))}" for file in plugins)
-    measured = {name for values in (summary.get("metrics") or {}).values() for name in values}
+    measured = {name.rpartition(".")[2] for values in (summary.get("metrics") or {}).values() for name in values}
     classes = not measured or measured & CLASS_METRICS
     commands = {
         f"dltrain resume {run}{extra}": "go on where it stopped",

@@ -97,7 +97,7 @@ def fitting_problems(config: Mapping[str, Any]) -> Problems:
     if not isinstance(heads, Mapping):
         problems, names = task_problems(reading.entry, config, ())
         return problems + goal_problems(config, names) + monitor_problems(config, ["loss", *names])
-    problems, names = wire_problems(config.get("model"), heads, reading.paths["heads"]), []
+    problems, names = head_problems(config.get("model"), heads, reading.paths["heads"]), []
     for head, section in heads.items():
         entry = registry.read(section.get("task", "classification"), "task").entry
         if entry is not None:
@@ -107,8 +107,13 @@ def fitting_problems(config: Mapping[str, Any]) -> Problems:
     return problems + goal_problems(config, names) + monitor_problems(config, ["loss", *names])
 
 
-def wire_problems(model: Any, heads: Mapping[str, Any], path: Path) -> Problems:
-    """Heads whose wire is no output of the model, and outputs that no head reads."""
+def head_problems(model: Any, heads: Mapping[str, Any], path: Path) -> Problems:
+    """Heads without a proper name or a wire that is an output of the model, and outputs that no head reads."""
+    odd = [head for head in heads if not re.fullmatch(r"[A-Za-z_]\w*", str(head), re.ASCII)]
+    if odd or not heads:
+        expected = "{name: head}, each name a word of letters, digits and _"
+        at = [((*path, head), "this is no name for a head", True) for head in odd]
+        return [Problem(p, what, expected, at_key=key) for p, what, key in at or [(path, "there are no heads", False)]]
     graph = model.get("graph") if isinstance(model, Mapping) else None
     if not isinstance(graph, Mapping) or not graph:
         return []

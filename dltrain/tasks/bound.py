@@ -89,12 +89,16 @@ class Bound:
         loss, gradient = self._loss.forward(scores, targets, mode, weights)
         return loss, {self.wire: gradient}
 
-    def weight(self, scores: Array, batch: Batch) -> float:
+    def losses_at(self, wires: Sequence[str]) -> str:
+        """The names of the losses that read some wires."""
+        return self.loss_name
+
+    def weight(self, batch: Batch) -> float:
         """How much a batch counts in the mean of the loss: its samples, or their weights."""
         weights = batch.weight
         if self._weighing.active:
-            _, weights = self._weighing.weigh(self.task.targets(batch, scores), weights)
-        return len(scores) if weights is None else float(weights.sum())
+            _, weights = self._weighing.weigh(batch.target, weights)
+        return len(batch.target) if weights is None else float(weights.sum())
 
     def judged(self, scores: Array, batch: Batch) -> tuple[Array, Array]:
         """Outputs and targets of the samples that metrics count: all but those whose label is ignored."""

@@ -48,7 +48,7 @@ class Heads:
         self.wires = tuple(dict.fromkeys(bound.wire for bound in self.bound.values()))
         read_by(wires, self.wires)
         self.columns = {name: slice(*data.heads[name]["columns"]) for name in self.bound}
-        self.loss_name = ", ".join(f"{name}: {bound.loss_name}" for name, bound in self.bound.items())
+        self.loss_name = self.losses_at(self.wires)
         self.metrics: dict[str, Any] = {}
         for name, bound in self.bound.items():
             self.metrics[f"{name}.loss"] = create("metric", "loss")
@@ -63,6 +63,10 @@ class Heads:
     def inputs(self, batch: Batch) -> Mapping[str, Array]:
         """What the graph is fed."""
         return batch.inputs
+
+    def losses_at(self, wires: Sequence[str]) -> str:
+        """The heads that read some wires, with the names of their losses."""
+        return ", ".join(f"{name}: {b.loss_name}" for name, b in self.bound.items() if b.wire in wires)
 
     def part(self, name: str, batch: Batch) -> Any:
         """A batch as one head sees it: its own targets."""

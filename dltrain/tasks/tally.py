@@ -48,7 +48,7 @@ class Tally:
         """Take in one batch."""
         scores = outputs[self.bound.wire]
         count = len(scores)
-        weight = self.bound.weight(scores, batch)
+        weight = self.bound.weight(batch)
         self.count += count
         self.weight_sum += weight
         self.loss_sum += loss * weight
