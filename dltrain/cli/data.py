@@ -60,15 +60,10 @@ def described(subject: str, sets: tuple[str, ...]) -> dict[str, Any]:
         return show_source(subject, DataFolders(None))
     if kind_of(subject):
         return show_source({kind_of(subject): subject}, DataFolders("."))
-    from dltrain.config import load as load_config
-    from dltrain.data import load
+    from dltrain.config import load
+    from dltrain.training.session import load_data
 
-    experiment = load_config(arguments.config_path(subject, registry.entries("source")), sets)
-    task = registry.create("task", experiment.task)
-    folders = DataFolders(experiment.folder)
-    return describe(
-        load(experiment.data, needs=task.needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
-    )
+    return describe(load_data(load(arguments.config_path(subject, registry.entries("source")), sets)))
 
 
 def place(entry: Mapping[str, Any]) -> str:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from dltrain.data.examples import Array, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import allowance, read_exactly, stream
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.registry import register
+from dltrain.suggest import hint as suggestion
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -86,7 +87,9 @@ def paired(source: Any, folders: DataFolders, read: Any) -> Pool:
     elif source.x_test is not None or source.y_test is not None:
         test_file = path
         if source.x_test is None or source.y_test is None:
-            raise DataError("`x_test` and `y_test` belong together", where=str(path), hint="name both arrays")
+            given = "x_test" if source.y_test is None else "y_test"
+            error = SettingError("`x_test` and `y_test` belong together", where=str(path), hint="name both arrays")
+            raise error.about(getattr(source, given), given)
         train = test = read(path, (source.x, source.y, *test_names))
     else:
         train, test, test_file = read(path, (source.x, source.y)), None, path
@@ -128,7 +131,7 @@ def read_npz(path: Path, names: tuple[str, ...] | None = None) -> dict[str, Arra
     """Some or all arrays of a .npz file.
 
     Raises:
-        DataError: when an array is not there.
+        SettingError: when an array is not there.
         CorruptFileError: when the file is damaged, or declares more than it holds.
     """
     import zipfile
@@ -159,7 +162,10 @@ def read_member(archive: ZipFile, members: Mapping[str, ZipInfo], name: str, siz
     """One array of a .npz file of `size` bytes."""
     if name not in members:
         have = ", ".join(list(members)[:8]) or "none"
-        raise DataError(f"there is no array {name!r}", where=where, expected=f"one of {have}")
+        error = SettingError(
+            f"there is no array {name!r}", where=where, expected=f"one of {have}", hint=suggestion(name, list(members))
+        )
+        raise error.about(name)
     info = members[name]
     if info.compress_size > size or info.file_size > allowance(info.compress_size):
         hint = "store it with numpy.savez, without compression, if you trust it"

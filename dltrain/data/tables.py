@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dltrain.data.examples import Array, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.rows import MISSING, Choice, Columns, column_name, is_number, read_columns
 from dltrain.errors import DataError
 from dltrain.registry import register
@@ -52,6 +52,7 @@ class Csv:
         """x (N, D) float64, y (N,) or (N, M) numbers, or (N,) text.
 
         Raises:
+            SettingError: when a column is not there.
             DataError: naming file, line and column of what cannot be read.
         """
         path = folders.find(self.path)
@@ -78,17 +79,28 @@ class Chooser:
 
     def __call__(self, names: list[str], width: int) -> tuple[list[int], list[int]]:
         """(features, targets) as positions."""
-        wanted = self.target if isinstance(self.target, list) else [self.target]
-        targets = [position(column, names, width, self.where) for column in wanted]
+        targets = self.positions("target", names, width)
         if self.features is None:
             return [k for k in range(width) if k not in targets], targets
-        features = [position(column, names, width, self.where) for column in self.features]
+        features = self.positions("features", names, width)
         for columns, what in ((targets, "target"), (features, "feature"), (features + targets, "feature and target")):
             twice = next((k for k in columns if columns.count(k) > 1), None)
             if twice is not None:
                 name = column_name(names, twice)
-                raise DataError(f"{name} is named twice as {what}", where=self.where, hint="name it once")
+                error = SettingError(f"{name} is named twice as {what}", where=self.where, hint="name it once")
+                raise error.about(twice, "target" if what == "target" else "features")
         return features, targets
+
+    def positions(self, setting: str, names: list[str], width: int) -> list[int]:
+        """The positions of the columns that one of the two settings names."""
+        value = getattr(self, setting)
+        found = []
+        for index, column in enumerate(value if isinstance(value, list) else [value]):
+            try:
+                found.append(position(column, names, width, self.where))
+            except SettingError as error:
+                raise error.about(column, setting, index) from None
+        return found
 
 
 class Same:
@@ -120,7 +132,7 @@ def position(column: Column, names: Sequence[str], width: int, where: str) -> in
     """The position of a column that is named by header or number.
 
     Raises:
-        DataError: when there is none.
+        SettingError: when there is none.
     """
     if isinstance(column, int):
         if -width <= column < width:
@@ -128,17 +140,18 @@ def position(column: Column, names: Sequence[str], width: int, where: str) -> in
         expected = f"at least {column + 1 if column >= 0 else -column} columns"
         hint = f"positions go from {-width} to {width - 1}"
         what = f"the column at position {column} is missing"
-        raise DataError(what, where=where, expected=expected, got=str(width), hint=hint)
+        raise SettingError(what, where=where, expected=expected, got=str(width), hint=hint)
     if column in names:
         return list(names).index(column)
     if not names:
         hint = "use a position (0 is the first, -1 the last), or say `header: true`"
         expected = f"a header with {column!r}"
-        raise DataError("the file has no header to find columns by name", where=where, expected=expected, hint=hint)
+        what = "the file has no header to find columns by name"
+        raise SettingError(what, where=where, expected=expected, hint=hint)
     shown = ", ".join(map(repr, names[:12])) + (" …" if len(names) > 12 else "")
     hint = "; ".join(filter(None, [suggestion(column, list(names)), "rename it in the header if it has another name"]))
     what = f"the column {column!r} is missing"
-    raise DataError(what, where=where, expected=f"{column!r} in the header", got=f"the columns {shown}", hint=hint)
+    raise SettingError(what, where=where, expected=f"{column!r} in the header", got=f"the columns {shown}", hint=hint)
 
 
 def pool_of(tables: Sequence[Columns], classes: list[Any] | None) -> Pool:
