@@ -4,7 +4,7 @@
 
 This process imports everything once and then forks, as `kill_harness.py` does.  In the child, a hook raises the signal
 at the n-th call of a function of the phase; the command line runs in it as a user runs it.  Prints JSON: for each
-signal its phase, exit code, seconds from the signal to the end, and whether the resumed run equals the unbroken one.
+signal its phase, exit code, checkpoints it left, seconds from the signal to the end, and whether the resumed run equals the unbroken one.
 """
 
 from __future__ import annotations
@@ -103,6 +103,7 @@ def attempt(phase: str, call: int, number: int, folder: Path, runs: Path, expect
     with os.fdopen(reader) as pipe:
         sent = pipe.read()
     run = run_of(runs)
+    checkpoints = 0 if run is None else len(list(run.glob("checkpoints/*.h5")))
     leftovers = [] if run is None else [path.name for path in run.rglob("*.tmp*")]
     resumed, _ = command(["resume", str(run)] if run else fit)
     run = run_of(runs)
@@ -112,6 +113,7 @@ def attempt(phase: str, call: int, number: int, folder: Path, runs: Path, expect
         "expected_code": 128 + number,
         "code": code,
         "seconds": end - float(sent) if sent else None,
+        "checkpoints": checkpoints,
         "leftovers": leftovers,
         "resumed": resumed,
         "same": run is not None and result(run) == expected,

@@ -77,7 +77,7 @@ def option_sets() -> list[dict[str, Any]]:
     seen: set[tuple[Any, ...]] = set()
     found = []
     for _ in range(SETS):
-        candidates = [{axis: rng.randrange(len(values)) for axis, values in AXES.items()} for _ in range(60)]
+        candidates = [{axis: rng.randrange(len(values)) for axis, values in AXES.items()} for _ in range(200)]
         best = max(candidates, key=lambda candidate: len(pairs(candidate) - seen))
         seen |= pairs(best)
         found.append({axis: AXES[axis][index] for axis, index in best.items()})

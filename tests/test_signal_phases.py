@@ -20,6 +20,7 @@ from dltrain.config import dump
 from dltrain.runs.signals import Interruption, Stopped
 
 SOON = 2.0  # seconds from a signal to the end
+BEFORE = ("loading", "splitting", "building")  # the phases before a run has anything to save
 
 
 def signals(count: int, folder: Path) -> list[dict[str, Any]]:
@@ -36,6 +37,7 @@ def check(report: list[dict[str, Any]], count: int) -> None:
     for row in report:
         assert row["seconds"] is not None and row["seconds"] < SOON, row
         assert row["code"] == row["expected_code"], row
+        assert (row["checkpoints"] == 0) == (row["phase"] in BEFORE), row  # there it ends at once, else it saves
         assert row["leftovers"] == [], row
         assert row["resumed"] == 0 and row["same"], row
 
@@ -58,9 +60,8 @@ def test_where_nothing_has_to_be_finished_a_signal_raises() -> None:
 
 
 def test_a_signal_that_a_finalizer_swallows_is_told_at_the_end() -> None:
-    with pytest.raises(Stopped), Interruption() as interruption, interruption.at_once():
-        with contextlib.suppress(Stopped):  # as the interpreter does with what a finalizer raises
-            signal.raise_signal(signal.SIGINT)
+    with pytest.raises(Stopped), Interruption() as interruption, interruption.at_once(), contextlib.suppress(Stopped):
+        signal.raise_signal(signal.SIGINT)  # swallowed here, as the interpreter does with what a finalizer raises
 
 
 def test_a_signal_from_before_is_not_forgotten() -> None:
