@@ -257,7 +257,7 @@ def test_preparation(name: str, shape: tuple[int, ...]) -> None:
     x = 100 + 10 * np.random.default_rng(0).standard_normal((40, *shape))
     x[..., 0] = 3
     x.flags.writeable = False
-    constants = preparation.fit(SimpleNamespace(columns={"x": x}))
+    constants = preparation.fit(Examples({"x": x}, np.arange(40)))
     assert all(isinstance(constant, np.ndarray) for constant in constants.values())
     whole = preparation.apply(x, constants)
     assert whole.shape == x.shape and np.isfinite(whole).all()

@@ -13,13 +13,14 @@ import yaml
 from data_files import arrays, csv_text, loaded, npy
 
 from dltrain import config
-from dltrain.data import PARTS, DataFolders, DataSet, Examples, Loader, catalog, describe, load_like, preparation, show
+from dltrain.data import DataFolders, DataSet, Examples, Loader, catalog, describe, load_like, pipeline, show
 from dltrain.data.examples import CHUNK
 from dltrain.errors import ConfigError, CorruptFileError, DataError
 from dltrain.kernels import select
 from dltrain.registry import entries
 
 NOWHERE = Path("nowhere")
+PARTS = ("train", "validation", "test")
 
 
 def ids_of(data: DataSet) -> np.ndarray[Any, Any]:
@@ -117,7 +118,7 @@ def test_preparations_follow_each_other() -> None:
 
 def test_statistics_of_a_million_far_from_zero() -> None:
     x = (100 + np.random.default_rng(0).standard_normal((1_000_000, 1))).astype(np.float32)
-    fitted = preparation.fit(["standardize"], Examples({"x": x}, np.arange(len(x))), "float32")
+    fitted = pipeline.fit(["standardize"], Examples({"x": x}, np.arange(len(x))), "float32")
     exact = x.astype(np.float64)
     assert fitted["0.standardize.deviation"][0] == pytest.approx(exact.std(), rel=1e-12)
 
@@ -127,8 +128,8 @@ def test_preparing_changes_no_input() -> None:
     before = x.copy()
     x.flags.writeable = False
     examples = Examples({"x": x}, np.arange(len(x)))
-    constants = preparation.fit(["scale", "standardize"], examples, "float64")
-    preparation.apply(["scale", "standardize"], constants, examples, "float64")
+    constants = pipeline.fit(["scale", "standardize"], examples, "float64")
+    pipeline.apply(["scale", "standardize"], constants, examples, "float64")
     np.testing.assert_array_equal(x, before)
 
 

@@ -3,7 +3,20 @@
 source -> Pool -> checks -> split -> preparation fitted on the training part -> DataSet -> Loader -> Batch
 """
 
-from dltrain.data import arrays, embedded, hdf5, idx, preparation, splits, synthetic, tables
+from dltrain.data import (
+    arrays,
+    decomposition,
+    embedded,
+    encoding,
+    expansion,
+    hdf5,
+    idx,
+    pipeline,
+    preparation,
+    splits,
+    synthetic,
+    tables,
+)
 from dltrain.data.assemble import fingerprint, load
 from dltrain.data.describe import catalog, describe, show
 from dltrain.data.examples import PARTS, DataSet, Examples, Pool
@@ -21,13 +34,17 @@ __all__ = [
     "Pool",
     "arrays",
     "catalog",
+    "decomposition",
     "describe",
     "embedded",
+    "encoding",
+    "expansion",
     "fingerprint",
     "hdf5",
     "idx",
     "load",
     "load_like",
+    "pipeline",
     "preparation",
     "show",
     "splits",

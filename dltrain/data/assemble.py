@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from dltrain.data import preparation
-from dltrain.data.examples import Array, DataSet, Examples, Pool
+from dltrain.data import pipeline
+from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.folders import DataFolders, PathError
 from dltrain.data.targets import check_features, labels_of, values_of
 from dltrain.errors import ConfigError, DataError, Problem
@@ -43,15 +44,23 @@ def load(section: Any, *, needs: str, seed: int, folders: DataFolders, dtype: st
 def path_problem(error: PathError, spec: Any) -> Problem:
     """The problem of a path in a source's spec, at the parameter that names it."""
     entry, arguments = parse(spec, "source")
-    place = next(([name] for name, value in arguments.items() if value == error.written), [])
+    place = next((at for name, value in arguments.items() if (at := place_of(error.written, value, name))), ())
     what = error.what if error.where == error.written else f"{error.where}: {error.what}"
     path = ("data", "source", entry.name, *place)
     return Problem(path, what, error.expected, error.got or repr(error.written), error.hint)
 
 
+def place_of(written: str, value: Any, name: str) -> tuple[Any, ...]:
+    """Where a path stands in the argument that names it, or names several; () when it does not."""
+    if isinstance(value, list) and written in value:
+        return name, value.index(written)
+    return (name,) if value == written else ()
+
+
 def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> DataSet:
     """A data set from a pool that has been read; see `load`."""
-    x = check_features(pool)
+    specs = list(section.prepare or [])
+    x = check_features(pool, missing=any(create("preparation", spec).fills_missing for spec in specs))
     if "y" not in pool.columns:
         raise DataError("there are no targets to learn from", where=pool.where)
     classes, names = None, pool.target_names or ["y"]
@@ -64,22 +73,27 @@ def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> 
     positions = split.split(pool, None if classes is None else y, seed)
     if classes is not None:
         check_learnable(y[positions["train"]], classes, pool)
-    whole = Examples({"x": x, "y": y}, np.arange(len(x)))
+    features = Features(x.shape[1:], list(pool.feature_names) if x.ndim == 2 else [], pool.categories)
+    whole = Examples({"x": x, "y": y}, np.arange(len(x)), features)
     raw = {part: whole.take(index) for part, index in positions.items()}
-    specs = list(section.prepare or [])
-    constants = preparation.fit(specs, raw["train"], dtype)
+    constants = pipeline.fit(specs, raw["train"], dtype, pool.place)
+    parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
+    ready = parts["train"].described()
     return DataSet(
-        parts={part: preparation.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()},
-        shape=x.shape[1:],
+        parts=parts,
+        shape=ready.shape,
         classes=classes,
         feature_names=list(pool.feature_names),
         target_names=list(names),
-        fingerprint=fingerprint(pool.columns),
+        fingerprint=fingerprint(pool.columns, pool.categories),
         prepare=specs,
         constants=constants,
         layout=dict(pool.layout),
         description=in_words(section.source),
         dtype=dtype,
+        raw_shape=x.shape[1:],
+        input_names=list(ready.names),
+        categories=[[k, list(words)] for k, words in sorted(pool.categories.items())],
     )
 
 
@@ -92,7 +106,8 @@ def in_words(spec: Any) -> str:
     """
     entry, arguments = parse(spec, "source")
     files = (arguments.get(name) for name in ("path", "images"))
-    return " ".join([entry.name, *(file for file in files if isinstance(file, str))])
+    listed = [file for some in files for file in ([some] if isinstance(some, str) else some or [])]
+    return " ".join([entry.name, *listed])
 
 
 def check_learnable(labels: Array, classes: list[str], pool: Pool) -> None:
@@ -104,8 +119,8 @@ def check_learnable(labels: Array, classes: list[str], pool: Pool) -> None:
         raise DataError(f"class {name!r} has no example in the training part", where=pool.where, hint=hint)
 
 
-def fingerprint(columns: dict[str, Array]) -> str:
-    """SHA-256 over name, type, shape and bytes of raw columns: the same for the same data on every machine.
+def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] | None = None) -> str:
+    """SHA-256 over name, type, shape and bytes of raw columns, and words: the same for the same data on every machine.
 
     Example:
         >>> a = fingerprint({"x": np.arange(3)})
@@ -118,4 +133,6 @@ def fingerprint(columns: dict[str, Array]) -> str:
         column = column.astype(column.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {column.dtype.str} {column.shape}\n".encode())
         digest.update(memoryview(column.reshape(-1).view(np.uint8).data))
+    for position, words in sorted((categories or {}).items()):
+        digest.update(f"{position} {words!r}\n".encode())
     return digest.hexdigest()

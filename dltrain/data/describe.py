@@ -58,8 +58,8 @@ def describe(data: DataSet) -> dict[str, Any]:
     else:
         y = [examples.columns["y"] for examples in data.parts.values()]
         found["targets"] = [{"name": n, **ranges([a[:, k] for a in y])} for k, n in enumerate(data.target_names)]
-    if data.feature_names and len(data.shape) == 1 and len(data.feature_names) <= MOST_FEATURES:
-        found["features"] = [{"name": n, **ranges([a[:, k] for a in x])} for k, n in enumerate(data.feature_names)]
+    if data.input_names and len(data.shape) == 1 and len(data.input_names) <= MOST_FEATURES:
+        found["features"] = [{"name": n, **ranges([a[:, k] for a in x])} for k, n in enumerate(data.input_names)]
     else:
         found["features"] = [{"name": "all", **ranges(x)}]
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-PARTS = ("train", "validation", "test")
+PARTS = ("train", "train_dev", "validation", "test")
 CHUNK = 1 << 16  # elements worked on in one go: their float64 temporaries stay in the cache
 
 
@@ -19,7 +19,7 @@ class Pool:
     """All examples of a source as they were read: nothing split, scaled or checked yet.
 
     Parameters:
-        columns: "x" features (N, …) and "y" targets (N, …); raw types
+        columns: "x" features (N, …) and "y" targets (N, …), perhaps "group" and "time" (N,) for splits; raw types
         where: what errors call it: a file or the source's name
         given: parts that the source itself defines, as positions: {"test": (n,)}
         classes: names of the classes in the order of their numbers, where the source knows them
@@ -28,17 +28,21 @@ class Pool:
         files: (file, its first position) where the examples lie in several files
         lines: (N,) line of each example in its file, for text files
         layout: where features and targets stand in the file: positions in a row of text, or names of arrays
+        categories: {position: words} of the features that are numbers of words
+        missing: {position: the first entry that stood for a missing value}, for text files
     """
 
     columns: dict[str, Array]
     where: str
-    given: Mapping[str, Array] = field(default_factory=dict)
+    given: dict[str, Array] = field(default_factory=dict)
     classes: list[Any] | None = None
     feature_names: list[str] = field(default_factory=list)
     target_names: list[str] = field(default_factory=list)
     files: tuple[tuple[str, int], ...] = ()
     lines: Array | None = None
     layout: dict[str, Any] = field(default_factory=dict)
+    categories: dict[int, list[str]] = field(default_factory=dict)
+    missing: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns["x"])
@@ -60,16 +64,63 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class Features:
+    """What the features of an example are.
+
+    Parameters:
+        shape: of one example
+        names: of the columns of a table; [] where they have none
+        categories: {position: words} of the columns that are numbers of words
+
+    Example:
+        >>> some = Features((3,), ["age", "job", "sex"], {1: ["cook", "poet"], 2: ["f", "m"]}).take([2, 0])
+        >>> some.names, some.categories, some.numeric()
+        (['sex', 'age'], {0: ['f', 'm']}, [1])
+    """
+
+    shape: tuple[int, ...] = ()
+    names: list[str] = field(default_factory=list)
+    categories: Mapping[int, list[str]] = field(default_factory=dict)
+
+    def take(self, positions: Sequence[int]) -> Features:
+        """Some columns of a table."""
+        names = [self.names[k] for k in positions] if self.names else []
+        words = {new: self.categories[k] for new, k in enumerate(positions) if k in self.categories}
+        return Features((len(positions),), names, words)
+
+    def __add__(self, other: Features) -> Features:
+        """The columns of two tables side by side."""
+        width = self.shape[0]
+        names = [self.name(k) for k in range(width)] + [other.name(k) for k in range(other.shape[0])]
+        words = {**self.categories, **{width + k: words for k, words in other.categories.items()}}
+        return Features((width + other.shape[0],), names if self.names or other.names else [], words)
+
+    def numeric(self) -> list[int]:
+        """Positions of the columns that are no words."""
+        return [k for k in range(self.shape[0]) if k not in self.categories]
+
+    def name(self, position: int) -> str:
+        """The name of a column; its position where it has none."""
+        return self.names[position] if self.names else str(position)
+
+
+@dataclass(frozen=True)
 class Examples:
     """Examples of one part, column by column.
 
     Parameters:
         columns: {name: array}; "x" features (N, …), "y" targets (N,) classes or (N, M) values
         ids: (N,) int64, their positions in the source
+        features: what the columns of "x" are; left out: numbers without names
     """
 
     columns: dict[str, Array]
     ids: Array
+    features: Features | None = None
+
+    def described(self) -> Features:
+        """What the columns of "x" are."""
+        return self.features or Features(self.columns["x"].shape[1:])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -82,7 +133,7 @@ class Examples:
             >>> e.take(np.array([2, 0])).columns["x"].tolist()
             [[4.0, 5.0], [0.0, 1.0]]
         """
-        return Examples({name: column[index] for name, column in self.columns.items()}, self.ids[index])
+        return Examples({name: column[index] for name, column in self.columns.items()}, self.ids[index], self.features)
 
 
 @dataclass
@@ -90,10 +141,10 @@ class DataSet:
     """A data set ready to train on: parts, class names, and what is needed to treat new data alike.
 
     Parameters:
-        parts: {"train" | "validation" | "test": examples}
-        shape: shape of one example's features
+        parts: {"train" | "train_dev" | "validation" | "test": examples}
+        shape: shape of one example's features, after preparation
         classes: names of the classes, or None for regression
-        feature_names: names of the features where they have some
+        feature_names: names of the features as they were read, where they have some
         target_names: names of the targets; ["y"] where they have none
         fingerprint: sha256 over type, shape and bytes of the raw columns
         prepare: specs of the preparations, in order
@@ -101,6 +152,9 @@ class DataSet:
         layout: where features and targets stand in the source's file: positions in a row of text, or names of arrays
         description: the source in words
         dtype: type of the features: float32 or float64
+        raw_shape: shape of one example's features as they were read
+        input_names: names of the features after preparation, where they have some
+        categories: [[position, words]] of the features as they were read that are words
     """
 
     parts: dict[str, Examples]
@@ -114,16 +168,27 @@ class DataSet:
     layout: dict[str, Any]
     description: str
     dtype: str
+    raw_shape: tuple[int, ...]
+    input_names: list[str]
+    categories: list[Any]
+
+    def raw(self) -> Features:
+        """What the features are before preparation."""
+        return Features(self.raw_shape, self.feature_names, {k: list(words) for k, words in self.categories})
 
     def info(self) -> dict[str, Any]:
         """Everything but arrays, as plain data: stored with a run beside `constants`."""
         names = ("classes", "feature_names", "target_names", "fingerprint", "prepare", "layout", "description", "dtype")
-        return {"shape": list(self.shape), **{name: getattr(self, name) for name in names}}
+        shapes = {"shape": list(self.shape), "raw_shape": list(self.raw_shape)}
+        own = {name: getattr(self, name) for name in (*names, "input_names", "categories")}
+        return {**shapes, **own}
 
     @staticmethod
     def from_info(info: Mapping[str, Any], constants: Mapping[str, Array]) -> DataSet:
         """A data set without examples, from `info()` and `constants`: enough to prepare new data."""
-        return DataSet(parts={}, constants=dict(constants), **{**info, "shape": tuple(info["shape"])})
+        kept = {"raw_shape": info["shape"], "input_names": info["feature_names"], "categories": [], **info}
+        shapes = {name: tuple(kept[name]) for name in ("shape", "raw_shape")}
+        return DataSet(parts={}, constants=dict(constants), **{**kept, **shapes})
 
 
 def chunks(x: Array) -> Iterator[slice]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from dltrain.data import preparation
+from dltrain.data import pipeline
 from dltrain.data.arrays import read_npy, read_npz
-from dltrain.data.examples import Array, DataSet, Examples, Pool
+from dltrain.data.entries import MISSING
+from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.hdf5 import read as read_hdf5
 from dltrain.data.idx import read_idx
 from dltrain.data.opening import stream
-from dltrain.data.rows import read_columns
-from dltrain.data.tables import pool_of, position
+from dltrain.data.rows import Chosen, read_columns
+from dltrain.data.table_pool import pool_of
+from dltrain.data.tables import position, without
 from dltrain.data.targets import check_features, labels_of, values_of
 from dltrain.errors import DataError
+from dltrain.registry import create
 
 SIGNATURES = {b"PK": "npz", b"\x93NUMPY": "npy", b"\x89HDF\r\n\x1a\n": "hdf5", b"\0\0": "idx"}
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
@@ -49,12 +53,14 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     if target and "y" not in pool.columns:
         expected = f"a column {like.target_names[0]!r}" if pool.feature_names else "an array 'y'"
         raise DataError("the file has no targets to compare with", where=pool.where, expected=expected)
-    features = reshaped(check_features(pool), like, pool)
+    fills = any(create("preparation", spec).fills_missing for spec in like.prepare)
+    features = reshaped(check_features(pool, missing=fills), like, pool)
     columns = {"x": features}
     if target:
         columns["y"] = targets_like(pool, like)
-    examples = Examples(columns, np.arange(len(features)))
-    return preparation.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
+    described = Features(like.raw_shape, like.feature_names, pool.categories or like.raw().categories)
+    examples = Examples(columns, np.arange(len(features)), described)
+    return pipeline.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
 
 
 def kind_of(path: Path) -> str:
@@ -85,8 +91,7 @@ def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     """The file's content, by its kind; targets only where they are wanted."""
     kind = kind_of(path)
     if kind == "table":
-        table = read_columns(path, Matcher(like, str(path), target))
-        return pool_of([table], list(like.classes) if like.classes else None)
+        return read_table(path, like, target)
     if kind == "npz":
         found = read_npz(path)
     elif kind == "hdf5":
@@ -106,20 +111,41 @@ def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     return Pool(columns, str(path), classes=like.classes, feature_names=names, target_names=like.target_names)
 
 
+def read_table(path: Path, like: DataSet, target: bool) -> Pool:
+    """A table, its words numbered as in the run.
+
+    Raises:
+        DataError: when a column holds words where the run's holds numbers.
+    """
+    missing = like.layout.get("missing", MISSING)
+    table = read_columns(path, Matcher(like, str(path), target), missing=missing)
+    suffix = like.layout.get("target_suffix", "")
+    table = replace(table, texts=[without(column, suffix) for column in table.texts])
+    known = like.raw().categories
+    stray = next((k for k in sorted(table.categories) if k not in known), None)
+    if stray is not None:
+        row = int(np.flatnonzero(~np.isnan(table.x[:, stray]))[0])
+        where = f"{path}:{int(table.lines[row])}, {table.name(table.chosen.features[stray])}"
+        got = repr(table.categories[stray][int(table.x[row, stray])][:60])
+        raise DataError("this is not a number", where=where, expected="a number as in the run's data", got=got)
+    return pool_of([table], list(like.classes) if like.classes else None, known=known)
+
+
 def reshaped(x: Array, like: DataSet, pool: Pool) -> Array:
     """Features (N, *shape), from the same shape, flat images, or grey ones without an axis for their colour.
 
     A single image may come without its first axis.
     """
-    if x.shape == like.shape:
+    shape = like.raw_shape
+    if x.shape == shape:
         x = x[None]
-    allowed = {like.shape}
-    if len(like.shape) > 1:
-        allowed |= {(int(np.prod(like.shape)),), like.shape[:-1] if like.shape[-1] == 1 else like.shape}
+    allowed = {shape}
+    if len(shape) > 1:
+        allowed |= {(int(np.prod(shape)),), shape[:-1] if shape[-1] == 1 else shape}
     if x.shape[1:] not in allowed:
-        expected, got = f"features of shape {like.shape}", str(x.shape[1:])
+        expected, got = f"features of shape {shape}", str(x.shape[1:])
         raise DataError("the file does not fit the run's data", where=pool.where, expected=expected, got=got)
-    return x.reshape(len(x), *like.shape)
+    return x.reshape(len(x), *shape)
 
 
 def targets_like(pool: Pool, like: DataSet) -> Array:
@@ -147,9 +173,15 @@ class Matcher:
     def __init__(self, like: DataSet, where: str, target: bool) -> None:
         self.like, self.where, self.target = like, where, target
 
-    def __call__(self, names: list[str], width: int) -> tuple[list[int], list[int]]:
-        """(features, targets) as positions; no targets where the file has none."""
-        like, count = self.like, int(np.prod(self.like.shape))
+    def __call__(self, names: list[str], width: int) -> Chosen:
+        """The columns as positions; no targets where the file has none."""
+        features, targets = self.found(names, width)
+        words = self.like.raw().categories
+        return Chosen(features, targets, frozenset(column for k, column in enumerate(features) if k in words))
+
+    def found(self, names: list[str], width: int) -> tuple[list[int], list[int]]:
+        """(features, targets) as positions."""
+        like, count = self.like, int(np.prod(self.like.raw_shape))
         if names and like.feature_names and like.layout.get("header", True):
             features = [position(name, names, width, self.where) for name in like.feature_names]
             targets = [names.index(name) for name in like.target_names if self.target and name in names]

@@ -1,18 +1,21 @@
-"""Preparing features: constants fitted on the training part only, stored with the run, applied to everything."""
+"""Preparing features element by element: constants fitted on the training part, applied to everything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 
-from dltrain.data.examples import Array, Examples, chunks
+from dltrain.data.examples import Array, Examples, Features, chunks
+from dltrain.data.misfit import Misfit
 from dltrain.errors import DataError
-from dltrain.registry import create, parse, register
+from dltrain.registry import register
 from dltrain.types import PositiveFloat
 
 Constants = dict[str, Array]
+Columns = list[str | int] | None
+Axis = Literal["feature", "channel", "all"]
 
 
 @register("preparation", "scale")
@@ -21,10 +24,15 @@ class Scale:
 
     Parameters:
         by: the number; left out: the largest absolute value of the training part (255 is right for images of bytes)
+        columns: names or positions of the columns; left out: all that hold numbers
     """
 
-    def __init__(self, by: PositiveFloat | None = None) -> None:
-        self.by = by
+    takes = "numbers"
+    fills_missing = False
+    in_place = True
+
+    def __init__(self, by: PositiveFloat | None = None, columns: Columns = None) -> None:
+        self.by, self.columns = by, columns
 
     def fit(self, examples: Examples) -> Constants:
         """{"by": ()}; 1 where all features are zero."""
@@ -38,6 +46,10 @@ class Scale:
         """x / by, in float64."""
         return x / constants["by"]
 
+    def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
+        """As they were."""
+        return features
+
 
 @register("preparation", "standardize")
 class Standardize:
@@ -49,15 +61,20 @@ class Standardize:
     Parameters:
         axis: feature: each feature for itself; channel: each entry of the last axis, over all positions; all: one mean
             and deviation for everything
+        columns: names or positions of the columns; left out: all that hold numbers
     """
 
-    def __init__(self, axis: Literal["feature", "channel", "all"] = "feature") -> None:
-        self.axis = axis
+    takes = "numbers"
+    fills_missing = False
+    in_place = True
+
+    def __init__(self, axis: Axis = "feature", columns: Columns = None) -> None:
+        self.axis, self.columns = axis, columns
 
     def fit(self, examples: Examples) -> Constants:
         """{"mean": array, "deviation": array}, broadcast over the examples."""
         x = examples.columns["x"]
-        axes = {"feature": (0,), "channel": tuple(range(x.ndim - 1)), "all": tuple(range(x.ndim))}[self.axis]
+        axes = axes_of(self.axis, x.ndim)
         count = float(np.prod([x.shape[a] for a in axes]))
         mean = total(x, axes, lambda part: part) / count
         variance = total(x, axes, lambda part: np.square(part - mean)) / count
@@ -70,74 +87,106 @@ class Standardize:
         """(x - mean) / deviation, in float64."""
         return (x - constants["mean"]) / constants["deviation"]
 
+    def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
+        """As they were."""
+        return features
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes over which the constants of `feature`, `channel` or `all` are taken."""
+    return {"feature": (0,), "channel": tuple(range(ndim - 1)), "all": tuple(range(ndim))}[axis]
+
 
 def total(x: Array, axes: tuple[int, ...], value: Callable[[Array], Array]) -> Array:
     """Sum of value(x) over some axes, among them the first, accumulated in float64."""
     return np.asarray(sum(value(x[rows].astype(np.float64)).sum(axis=axes) for rows in chunks(x)))
 
 
-def fit(specs: Sequence[Any], train: Examples, dtype: str) -> Constants:
-    """Fit preparations one after the other on the training part.
+@register("preparation", "min_max")
+class MinMax:
+    """Stretch to a range:  x' = low + (x - min) (high - low) / (max - min).
 
-    Returns:
-        Their constants by position and name, {"0.standardize.mean": array}.
-    """
-    constants: Constants = {}
-    for position, spec in enumerate(specs):
-        prepared = apply(specs[:position], constants, train, dtype) if position else train
-        with np.errstate(over="ignore", invalid="ignore"):  # values near the largest float: `apply` refuses them
-            fitted = create("preparation", spec).fit(prepared)
-        constants |= {f"{prefix(position, spec)}.{name}": value for name, value in fitted.items()}
-    return constants
-
-
-def apply(
-    specs: Sequence[Any],
-    constants: Mapping[str, Array],
-    examples: Examples,
-    dtype: str,
-    place: Callable[[int], str] = "sample {}".format,
-) -> Examples:
-    """Prepare examples with fitted constants; "x" comes back as a new array of the given type.
+    Where a feature is constant it becomes `low`.  New data may leave the range.
 
     Parameters:
-        specs: the preparations, in order
-        constants: what `fit` returned
-        examples: raw examples; they are not changed
-        dtype: float32 or float64
-        place: names the sample with an id, for errors
+        low: what the smallest value of the training part becomes
+        high: what the largest becomes
+        axis: feature: each feature for itself; channel: each entry of the last axis, over all positions; all: one
+            range for everything
+        columns: names or positions of the columns; left out: all that hold numbers
 
-    Raises:
-        DataError: when a value does not fit into the type.
+    Example:
+        >>> x = np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]])
+        >>> MinMax().apply(x, MinMax().fit(Examples({"x": x}, np.arange(3)))).tolist()
+        [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
     """
-    steps = []
-    for position, spec in enumerate(specs):
-        start = prefix(position, spec) + "."
-        own = {name.removeprefix(start): value for name, value in constants.items() if name.startswith(start)}
-        steps.append((create("preparation", spec), own))
-    x = examples.columns["x"]
-    out = np.empty(x.shape, dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for rows in chunks(x):
-            values = x[rows]
-            for step, own in steps:
-                values = step.apply(values, own)
-            out[rows] = values
-            check_fits(out[rows], x[rows], examples.ids[rows], place)
-    return Examples({**examples.columns, "x": out}, examples.ids)
+
+    takes = "numbers"
+    fills_missing = False
+    in_place = True
+
+    def __init__(self, low: float = 0.0, high: float = 1.0, axis: Axis = "feature", columns: Columns = None) -> None:
+        self.low, self.high, self.axis, self.columns = low, high, axis, columns
+
+    def fit(self, examples: Examples) -> Constants:
+        """{"least": array, "range": array}, broadcast over the examples; a range of 1 for what is constant.
+
+        Raises:
+            DataError: when the range to stretch to is empty.
+        """
+        if self.high <= self.low:
+            got = f"{self.low:g} to {self.high:g}"
+            raise DataError("this range is empty", where="min_max", expected="low below high", got=got)
+        x = examples.columns["x"]
+        axes = axes_of(self.axis, x.ndim)
+        least = x.min(axis=axes).astype(np.float64)
+        extent = x.max(axis=axes).astype(np.float64) - least
+        return {"least": least, "range": np.where(extent == 0, 1.0, extent)}
+
+    def apply(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """low + (x - least) (high - low) / range, in float64."""
+        return self.low + (x - constants["least"]) * ((self.high - self.low) / constants["range"])
+
+    def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
+        """As they were."""
+        return features
 
 
-def prefix(position: int, spec: Any) -> str:
-    """The beginning of the names of a preparation's constants."""
-    return f"{position}.{parse(spec, 'preparation')[0].name}"
+@register("preparation", "log1p")
+class Log1p:
+    """The logarithm of long-tailed counts and prices:  x' = ln(1 + x), for x > -1.
 
+    Parameters:
+        columns: names or positions of the columns; left out: all that hold numbers
 
-def check_fits(prepared: Array, raw: Array, ids: Array, place: Callable[[int], str]) -> None:
-    """Raise a DataError when prepared values are not finite: the raw ones were."""
-    if np.isfinite(prepared).all():
-        return
-    row, *feature = (int(i) for i in np.argwhere(~np.isfinite(prepared))[0])
-    where = f"{place(int(ids[row]))}, feature {', '.join(map(str, feature))}"
-    hint = "use `dtype: float64`, or another unit"
-    got = f"{raw[(row, *feature)]:g}"
-    raise DataError(f"this value is too large for {prepared.dtype}", where=where, got=got, hint=hint)
+    Example:
+        >>> Log1p().apply(np.array([[0.0, np.e - 1]]), {}).tolist()
+        [[0.0, 1.0]]
+    """
+
+    takes = "numbers"
+    fills_missing = False
+    in_place = True
+
+    def __init__(self, columns: Columns = None) -> None:
+        self.columns = columns
+
+    def fit(self, examples: Examples) -> Constants:
+        """Nothing."""
+        return {}
+
+    def apply(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """ln(1 + x), in float64.
+
+        Raises:
+            Misfit: at a value that has no logarithm.
+        """
+        wrong = x <= -1
+        if wrong.any():
+            row, *place = (int(i) for i in np.argwhere(wrong)[0])
+            raise Misfit("this value has no logarithm", row, tuple(place), "a value above -1")
+        return np.log1p(x.astype(np.float64))
+
+    def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
+        """As they were."""
+        return features

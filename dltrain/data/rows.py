@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from dltrain.data.entries import MISSING, Entries, is_number, plain_numbers
 from dltrain.data.examples import Array
 from dltrain.data.opening import stream, too_large
 from dltrain.errors import CorruptFileError, DataError
 
 DELIMITERS = {"tab": "\t", "space": " "}
-MISSING = ("", "?", "na", "n/a", "nan", "null", "none", "-")
 LONGEST = 1 << 24  # bytes a line
 BLOCK = 256  # rows converted in one go: their entries stay in the cache
 
 Row = tuple[int, list[str]]
-Choice = Callable[[list[str], int], tuple[list[int], list[int]]]
+
+
+class Chosen(NamedTuple):
+    """The columns that are read, as positions.
+
+    Parameters:
+        features: columns of features
+        targets: columns of targets
+        words: those of the features whose entries are words even where they look like numbers
+        others: columns for other ends, by their role: part, group, time
+    """
+
+    features: list[int]
+    targets: list[int]
+    words: frozenset[int] = frozenset()
+    others: Mapping[str, int] = {}
+
+
+Choice = Callable[[list[str], int], Chosen]
 
 
 @dataclass(frozen=True)
@@ -34,21 +51,25 @@ class Columns:
         where: the file
         names: all names of its header; [] where it has none
         width: number of its columns
-        features: positions of the columns in `x`
-        targets: positions of the columns in `texts`
-        x: (N, D) float64
+        chosen: positions of the columns in `x`, `texts` and `others`
+        x: (N, D) float64; words as numbers of their categories, what is missing as NaN
         texts: for each target column N texts
+        others: for each other role N texts
         lines: (N,) line numbers
+        categories: {position in `x`: words in the order of their numbers} of the columns of words
+        missing: {position in `x`: the first entry that stands for a missing value}
     """
 
     where: str
     names: list[str]
     width: int
-    features: list[int]
-    targets: list[int]
-    x: Array
-    texts: list[list[str]]
-    lines: Array
+    chosen: Chosen
+    x: Array = field(default_factory=lambda: np.empty((0, 0)))
+    texts: list[list[str]] = field(default_factory=list)
+    others: dict[str, list[str]] = field(default_factory=dict)
+    lines: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    categories: dict[int, list[str]] = field(default_factory=dict)
+    missing: dict[int, str] = field(default_factory=dict)
 
     def name(self, column: int) -> str:
         """A column as errors call it."""
@@ -60,14 +81,22 @@ def column_name(names: Sequence[str], column: int) -> str:
     return repr(names[column]) if names and names[column] else f"column {column + 1}"
 
 
-def read_columns(path: Path, choose: Choice, *, header: bool | str = "auto", delimiter: str = "auto") -> Columns:
+def read_columns(
+    path: Path,
+    choose: Choice,
+    *,
+    header: bool | str = "auto",
+    delimiter: str = "auto",
+    missing: Collection[str] = MISSING,
+) -> Columns:
     """Read a table.
 
     Parameters:
         path: the file, plain or gzipped, UTF-8
-        choose: says from the names and the number of columns which are features and which are targets
+        choose: says from the names and the number of columns which are read
         header: whether the first line holds names; "auto": when none of its entries is a number
         delimiter: between columns; "auto": the one of , ; tab | that is most frequent in the first line
+        missing: what stands for a missing value, in small letters
 
     Raises:
         DataError: when something cannot be read; it names file, line and column.
@@ -82,14 +111,13 @@ def read_columns(path: Path, choose: Choice, *, header: bool | str = "auto", del
         has_header = header is True or (header == "auto" and not any(is_number(entry) for entry in first))
         names = [entry.strip() for entry in first] if has_header else []
         check_names(names, f"{where}:{line}")
-        features, targets = choose(names, len(first))
+        chosen = choose(names, len(first))
         if not has_header:
             rows = chain([(line, first)], rows)
-        found = Columns(where, names, len(first), features, targets, np.empty(0), [[] for _ in targets], np.empty(0))
-        x, lines = convert(rows, found)
-    if not len(x):
+        found = convert(rows, Columns(where, names, len(first), chosen), missing)
+    if not len(found.x):
         raise DataError("the file has a header but no rows", where=where, expected="lines of numbers")
-    return Columns(where, names, len(first), features, targets, x, found.texts, lines)
+    return found
 
 
 def text_lines(file: BinaryIO, where: str, most: int) -> Iterator[str]:
@@ -150,15 +178,6 @@ def separator(first: str, delimiter: str) -> str:
     return max(",;\t|", key=first.count)
 
 
-def is_number(entry: str) -> bool:
-    """Whether an entry reads as a number (infinite ones and NaN too)."""
-    try:
-        float(entry)
-    except ValueError:
-        return False
-    return "_" not in entry
-
-
 def check_names(names: list[str], where: str) -> None:
     """Raise a DataError when a header names two columns alike."""
     seen: dict[str, int] = {}
@@ -169,31 +188,58 @@ def check_names(names: list[str], where: str) -> None:
         seen[name] = position
 
 
-def convert(rows: Iterator[Row], found: Columns) -> tuple[Array, Array]:
-    """Features (N, D) and line numbers (N,); texts of the targets are added to `found.texts`."""
-    wanted = found.features
-    if not wanted:
+def convert(rows: Iterator[Row], found: Columns, missing: Collection[str]) -> Columns:
+    """The columns with the content of all rows.
+
+    Raises:
+        DataError: naming line and column of what cannot be read.
+    """
+    chosen = found.chosen
+    if not chosen.features:
         hint = "say what stands between columns with `delimiter`"
         got = f"{found.width} column" + "s" * (found.width != 1)
         raise DataError("no column is left for features", where=found.where, got=got, hint=hint)
-    pick = itemgetter(*wanted) if len(wanted) > 1 else itemgetter(slice(wanted[0], wanted[0] + 1))
-    blocks, lines = [np.empty((0, len(wanted)))], [np.empty(0, np.int64)]
+    pick = itemgetter(*chosen.features) if len(chosen.features) > 1 else lambda row: (row[chosen.features[0]],)
+    columns = [Entries(found.where, found.name(k), k in chosen.words, missing) for k in chosen.features]
+    texts: dict[int, list[str]] = {k: [] for k in (*chosen.targets, *chosen.others.values())}
+    blocks, lines = [np.empty((0, len(columns)))], [np.empty(0, np.int64)]
     while block := list(islice(rows, BLOCK)):
         for line, row in block:
             if len(row) != found.width:
                 raise ragged(line, row, found)
-        fields = list(chain.from_iterable([pick(row) for _, row in block]))
-        try:
-            values = np.fromiter(map(float, fields), np.float64, len(fields))
-        except ValueError:
-            values = np.array([np.nan])
-        if not np.isfinite(values).all() or "_" in "".join(fields):  # float("1_000") is a number to Python
-            find_fault(block, found)
-        blocks.append(values.reshape(len(block), len(wanted)))
-        lines.append(np.array([line for line, _ in block], np.int64))
-        for position, texts in zip(found.targets, found.texts, strict=True):
-            texts.extend([row[position].strip() for _, row in block])
-    return np.concatenate(blocks), np.concatenate(lines)
+        numbers = [line for line, _ in block]
+        blocks.append(block_values(list(chain.from_iterable([pick(row) for _, row in block])), numbers, columns))
+        lines.append(np.array(numbers, np.int64))
+        for position, entries in texts.items():
+            entries.extend([row[position].strip() for _, row in block])
+    x = np.concatenate(blocks)
+    categories = {}
+    for position, column in enumerate(columns):
+        if words := column.categories():
+            categories[position] = words
+            x[:, position] = column.renumbered(x[:, position])
+    return replace(
+        found,
+        x=x,
+        texts=[texts[k] for k in chosen.targets],
+        others={role: texts[k] for role, k in chosen.others.items()},
+        lines=np.concatenate(lines),
+        categories=categories,
+        missing={k: c.missing_entry for k, c in enumerate(columns) if c.missing_entry is not None},
+    )
+
+
+def block_values(fields: list[str], lines: list[int], columns: list[Entries]) -> Array:
+    """The entries of some rows as numbers (n, D): in one go where all are numbers, else column by column."""
+    width = len(columns)
+    if not any(column.codes or column.words for column in columns):
+        values = plain_numbers(fields)
+        if values is not None:
+            for column, entry in zip(columns, fields, strict=False):
+                column.first.setdefault("number", (lines[0], entry))
+                column.counts["number"] += len(lines)
+            return values.reshape(len(lines), width)
+    return np.stack([column.convert(lines, fields[k::width]) for k, column in enumerate(columns)], axis=1)
 
 
 def ragged(line: int, row: list[str], found: Columns) -> DataError:
@@ -202,29 +248,3 @@ def ragged(line: int, row: list[str], found: Columns) -> DataError:
     hint = "put entries that contain the delimiter in quotes" if len(row) > found.width else ""
     where = f"{found.where}:{line}"
     return DataError("this row has another number of entries", where=where, expected=expected, got=got, hint=hint)
-
-
-def find_fault(block: list[Row], found: Columns) -> None:
-    """Raise the DataError of the first entry that is not a finite number."""
-    for line, row in block:
-        for column in found.features:
-            if is_number(row[column]) and math.isfinite(float(row[column])):
-                continue
-            entry = row[column].strip()
-            where = f"{found.where}:{line}, {found.name(column)}"
-            if entry.lower() in MISSING:
-                hint = "take the row out or fill it in"
-                raise DataError("a value is missing", where=where, expected="a number", got=repr(entry), hint=hint)
-            got, hint = repr(entry[:60]), advice(entry, line)
-            raise DataError("this is not a number", where=where, expected="a finite number", got=got, hint=hint)
-
-
-def advice(entry: str, line: int) -> str:
-    """What to do about an entry that is not a number."""
-    if is_number(entry.replace(",", ".")):
-        return "write decimals with a point"
-    if is_number(entry.replace(" ", "").replace(",", "").replace("_", "")):
-        return "write the number without separators"
-    if line == 1:
-        return "if this line holds names, say `header: true`"
-    return "leave the column out with `features: [...]`"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
-import numpy as np
-
-from dltrain.data.examples import Array, Pool
+from dltrain.data.entries import MISSING
+from dltrain.data.examples import Pool
 from dltrain.data.folders import DataFolders
-from dltrain.data.rows import MISSING, Choice, Columns, column_name, is_number, read_columns
+from dltrain.data.rows import Choice, Chosen, Columns, column_name, read_columns
+from dltrain.data.table_pool import pool_of
 from dltrain.errors import DataError
 from dltrain.registry import register
 from dltrain.suggest import hint as suggestion
@@ -19,76 +20,138 @@ Column = str | int
 
 @register("source", "csv")
 class Csv:
-    """A table in a text file: one example a line, numbers in columns (UTF-8; .gz is unpacked).
+    """A table in a text file: one example a line, numbers or words in columns (UTF-8; .gz is unpacked).
 
-    Columns are named by the header or by position: 0 is the first, -1 the last.  Features must be
-    numbers.  Targets are numbers or words; words are classes, in the order of the alphabet unless
-    `classes` gives another.
+    Columns are named by the header or by position: 0 is the first, -1 the last.  A column of features
+    holds numbers, or words, which are categories for `one_hot`; missing values are for `impute`.
+    Targets are numbers or words; words are classes, in the order of the alphabet unless `classes` gives
+    another.
 
     Parameters:
-        path: the file, relative to the config, ./data or $DLTRAIN_DATA
+        path: the file, or a list of files one after the other, relative to the config, ./data or $DLTRAIN_DATA
         target: column with the target, or a list of columns (regression with several)
         header: whether the first line holds names; auto: when no entry of it is a number
         delimiter: what stands between columns; auto: the most frequent of , ; tab | in the first line
         features: columns to learn from; left out: all others
-        test_path: a file with the same columns that is the test part
+        test_path: a file, or files, with the same columns that are the test part
         classes: labels in the order of the class numbers; left out: words by the alphabet, numbers from 0 on
+        validation_path: a file, or files, with the same columns that are the validation part
+        drop: columns to leave out, such as names and numbers of the examples
+        categorical: columns of features whose numbers are names of categories, such as postal codes
+        missing: what stands for a missing value; left out: nothing, ?, NA, N/A, NaN, null, none and -
+        target_suffix: an ending that is taken off the targets, such as the full stop in adult.test
+        part: column that says for each example of `path` which part it belongs to: train, validation, test
+        group: column with the group of each example, for `split: grouped`
+        time: column with the time of each example, for `split: chronological`: numbers, or text that sorts (2024-05-31)
+
+    Example:
+        >>> from pathlib import Path; from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a.csv").write_text("size,colour,name,good\\n1,red,Ann,yes\\n,blue,Bob,no\\n")
+        ...     pool = Csv("a.csv", "good", drop=["name"]).load(DataFolders(folder))
+        >>> pool.columns["x"].tolist(), pool.categories, pool.columns["y"].tolist()
+        ([[1.0, 1.0], [nan, 0.0]], {1: ['blue', 'red']}, ['yes', 'no'])
     """
 
     def __init__(
         self,
-        path: str,
+        path: str | list[str],
         target: Column | list[Column] = -1,
         header: bool | Literal["auto"] = "auto",
         delimiter: Literal["auto", ",", ";", "|", "tab", "space"] = "auto",
         features: list[Column] | None = None,
-        test_path: str | None = None,
+        test_path: str | list[str] | None = None,
         classes: list[Column] | None = None,
+        validation_path: str | list[str] | None = None,
+        drop: list[Column] | None = None,
+        categorical: list[Column] | None = None,
+        missing: list[str] | None = None,
+        target_suffix: str = "",
+        part: Column | None = None,
+        group: Column | None = None,
+        time: Column | None = None,
     ) -> None:
         self.path, self.target, self.header, self.delimiter = path, target, header, delimiter
         self.features, self.test_path, self.classes = features, test_path, classes
+        self.validation_path, self.drop, self.categorical, self.missing = validation_path, drop, categorical, missing
+        self.target_suffix, self.part, self.group, self.time = target_suffix, part, group, time
 
     def load(self, folders: DataFolders) -> Pool:
-        """x (N, D) float64, y (N,) or (N, M) numbers, or (N,) text.
+        """x (N, D) float64 with words as numbers and NaN for what is missing, y (N,) or (N, M) numbers, or (N,) text.
 
         Raises:
             DataError: naming file, line and column of what cannot be read.
         """
-        path = folders.find(self.path)
-        choice: Choice = Chooser(self.target, self.features, str(path))
-        tables = [read_columns(path, choice, header=self.header, delimiter=self.delimiter)]
-        if self.test_path is not None:
-            path = folders.find(self.test_path)
-            choice = Same(tables[0], str(path))
-            tables.append(read_columns(path, choice, header=self.header, delimiter=self.delimiter))
-        return pool_of(tables, self.classes)
+        missing = MISSING if self.missing is None else [entry.lower() for entry in self.missing]
+        given = {"train": self.path, "validation": self.validation_path, "test": self.test_path}
+        tables: list[Columns] = []
+        parts = []
+        for part, paths in given.items():
+            for name in [paths] if isinstance(paths, str) else paths or []:
+                path = folders.find(name)
+                choose: Choice = Same(tables[0], str(path)) if tables else Chooser(self, str(path))
+                table = read_columns(path, choose, header=self.header, delimiter=self.delimiter, missing=missing)
+                tables.append(replace(table, texts=[without(column, self.target_suffix) for column in table.texts]))
+                parts.append(part)
+        if not tables:
+            raise DataError("the list of files is empty", where="path", expected="at least one file")
+        pool = pool_of(tables, self.classes, parts)
+        kept = {"target_suffix": self.target_suffix} if self.target_suffix else {}
+        if self.missing is not None:
+            kept["missing"] = list(missing)
+        return replace(pool, layout={**pool.layout, **kept})
+
+
+def without(entries: list[str], suffix: str) -> list[str]:
+    """Entries without an ending."""
+    return [entry.removesuffix(suffix).strip() for entry in entries] if suffix else entries
 
 
 class Chooser:
     """Finds the columns that a config names.
 
     Parameters:
-        target: one column or several
-        features: columns, or None for all others
+        source: has target, features, drop, categorical, part, group and time
         where: the file, for errors
     """
 
-    def __init__(self, target: Column | list[Column], features: list[Column] | None, where: str) -> None:
-        self.target, self.features, self.where = target, features, where
+    def __init__(self, source: Csv, where: str) -> None:
+        self.source, self.where = source, where
 
-    def __call__(self, names: list[str], width: int) -> tuple[list[int], list[int]]:
-        """(features, targets) as positions."""
-        wanted = self.target if isinstance(self.target, list) else [self.target]
-        targets = [position(column, names, width, self.where) for column in wanted]
-        if self.features is None:
-            return [k for k in range(width) if k not in targets], targets
-        features = [position(column, names, width, self.where) for column in self.features]
-        for columns, what in ((targets, "target"), (features, "feature"), (features + targets, "feature and target")):
+    def __call__(self, names: list[str], width: int) -> Chosen:
+        """The columns as positions."""
+        source = self.source
+        targets = self.positions(source.target if isinstance(source.target, list) else [source.target], names, width)
+        roles = {"part": source.part, "group": source.group, "time": source.time}
+        others = {role: position(c, names, width, self.where) for role, c in roles.items() if c is not None}
+        dropped = self.positions(source.drop or [], names, width)
+        if source.features is not None and source.drop:
+            hint = "leave one of them out"
+            raise DataError("`drop` has no effect beside `features`", where=self.where, hint=hint)
+        if source.features is None:
+            features = [k for k in range(width) if k not in {*targets, *dropped, *others.values()}]
+        else:
+            features = self.positions(source.features, names, width)
+        words = self.positions(source.categorical or [], names, width)
+        self.check_once({"target": targets, "feature": features, "target and drop": [*targets, *dropped]}, names)
+        self.check_once({"feature and target": [*features, *targets], "feature and drop": [*features, *dropped]}, names)
+        stray = next((k for k in words if k not in features), None)
+        if stray is not None:
+            what = f"{column_name(names, stray)} is called categorical, but is no feature"
+            raise DataError(what, where=self.where, hint="take it out of `categorical`")
+        return Chosen(features, targets, frozenset(words), others)
+
+    def positions(self, columns: list[Column], names: list[str], width: int) -> list[int]:
+        """The positions of columns."""
+        return [position(column, names, width, self.where) for column in columns]
+
+    def check_once(self, roles: dict[str, list[int]], names: list[str]) -> None:
+        """Raise a DataError when a column is named twice."""
+        for what, columns in roles.items():
             twice = next((k for k in columns if columns.count(k) > 1), None)
             if twice is not None:
                 name = column_name(names, twice)
                 raise DataError(f"{name} is named twice as {what}", where=self.where, hint="name it once")
-        return features, targets
 
 
 class Same:
@@ -102,18 +165,24 @@ class Same:
     def __init__(self, first: Columns, where: str) -> None:
         self.first, self.where = first, where
 
-    def __call__(self, names: list[str], width: int) -> tuple[list[int], list[int]]:
-        """(features, targets) as positions."""
-        first = self.first
+    def __call__(self, names: list[str], width: int) -> Chosen:
+        """The columns as positions."""
+        first, chosen = self.first, self.first.chosen
         if names and first.names:
-            found = {k: position(first.names[k], names, width, self.where) for k in first.features + first.targets}
-            return [found[k] for k in first.features], [found[k] for k in first.targets]
+            wanted = {*chosen.features, *chosen.targets, *chosen.others.values()}
+            found = {k: position(first.names[k], names, width, self.where) for k in sorted(wanted)}
+            return Chosen(
+                [found[k] for k in chosen.features],
+                [found[k] for k in chosen.targets],
+                frozenset(found[k] for k in chosen.words),
+                {role: found[k] for role, k in chosen.others.items()},
+            )
         if width != first.width:
             expected = f"{first.width} as in {first.where}"
             raise DataError(
                 "the file has another number of columns", where=self.where, expected=expected, got=str(width)
             )
-        return first.features, first.targets
+        return chosen
 
 
 def position(column: Column, names: Sequence[str], width: int, where: str) -> int:
@@ -139,66 +208,3 @@ def position(column: Column, names: Sequence[str], width: int, where: str) -> in
     hint = "; ".join(filter(None, [suggestion(column, list(names)), "rename it in the header if it has another name"]))
     what = f"the column {column!r} is missing"
     raise DataError(what, where=where, expected=f"{column!r} in the header", got=f"the columns {shown}", hint=hint)
-
-
-def pool_of(tables: Sequence[Columns], classes: list[Any] | None) -> Pool:
-    """Join the tables of one data set; the second is the test part."""
-    first = tables[0]
-    starts = np.cumsum([0, *(len(table.x) for table in tables)])
-    files = tuple((table.where, int(start)) for table, start in zip(tables, starts, strict=False))
-    lines = np.concatenate([table.lines for table in tables])
-    texts = [[text for table in tables for text in table.texts[k]] for k in range(len(first.targets))]
-    names = [first.names[k] if first.names else f"column {k + 1}" for k in (*first.features, *first.targets)]
-    count = len(first.features)
-    pool = Pool(
-        columns={"x": np.concatenate([table.x for table in tables])},
-        where=first.where,
-        given={"test": np.arange(starts[1], starts[2])} if len(tables) > 1 else {},
-        classes=classes,
-        feature_names=names[:count],
-        target_names=names[count:],
-        files=files,
-        lines=lines,
-        layout={
-            "width": first.width,
-            "features": first.features,
-            "targets": first.targets,
-            "header": bool(first.names),
-        },
-    )
-    if texts:
-        pool.columns["y"] = targets_of(texts, pool)
-    return pool
-
-
-def targets_of(texts: list[list[str]], pool: Pool) -> Array:
-    """Targets from text: numbers where all are numbers, else words (one column only).
-
-    Raises:
-        DataError: when one is missing, or numbers and words are mixed.
-    """
-    columns = []
-    for name, column in zip(pool.target_names, texts, strict=True):
-        known = {text: is_number(text) for text in set(column)}
-        numeric = np.array([known[text] for text in column])
-        listed = {str(label) for label in pool.classes or ()}
-        odd = np.flatnonzero(~numeric)
-        if len(odd) and (len(texts) > 1 or (numeric.any() and not set(column) <= listed)):
-            raise mixed(name, column, numeric, pool)
-        missing = next((k for k in odd if column[k].lower() in ("", "?") and column[k] not in listed), None)
-        if missing is not None:
-            raise DataError(
-                "the target is missing", where=f"{pool.place(int(missing))}, {name}", got=repr(column[missing])
-            )
-        columns.append(np.array(column) if len(odd) else np.array(column, np.float64))
-    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
-
-
-def mixed(name: str, column: list[str], numeric: Array, pool: Pool) -> DataError:
-    """The error of a target column with numbers and words, at the rarer kind."""
-    mostly = len(pool.target_names) > 1 or numeric.mean() >= 0.5
-    place = int(np.flatnonzero(~numeric if mostly else numeric)[0])
-    entry = column[place]
-    what = "the target is missing" if entry.lower() in MISSING else "this target is unlike the others"
-    expected = "a number" if mostly else "a word"
-    return DataError(what, where=f"{pool.place(place)}, {name}", expected=expected, got=repr(entry))

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 
 from dltrain.data.examples import Array, Pool, chunks
+from dltrain.data.pipeline import FILL
 from dltrain.errors import DataError
 
 LARGEST = 2**53  # up to here floats hold every whole number
 MANY = 20  # that many classes may be as many as there are samples
 
 
-def check_features(pool: Pool) -> Array:
+def check_features(pool: Pool, missing: bool = False) -> Array:
     """The features (N, …) of a pool.
+
+    Parameters:
+        pool: as it was read
+        missing: whether values may be missing (NaN)
 
     Raises:
         DataError: when there are none, they are not numbers, or one is not finite.
@@ -30,25 +35,36 @@ def check_features(pool: Pool) -> Array:
     if y is not None and (y.ndim == 0 or len(y) != len(x)):
         count = 0 if y.ndim == 0 else len(y)
         raise DataError("features and targets differ in number", where=pool.where, got=f"{len(x)} and {count}")
-    check_finite(x, pool, "feature", pool.feature_names)
+    check_finite(x, pool, "feature", pool.feature_names, missing)
     return x
 
 
-def check_finite(values: Array, pool: Pool, kind: str, names: list[str]) -> None:
-    """Raise a DataError that names the first value that is not finite, its sample and column."""
+def check_finite(values: Array, pool: Pool, kind: str, names: list[str], missing: bool = False) -> None:
+    """Raise a DataError that names the first value that is not finite, its sample and column.
+
+    Parameters:
+        values: (N, …)
+        pool: where they come from
+        kind: what they are called
+        names: of their columns
+        missing: whether NaN passes
+    """
     if values.dtype.kind != "f":
         return
     for rows in chunks(values):
-        finite = np.isfinite(values[rows])
+        finite = ~np.isinf(values[rows]) if missing else np.isfinite(values[rows])
         if finite.all():
             continue
         row, *place = (int(i) for i in np.argwhere(~finite)[0])
         column = repr(names[place[0]]) if len(place) == 1 and names else ", ".join(map(str, place))
+        if kind == "feature" and place and place[0] in pool.missing and np.isnan(values[(rows.start + row, *place)]):
+            where, got = f"{pool.place(rows.start + row)}, {column}", repr(pool.missing[place[0]])
+            raise DataError("a value is missing", where=where, expected="a number", got=got, hint=FILL)
         raise DataError(
             f"{kind} {column} is not a finite number" if place else f"this {kind} is not a finite number",
             where=pool.place(rows.start + row),
             got=f"{values[(rows.start + row, *place)]}",
-            hint="take the sample out or fill the value in",
+            hint=FILL if kind == "feature" else "take the sample out or fill the value in",
         )
 
 
