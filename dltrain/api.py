@@ -156,7 +156,7 @@ def evaluate(
 
     Parameters:
         run: path or name of the run, or several of them: then the mean of their predictions is measured, and each
-        split: train, validation or test
+        split: train, train_dev, validation or test
         checkpoint: best, last, a step, steps with commas between them (the mean of their weights), or average (of all)
         data: a file (csv, npz) to evaluate instead
         runs: folder of the run folders

@@ -221,8 +221,20 @@ AVERAGES = {"ema": {"ema": 0.9}, "swa": {"swa": {"start": 1}}}
 SPLITS = {
     "random": {"random": {"validation": 0.2, "test": 0.25}},
     "stratified": {"stratified": {"validation": 0.2, "test": 30}},
+    "chronological": {"chronological": {"validation": 0.2, "test": 0.25}},
+    "grouped": {"grouped": {"validation": 0.2, "test": 0.25}},
 }
-PREPARATIONS = {"scale": {"scale": 16.0}, "standardize": "standardize"}
+PREPARATIONS: dict[str, Any] = {
+    "scale": {"scale": 16.0},
+    "standardize": "standardize",
+    "min_max": {"min_max": {"low": -1}},
+    "log1p": "log1p",
+    "impute": {"impute": {"strategy": "median"}},
+    "one_hot": {"one_hot": {"columns": ["f0"]}},
+    "polynomial": {"polynomial": 3},
+    "pca": {"pca": 3},
+    "whiten": "whiten",
+}
 # {name: (spec, what its targets are)}; the files they read are written by test_contracts.py
 SOURCES = {
     "csv": ({"csv": {"path": "a.csv", "target": "label"}}, "classes"),
@@ -238,6 +250,11 @@ SOURCES = {
     "moons": ({"moons": 100}, "binary"),
     "circles": ({"circles": {"samples": 100, "noise": 0.1}}, "classes"),
     "spirals": ({"spirals": {"samples": 120, "classes": 3}}, "classes"),
+    "mat": ({"mat": "a.mat"}, "classes"),
+    "planar_flower": ({"planar_flower": {"samples": 101, "waves": 3}}, "binary"),
+    "linear_regression": ({"linear_regression": {"samples": 60, "features": 3}}, "values"),
+    "polynomial_regression": ({"polynomial_regression": 60}, "values"),
+    "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
 }
 TASKS = {"classification": 3, "binary_classification": 1, "regression": 2}  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}

@@ -142,8 +142,9 @@ class PlainProgress:
         parts = [f"epoch {meter.epoch(record['epoch'])}"]
         if "train" not in record:
             parts.append(f"step {record['step']}")
-        for part in ("train", "validation"):
-            parts += [f"{part}.{name} {number(value)}" for name, value in record.get(part, {}).items()]
+        for part, values in record.items():
+            if isinstance(values, dict):
+                parts += [f"{part}.{name} {number(value)}" for name, value in values.items()]
         parts.append(f"learning_rate {rate(record['learning_rate'])}")
         if meter.samples_per_second:
             parts.append(f"{meter.samples_per_second:.0f} samples/s")

@@ -17,7 +17,11 @@ KEYS = ("run", "checkpoint", "members", "split", "samples", "metrics", "per_clas
 
 @command("evaluate")
 @arguments.several_runs
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Part of its data; default test.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "train_dev", "validation", "test"]),
+    help="Part of its data; default test.",
+)
 @arguments.checkpoint
 @click.option("--data", type=click.Path(), metavar="PATH", help="A file to measure on instead of a part of the data.")
 @arguments.runs

@@ -157,7 +157,10 @@ def metrics(records: list[dict[str, Any]]) -> Any:
     from dltrain.cli import output
 
     names = dict.fromkeys(
-        f"{part}.{name}" for record in records for part in ("train", "validation") for name in record.get(part, {})
+        f"{part}.{name}"
+        for record in records
+        for part in ("train", "train_dev", "validation")
+        for name in record.get(part, {})
     )
     rows = []
     for record in records[-SHOWN:]:

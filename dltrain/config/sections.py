@@ -78,10 +78,18 @@ class Data:
         source: the data set
         split: how examples are drawn for validation and test, where the source does not say it itself
         prepare: preparations in their order, fitted on the training examples only
+        balance: make the classes equally frequent in training: oversample repeats examples of the smaller ones,
+            undersample leaves out some of the larger ones, others in every epoch
     """
 
-    def __init__(self, source: Source, split: Split = "random", prepare: list[Preparation] = []) -> None:  # noqa: B006
-        self.source, self.split, self.prepare = source, split, prepare
+    def __init__(
+        self,
+        source: Source,
+        split: Split = "random",
+        prepare: list[Preparation] = [],  # noqa: B006
+        balance: Literal["oversample", "undersample"] | None = None,
+    ) -> None:
+        self.source, self.split, self.prepare, self.balance = source, split, prepare, balance
 
 
 class Train:

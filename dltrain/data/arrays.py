@@ -45,6 +45,9 @@ class Npz:
         x_test: name of the array with the features of the test part
         y_test: name of the array with the targets of the test part
         classes: labels, or their names, in the order of the class numbers
+        validation_path: a .npz file that is the validation part, named like the test part
+        x_validation: name of the array with the features of the validation part
+        y_validation: name of the array with the targets of the validation part
     """
 
     def __init__(
@@ -56,9 +59,13 @@ class Npz:
         x_test: str | None = None,
         y_test: str | None = None,
         classes: list[str | int] | None = None,
+        validation_path: str | None = None,
+        x_validation: str | None = None,
+        y_validation: str | None = None,
     ) -> None:
         self.path, self.x, self.y, self.test_path, self.x_test, self.y_test = path, x, y, test_path, x_test, y_test
-        self.classes = classes
+        self.classes, self.validation_path = classes, validation_path
+        self.x_validation, self.y_validation = x_validation, y_validation
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, …), y (N, …) as stored.
@@ -71,57 +78,55 @@ class Npz:
 
 
 def paired(source: Any, folders: DataFolders, read: Any) -> Pool:
-    """The pool of a source with parameters path, x, y, test_path, x_test, y_test and classes.
+    """The pool of a source of arrays, with a part of its own where the source names one.
 
     Parameters:
-        source: the source
+        source: has path, x, y, classes, and for validation and test each PART_path, x_PART and y_PART
         folders: where files are looked up
         read: function from a path and names to {name: array}
     """
     path = folders.find(source.path)
-    test_names = (source.x_test or source.x, source.y_test or source.y)
-    if source.test_path is not None:
-        test_file = folders.find(source.test_path)
-        train, test = read(path, (source.x, source.y)), read(test_file, test_names)
-    elif source.x_test is not None or source.y_test is not None:
-        test_file = path
-        if source.x_test is None or source.y_test is None:
-            raise DataError("`x_test` and `y_test` belong together", where=str(path), hint="name both arrays")
-        train = test = read(path, (source.x, source.y, *test_names))
-    else:
-        train, test, test_file = read(path, (source.x, source.y)), None, path
-    parts = [(str(path), train[source.x], train[source.y])]
-    if test is not None:
-        shown = str(test_file) if test_file != path else f"{path} {test_names[0]}"
-        parts.append((shown, test[test_names[0]], test[test_names[1]]))
-    layout = {"x": [source.x, test_names[0]], "y": [source.y, test_names[1]]}
-    return replace(joined(parts, source.classes), layout=layout)
+    parts = [("train", str(path), read(path, (source.x, source.y)), source.x, source.y)]
+    for part in ("validation", "test"):
+        own, x, y = (getattr(source, name) for name in (f"{part}_path", f"x_{part}", f"y_{part}"))
+        if own is None and x is None and y is None:
+            continue
+        if own is None and (x is None or y is None):
+            what, hint = f"`x_{part}` and `y_{part}` belong together", "name both arrays"
+            raise DataError(what, where=str(path), hint=hint)
+        file, names = folders.find(own) if own else path, (x or source.x, y or source.y)
+        shown = str(file) if file != path else f"{path} {names[0]}"
+        parts.append((part, shown, read(file, names), *names))
+    layout = {"x": list({part[3]: 0 for part in parts}), "y": list({part[4]: 0 for part in parts})}
+    pool = joined([(part, shown, found[x], found[y]) for part, shown, found, x, y in parts], source.classes)
+    return replace(pool, layout=layout)
 
 
-def joined(parts: list[tuple[str, Array, Array]], classes: list[Any] | None) -> Pool:
-    """One pool from (file, features, targets) for training and, perhaps, for the test.
+def joined(parts: list[tuple[str, str, Array, Array]], classes: list[Any] | None) -> Pool:
+    """One pool from (part, file, features, targets) for each part, training first.
 
     Raises:
         DataError: when shapes or types do not fit together.
     """
-    where, x, y = parts[0]
-    for name, features, targets in parts:
+    _, where, x, y = parts[0]
+    for _, name, features, targets in parts:
         if features.ndim == 0 or targets.ndim == 0 or len(features) != len(targets):
             got = f"features {features.shape} and targets {targets.shape}"
             raise DataError("features and targets differ in number", where=name, got=got)
     if len(parts) == 1:
         return Pool({"x": x, "y": y}, where, classes=classes, files=((where, 0),))
-    test_where, x_test, y_test = parts[1]
-    for first, second, what in ((x, x_test, "features"), (y, y_test, "targets")):
-        if first.shape[1:] != second.shape[1:] or (first.dtype.kind in "US") != (second.dtype.kind in "US"):
-            expected = f"{first.dtype} of shape {first.shape[1:]} as in {where}"
-            got = f"{second.dtype} of shape {second.shape[1:]}"
-            raise DataError(
-                f"the {what} of the test part are unlike the others", where=test_where, expected=expected, got=got
-            )
-    columns = {"x": np.concatenate([x, x_test]), "y": np.concatenate([y, y_test])}
-    given = {"test": np.arange(len(x), len(x) + len(x_test))}
-    return Pool(columns, where, given=given, classes=classes, files=((where, 0), (test_where, len(x))))
+    for part, other, features, targets in parts[1:]:
+        for first, second, what in ((x, features, "features"), (y, targets, "targets")):
+            if first.shape[1:] != second.shape[1:] or (first.dtype.kind in "US") != (second.dtype.kind in "US"):
+                expected = f"{first.dtype} of shape {first.shape[1:]} as in {where}"
+                got = f"{second.dtype} of shape {second.shape[1:]}"
+                what = f"the {what} of the {part} part are unlike the others"
+                raise DataError(what, where=other, expected=expected, got=got)
+    columns = {name: np.concatenate([part[k] for part in parts]) for name, k in (("x", 2), ("y", 3))}
+    starts = np.cumsum([0, *(len(part[2]) for part in parts)])
+    given = {part[0]: np.arange(*starts[k : k + 2]) for k, part in enumerate(parts) if part[0] != "train"}
+    files = tuple((part[1], int(start)) for part, start in zip(parts, starts, strict=False))
+    return Pool(columns, where, given=given, classes=classes, files=files)
 
 
 def read_npz(path: Path, names: tuple[str, ...] | None = None) -> dict[str, Array]:

@@ -106,8 +106,8 @@ def in_words(spec: Any) -> str:
     """
     entry, arguments = parse(spec, "source")
     files = (arguments.get(name) for name in ("path", "images"))
-    listed = [file for some in files for file in ([some] if isinstance(some, str) else some or [])]
-    return " ".join([entry.name, *listed])
+    listed = [[file] if isinstance(file, str) else file for file in files if isinstance(file, (str, list))]
+    return " ".join([entry.name, *(file for some in listed for file in some)])
 
 
 def check_learnable(labels: Array, classes: list[str], pool: Pool) -> None:

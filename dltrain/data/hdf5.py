@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,15 @@ from dltrain.data.arrays import paired
 from dltrain.data.examples import Array, Pool
 from dltrain.data.folders import DataFolders
 from dltrain.registry import register
+
+# the pictures of cats, signs and happy faces as the courses of deeplearning.ai hand them out
+COURSE = {
+    "x": "train_set_x",
+    "y": "train_set_y",
+    "x_test": "test_set_x",
+    "y_test": "test_set_y",
+    "classes": "list_classes",
+}
 
 
 @register("source", "hdf5")
@@ -21,26 +32,34 @@ class Hdf5:
 
     Parameters:
         path: the file, relative to the config, ./data or $DLTRAIN_DATA
-        x: path of the features, such as train_set_x
-        y: path of the targets
+        x: path of the features; left out: x, or train_set_x where the file has that
+        y: path of the targets; left out: y, or train_set_y
         test_path: a file that is the test part
-        x_test: path of the features of the test part; left out: as `x`
-        y_test: path of the targets of the test part; left out: as `y`
-        classes: names of the classes in the order of their numbers, or the path of an array in the file that holds them
+        x_test: path of the features of the test part; left out: as `x`, or test_set_x
+        y_test: path of the targets of the test part; left out: as `y`, or test_set_y
+        classes: names of the classes in the order of their numbers, or the path of an array in the file that holds
+            them; left out: list_classes beside train_set_x
+        validation_path: a file that is the validation part, named like the test part
+        x_validation: path of the features of the validation part
+        y_validation: path of the targets of the validation part
     """
 
     def __init__(
         self,
         path: str,
-        x: str = "x",
-        y: str = "y",
+        x: str | None = None,
+        y: str | None = None,
         test_path: str | None = None,
         x_test: str | None = None,
         y_test: str | None = None,
         classes: list[str | int] | str | None = None,
+        validation_path: str | None = None,
+        x_validation: str | None = None,
+        y_validation: str | None = None,
     ) -> None:
         self.path, self.x, self.y, self.test_path, self.x_test, self.y_test = path, x, y, test_path, x_test, y_test
-        self.classes = classes
+        self.classes, self.validation_path = classes, validation_path
+        self.x_validation, self.y_validation = x_validation, y_validation
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, …), y (N, …) as stored.
@@ -49,12 +68,25 @@ class Hdf5:
             DataError: when the arrays do not fit together.
             CorruptFileError: when a file is damaged, or an array is not there.
         """
-        pool = paired(self, folders, read)
-        if not isinstance(self.classes, str):
+        names = self.named(folders)
+        pool = paired(SimpleNamespace(**names), folders, read)
+        classes = names["classes"]
+        if not isinstance(classes, str):
             return pool
-        stored = read(folders.find(self.path), (self.classes,))[self.classes].reshape(-1)
+        stored = read(folders.find(self.path), (classes,))[classes].reshape(-1)
         text = np.char.decode(stored, "utf-8", "replace") if stored.dtype.kind == "S" else stored
         return replace(pool, classes=[str(name) for name in text.tolist()])
+
+    def named(self, folders: DataFolders) -> dict[str, Any]:
+        """All parameters, with the names of the arrays that were left out."""
+        given = dict(vars(self))
+        missing = [name for name in ("x", "y") if given[name] is None]
+        course = bool(missing) and COURSE["x"] in names_in(folders.find(self.path))
+        usual = COURSE if course else {"x": "x", "y": "y"}
+        filled = [*missing, *(["classes"] if course and self.classes is None else [])]
+        if course and self.test_path is not None:
+            filled += [name for name in ("x_test", "y_test") if given[name] is None]
+        return {**given, **{name: usual[name] for name in filled}}
 
 
 def read(path: Path, names: tuple[str, ...] | None) -> dict[str, Array]:
@@ -62,3 +94,10 @@ def read(path: Path, names: tuple[str, ...] | None) -> dict[str, Array]:
     from dltrain.runs.hdf5 import read_hdf5
 
     return read_hdf5(path, None if names is None else tuple(dict.fromkeys(names)))
+
+
+def names_in(path: Path) -> list[str]:
+    """The names at the top of an HDF5 file."""
+    from dltrain.runs.hdf5 import names_in_hdf5
+
+    return names_in_hdf5(path)

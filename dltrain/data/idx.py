@@ -52,9 +52,9 @@ class Idx:
             raise DataError(
                 "`test_images` and `test_labels` belong together", where=self.images, hint="name both files"
             )
-        parts = [pair(folders.find(self.images), folders.find(self.labels))]
+        parts = [("train", *pair(folders.find(self.images), folders.find(self.labels)))]
         if self.test_images is not None and self.test_labels is not None:
-            parts.append(pair(folders.find(self.test_images), folders.find(self.test_labels)))
+            parts.append(("test", *pair(folders.find(self.test_images), folders.find(self.test_labels))))
         return joined(parts, self.classes)
 
 

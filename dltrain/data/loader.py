@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from dltrain.data.examples import Array, Examples
 from dltrain.errors import DataError
 from dltrain.seeds import generator
+
+SIZES: dict[str, Callable[[Iterable[int]], int]] = {"oversample": max, "undersample": min}
 
 
 class Batch:
@@ -61,6 +63,40 @@ class Batch:
         return found
 
 
+class Balance:
+    """Which examples an epoch sees where all classes are to be equally frequent.
+
+    With "oversample" every class is as frequent as the largest: all its examples as often as they fit, and of the
+    rest a draw without replacement, another one in every epoch.  With "undersample" every class is as frequent as
+    the smallest, of which all are seen; the others' are drawn anew in every epoch.
+
+    Parameters:
+        how: oversample or undersample
+        labels: (N,) class numbers
+
+    Example:
+        >>> labels = np.array([0, 0, 0, 0, 1])
+        >>> [sorted(Balance(how, labels).order(np.random.default_rng(0)).tolist()) for how in SIZES]
+        [[0, 1, 2, 3, 4, 4, 4, 4], [3, 4]]
+    """
+
+    def __init__(self, how: str, labels: Array) -> None:
+        members = [np.flatnonzero(labels == k) for k in range(int(labels.max()) + 1)]
+        self.members = [group for group in members if len(group)]
+        self.size = SIZES[how](len(group) for group in self.members)
+
+    def __len__(self) -> int:
+        return self.size * len(self.members)
+
+    def order(self, draw: np.random.Generator) -> Array:
+        """(len,) positions in the order of an epoch."""
+        chosen = []
+        for group in self.members:
+            whole, rest = divmod(self.size, len(group))
+            chosen += [np.tile(group, whole), draw.choice(group, rest, replace=False)]
+        return draw.permutation(np.concatenate(chosen))
+
+
 class Loader:
     """Cuts examples into batches.
 
@@ -98,14 +134,21 @@ class Loader:
         self.examples, self.batch_size, self.shuffle, self.seed = examples, int(batch_size), shuffle, seed
         self.sources = {wire: examples.columns[name] for wire, name in (inputs or {"x": "x"}).items()}
         self.targets = examples.columns.get(target, np.empty((len(examples), 0)))
+        self.balance: Balance | None = None
         self.steps_per_epoch = -(-len(examples) // self.batch_size)
         self._epoch, self._order = -1, np.empty(0, np.int64)
         self._buffers: dict[int, tuple[dict[str, Array], Array]] = {}  # by length: full batches and the last one
 
+    def rebalance(self, how: str) -> None:
+        """Balance the classes of a loader that shuffles: "oversample" or "undersample"."""
+        self.balance = Balance(how, self.targets)
+        self.steps_per_epoch = -(-len(self.balance) // self.batch_size)
+
     def order(self, epoch: int) -> Array:
         """The order of the examples in an epoch."""
         if epoch != self._epoch:
-            self._order = generator(self.seed, "order", epoch).permutation(len(self.examples))
+            draw = generator(self.seed, "order", epoch)
+            self._order = self.balance.order(draw) if self.balance else draw.permutation(len(self.examples))
             self._epoch = epoch
         return self._order
 

@@ -1,9 +1,9 @@
-"""Splitting examples into the parts train, validation and test."""
+"""Splitting examples into the parts train, train_dev, validation and test."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -36,18 +36,26 @@ class Random:
     """Draw the parts at random.
 
     A value below 1 is a share of the examples (rounded to the nearest number of them, halves up), a
-    value from 1 on is their number.  Where the source brings a test part of its own, that one is kept
-    and only `validation` is taken from the rest.
+    value from 1 on is their number.  Where the source brings a validation or test part of its own, it
+    is kept and only the others are taken from the rest.
 
     Parameters:
-        validation: share or number of examples for validation; 0: none
-        test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own test part
+        validation: share or number of examples for validation; 0: none; left out: 0.15, or the source's own part
+        test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own part
+        train_dev: share or number of examples taken from the training part and evaluated beside validation, where
+            validation and test come from another distribution; 0: none
         seed: what is drawn depends on it; left out: on the run's, so that each seed has parts of its own.  Runs that
             shall be compared or joined in an ensemble need the same
     """
 
-    def __init__(self, validation: Share = 0.15, test: Share | None = None, seed: Seed | None = None) -> None:
-        self.validation, self.test, self.seed = validation, test, seed
+    def __init__(
+        self,
+        validation: Share | None = None,
+        test: Share | None = None,
+        train_dev: Share = 0.0,
+        seed: Seed | None = None,
+    ) -> None:
+        self.validation, self.test, self.train_dev, self.seed = validation, test, train_dev, seed
 
     def split(self, pool: Pool, labels: Array | None, seed: int) -> dict[str, Array]:
         """{part: sorted positions}.
@@ -55,7 +63,7 @@ class Random:
         Raises:
             ConfigError: when a part would be empty.
         """
-        sizes = wanted(pool, self.validation, self.test, "random")
+        sizes = wanted(pool, self, "random")
         order = generator(seed if self.seed is None else self.seed, "split").permutation(free_positions(pool))
         return cut(order, counts_of(sizes, len(order), "random", pool), pool)
 
@@ -66,17 +74,25 @@ class Stratified:
 
     A value below 1 is a share of the examples, a value from 1 on their number.  Each class gives its
     share, rounded down, and at least one example to every part; what is then missing is taken where
-    rounding lost most.  Where the source brings a test part of its own, that one is kept.
+    rounding lost most.  Parts that the source brings are kept.
 
     Parameters:
-        validation: share or number of examples for validation; 0: none
-        test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own test part
+        validation: share or number of examples for validation; 0: none; left out: 0.15, or the source's own part
+        test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own part
+        train_dev: share or number of examples taken from the training part and evaluated beside validation, where
+            validation and test come from another distribution; 0: none
         seed: what is drawn depends on it; left out: on the run's, so that each seed has parts of its own.  Runs that
             shall be compared or joined in an ensemble need the same
     """
 
-    def __init__(self, validation: Share = 0.15, test: Share | None = None, seed: Seed | None = None) -> None:
-        self.validation, self.test, self.seed = validation, test, seed
+    def __init__(
+        self,
+        validation: Share | None = None,
+        test: Share | None = None,
+        train_dev: Share = 0.0,
+        seed: Seed | None = None,
+    ) -> None:
+        self.validation, self.test, self.train_dev, self.seed = validation, test, train_dev, seed
 
     def split(self, pool: Pool, labels: Array | None, seed: int) -> dict[str, Array]:
         """{part: sorted positions}.
@@ -90,7 +106,7 @@ class Stratified:
             raise ConfigError(
                 [Problem(("data", "split"), "stratified needs classes, but the task has none", hint=hint)]
             )
-        sizes = wanted(pool, self.validation, self.test, "stratified")
+        sizes = wanted(pool, self, "stratified")
         free = generator(seed if self.seed is None else self.seed, "split").permutation(free_positions(pool))
         per_class = [free[labels[free] == k] for k in range(int(labels.max()) + 1)]
         members = np.array([len(group) for group in per_class])
@@ -107,6 +123,92 @@ class Stratified:
         return finish({part: np.concatenate(groups) for part, groups in parts.items()}, pool)
 
 
+@register("split", "chronological")
+class Chronological:
+    """Cut in the order of time: the first examples are for training, then validation, the last ones for the test.
+
+    The order is that of the source's `time` column, or of the file where it names none.
+
+    Parameters:
+        validation: share or number of examples for validation; 0: none; left out: 0.15, or the source's own part
+        test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own part
+        train_dev: share or number of the latest training examples, evaluated beside validation; 0: none
+
+    Example:
+        >>> pool = Pool({"x": np.zeros((5, 1)), "time": np.array([5.0, 4.0, 3.0, 2.0, 1.0])}, "a.csv")
+        >>> {part: index.tolist() for part, index in Chronological(1, 2).split(pool, None, 0).items()}
+        {'train': [3, 4], 'validation': [2], 'test': [0, 1]}
+    """
+
+    def __init__(self, validation: Share | None = None, test: Share | None = None, train_dev: Share = 0.0) -> None:
+        self.validation, self.test, self.train_dev = validation, test, train_dev
+
+    def split(self, pool: Pool, labels: Array | None, seed: int) -> dict[str, Array]:
+        """{part: sorted positions}.
+
+        Raises:
+            ConfigError: when a part would be empty.
+        """
+        sizes, free = wanted(pool, self, "chronological"), free_positions(pool)
+        if "time" in pool.columns:
+            free = free[np.argsort(pool.columns["time"][free], kind="stable")]
+        counts = counts_of(sizes, len(free), "chronological", pool)
+        latest_first = {part: counts[part] for part in ("test", "validation", "train_dev") if part in counts}
+        return cut(free[::-1], latest_first, pool)
+
+
+@register("split", "grouped")
+class Grouped:
+    """Draw the parts at random, whole groups at a time: no patient, speaker or house is in two parts.
+
+    The groups are those of the source's `group` column.  Groups are dealt out until a part has its
+    number of examples, so it may have a few more than asked for.
+
+    Parameters:
+        validation: share or number of examples for validation; 0: none; left out: 0.15, or the source's own part
+        test: share or number of examples for the test; 0: none; left out: 0.15, or the source's own part
+        train_dev: share or number of examples taken from the training part, evaluated beside validation; 0: none
+
+    Example:
+        >>> pool = Pool({"x": np.zeros((6, 1)), "group": np.array(["a", "a", "b", "b", "c", "c"])}, "a.csv")
+        >>> sorted(index.tolist() for index in Grouped(1, 1).split(pool, None, 0).values())
+        [[0, 1], [2, 3], [4, 5]]
+    """
+
+    def __init__(self, validation: Share | None = None, test: Share | None = None, train_dev: Share = 0.0) -> None:
+        self.validation, self.test, self.train_dev = validation, test, train_dev
+
+    def split(self, pool: Pool, labels: Array | None, seed: int) -> dict[str, Array]:
+        """{part: sorted positions}.
+
+        Raises:
+            ConfigError: when the source names no groups, or a part would be empty.
+            DataError: when there are too few groups.
+        """
+        if "group" not in pool.columns:
+            hint = "name the column with `group` in the csv source"
+            raise ConfigError(
+                [Problem(("data", "split"), "grouped needs groups, but the source names none", hint=hint)]
+            )
+        free = free_positions(pool)
+        counts = counts_of(wanted(pool, self, "grouped"), len(free), "grouped", pool)
+        _, groups = np.unique(pool.columns["group"][free], return_inverse=True)
+        order = generator(seed, "split").permutation(int(groups.max()) + 1)
+        ranks = np.argsort(order)[groups.reshape(-1)]  # (free,) the place of each example's group
+        ends = np.cumsum(np.bincount(ranks))  # examples up to and with each group
+        parts, start, taken = {}, 0, 0
+        for part, count in counts.items():
+            stop = int(np.searchsorted(ends, taken + count)) + 1
+            parts[part] = free[(ranks >= start) & (ranks < stop)]
+            start, taken = stop, int(ends[min(stop, len(ends)) - 1])
+        parts["train"] = free[ranks >= start]
+        if not all(len(index) for index in parts.values()):
+            hint = "use smaller parts, or `split: random`"
+            got = f"{len(ends)} groups"
+            raise DataError("there are too few groups for these parts", where=pool.where, got=got, hint=hint)
+        return finish(parts, pool)
+
+
 def free_positions(pool: Pool) -> Array:
     """Positions that no given part has taken."""
     free = np.ones(len(pool), bool)
@@ -115,19 +217,23 @@ def free_positions(pool: Pool) -> Array:
     return np.flatnonzero(free)
 
 
-def wanted(pool: Pool, validation: float, test: float | None, name: str) -> dict[str, float]:
+def wanted(pool: Pool, split: Any, name: str) -> dict[str, float]:
     """The sizes of the parts that are to be drawn.
 
     Raises:
-        ConfigError: when a test part is asked for although the source has its own.
+        ConfigError: when a part is asked for although the source has its own.
     """
-    if "test" not in pool.given:
-        sizes = {"validation": validation, "test": 0.15 if test is None else test}
-        return {part: size for part, size in sizes.items() if size}
-    if test is not None:
-        path, hint = ("data", "split", name, "test"), "leave `test` out"
-        raise ConfigError([Problem(path, "this has no effect: the source brings its own test part", hint=hint)])
-    return {"validation": validation} if validation else {}
+    sizes = {}
+    for part in ("validation", "test"):
+        size = getattr(split, part)
+        if part not in pool.given:
+            sizes[part] = 0.15 if size is None else size
+        elif size is not None:
+            path, hint = ("data", "split", name, part), f"leave `{part}` out"
+            what = f"this has no effect: the source brings its own {part} part"
+            raise ConfigError([Problem(path, what, hint=hint)])
+    sizes["train_dev"] = split.train_dev
+    return {part: size for part, size in sizes.items() if size}
 
 
 def counts_of(sizes: dict[str, float], available: int, name: str, pool: Pool) -> dict[str, int]:
@@ -136,6 +242,8 @@ def counts_of(sizes: dict[str, float], available: int, name: str, pool: Pool) ->
     Raises:
         ConfigError: when a part is empty or not whole, or nothing is left to train on.
     """
+    if not available:
+        raise DataError(NOTHING, where=pool.where, hint="all examples are in parts that the source gives")
     counts = {part: whole(size, available, ("data", "split", name, part), pool) for part, size in sizes.items()}
     if sum(counts.values()) >= available:
         largest = max(counts, key=lambda part: counts[part])

@@ -11,7 +11,7 @@ from dltrain.data.examples import Array, Pool
 from dltrain.data.folders import DataFolders
 from dltrain.registry import register
 from dltrain.seeds import generator
-from dltrain.types import NonNegativeFloat, NonNegativeInt, PositiveFloat
+from dltrain.types import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 Samples = Annotated[int, Ge(8)]
 Several = Annotated[int, Ge(2)]
@@ -112,3 +112,48 @@ def plane(groups: list[Array], where: str, noise: float, seed: int, classes: lis
     x = x + noise * generator(seed, where).standard_normal(x.shape)
     y = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     return Pool({"x": x, "y": y}, where, classes=list(classes), feature_names=["horizontal", "vertical"])
+
+
+@register("source", "planar_flower")
+class PlanarFlower:
+    """A flower whose petals belong to two classes in turn.
+
+        r (sin t, cos t)   with   r = radius sin(waves t),   t over half a turn for each class
+
+    Normal noise is added to t and r.
+
+    Parameters:
+        samples: number of points
+        noise: standard deviation of what is added to t and r
+        waves: of the sine: an even number makes twice as many petals, an odd one as many
+        radius: length of the petals
+        seed: of the points; they are the same in every run, whatever the run's seed
+
+    Example:
+        >>> pool = PlanarFlower(samples=100, noise=0).load(DataFolders())
+        >>> pool.columns["x"].shape, bool(np.abs(pool.columns["x"]).max() <= 4)
+        ((100, 2), True)
+
+    Source: A. Ng, K. Katanforoosh: deeplearning.ai, Neural Networks and Deep Learning, week 3 (planar data).
+    """
+
+    def __init__(
+        self,
+        samples: Samples = 400,
+        noise: NonNegativeFloat = 0.2,
+        waves: PositiveInt = 4,
+        radius: PositiveFloat = 4.0,
+        seed: NonNegativeInt = 0,
+    ) -> None:
+        self.samples, self.noise, self.waves, self.radius, self.seed = samples, noise, waves, radius, seed
+
+    def load(self, folders: DataFolders) -> Pool:
+        """x (samples, 2), y (samples,)."""
+        draw = generator(self.seed, "planar_flower")
+        counts = self.samples - self.samples // 2, self.samples // 2
+        halves = []
+        for half, count in enumerate(counts):
+            t = np.linspace(half * np.pi, (half + 1) * np.pi, count) + self.noise * draw.standard_normal(count)
+            r = self.radius * np.sin(self.waves * t) + self.noise * draw.standard_normal(count)
+            halves.append(np.stack([r * np.sin(t), r * np.cos(t)], axis=1))  # (count, 2)
+        return plane(halves, "planar_flower", 0.0, self.seed, ["red", "blue"])

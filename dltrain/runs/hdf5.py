@@ -84,6 +84,29 @@ def read_hdf5(
             raise CorruptFileError("the HDF5 file is damaged", where=where, got=reason) from error
 
 
+def names_in_hdf5(path: str | Path) -> list[str]:
+    """The names at the top of an HDF5 file; nothing of it is read.
+
+    Raises:
+        StorageError: when the file cannot be read.
+        CorruptFileError: when it is malformed, or holds too many names.
+    """
+    import h5py
+
+    where = str(path)
+    with files.reader(path) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        if not _signed(stream, size):
+            raise CorruptFileError("this is not an HDF5 file", where=where, expected="the HDF5 signature")
+        try:
+            with h5py.File(stream, "r") as file:
+                _Budget(Limits(), size, where).count("", len(file))
+                return sorted(file)
+        except MALFORMED as error:
+            reason = str(error).partition("\n")[0][:160] or type(error).__name__
+            raise CorruptFileError("the HDF5 file is damaged", where=where, got=reason) from error
+
+
 def _signed(stream: Any, size: int) -> bool:
     """Whether the signature stands at 0, 512, 1024, 2048, … as the format asks."""
     offset = 0

@@ -78,6 +78,7 @@ class Session:
         loader = self.loader("train", batch_size=self.batch_size, shuffle=train.shuffle)
         if loader is None:
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
+        self.balance(loader)
         validation = self.loader("validation")
         for path, watched in named("monitor", experiment.optimizer, ("optimizer",)):
             if validation is None and watched.startswith("validation."):
@@ -90,6 +91,7 @@ class Session:
             optimizer=optimizer,
             loader=loader,
             validation=validation,
+            train_dev=self.loader("train_dev"),
             evaluator=self.evaluator(journal.interrupted),
             mode=Mode(True, kernels=self.kernels, arena=self.arena, seed=experiment.seed, input_gradients=False),
             limits=Limits(train.epochs, train.steps, None if train.time is None else train.time.seconds),
@@ -158,6 +160,21 @@ class Session:
                 hint = "set train.monitor to the same"
                 self.experiment.fail([Problem(path, what, f"{monitor!r}, train.monitor", repr(hook.monitor), hint)])
         return hooks
+
+    def balance(self, loader: Loader) -> None:
+        """Balance the classes of the training batches, where the config asks for it.
+
+        Raises:
+            ConfigError: when there are no classes, or nothing is shuffled.
+        """
+        how = self.experiment.data.balance
+        if how is None:
+            return
+        if self.data.classes is None or not loader.shuffle:
+            what = "the task has no classes to balance" if loader.shuffle else "this has no effect without shuffling"
+            hint = "leave it out" if loader.shuffle else "say `shuffle: true` in `train`"
+            self.experiment.fail([Problem(("data", "balance"), what, "", repr(how), hint)])
+        loader.rebalance(how)
 
     def budget(self, batch_size: int, optimizer: Any) -> None:
         """Refuse a training step that does not fit into the memory.

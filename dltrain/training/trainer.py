@@ -45,6 +45,7 @@ class Trainer:
         optimizer: bound to the graph's vector
         loader: training batches
         validation: loader of the validation part, or None
+        train_dev: loader of the part that is like the training part and held out from it, or None
         evaluator: for the validation part
         mode: of the training steps
         limits: how long
@@ -66,6 +67,7 @@ class Trainer:
         optimizer: Any,
         loader: Loader,
         validation: Loader | None,
+        train_dev: Loader | None,
         evaluator: Evaluator,
         mode: Mode,
         limits: Limits,
@@ -95,6 +97,7 @@ class Trainer:
         self.best: dict[str, Any] | None = None
         self.stopped: str | None = None
         self.restores_best = False  # whether the run ends with the best weights in place of the last
+        self.held_out = {"train_dev": train_dev, "validation": validation}
         self.metrics: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
         self.measured_at = -1  # step of the newest metrics
         self.saved = -1  # step of the newest checkpoint
@@ -163,8 +166,7 @@ class Trainer:
         """
         if self.measured_at == self.step or not self.tally.count:
             return self.metrics
-        tally = None if self.validation is None else self._validate(self.validation)
-        return {"train": self.tally.results(), "validation": {} if tally is None else tally.results()}
+        return {"train": self.tally.results(), "validation": {}, **(self._held_out() or {})}
 
     def _validate(self, part: Loader) -> Tally | None:
         """Measure the averaged weights where there is an average, else those that are trained; None on a signal."""
@@ -245,16 +247,23 @@ class Trainer:
         record: dict[str, Any] = {"epoch": now.epoch, "step": now.step, "learning_rate": self.rate}
         if now.epoch_end:
             record["train"] = self.tally.results()
-        if evaluate and self.validation is not None:
-            tally = self._validate(self.validation)
-            if tally is None:
+        measured = self._held_out() if evaluate else {}
+        return None if measured is None else record | measured
+
+    def _held_out(self) -> dict[str, dict[str, float]] | None:
+        """Metrics of the parts held out from training; None when a signal came before they were whole."""
+        measured = {}
+        for part, loader in self.held_out.items():
+            tally = None if loader is None else self._validate(loader)
+            if tally is not None:
+                measured[part] = tally.results()
+            elif loader is not None:
                 return None
-            record["validation"] = tally.results()
-        return record
+        return measured
 
     def _take(self, record: dict[str, Any], now: Now) -> bool:
         """Log a record, show it and let the hooks see it; returns whether it is the best so far."""
-        self.metrics |= {part: record[part] for part in ("train", "validation") if part in record}
+        self.metrics |= {part: values for part, values in record.items() if isinstance(values, dict)}
         self.measured_at = now.step
         self.journal.record(record)
         self.progress.evaluated(record, self.seconds)
