@@ -251,6 +251,7 @@ SOURCES = {
     "circles": ({"circles": {"samples": 100, "noise": 0.1}}, "classes"),
     "spirals": ({"spirals": {"samples": 120, "classes": 3}}, "classes"),
     "mat": ({"mat": "a.mat"}, "classes"),
+    "cifar": ({"cifar": {"path": "a.bin", "test_path": ["b.bin"]}}, "classes"),
     "planar_flower": ({"planar_flower": {"samples": 101, "waves": 3}}, "binary"),
     "linear_regression": ({"linear_regression": {"samples": 60, "features": 3}}, "values"),
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),

@@ -291,6 +291,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with h5py.File(folder / "a.h5", "w") as file:
         for key, array in arrays().items():
             file[key] = array
+    for name, count in (("a.bin", 200), ("b.bin", 20)):
+        (folder / name).write_bytes(b"".join(bytes([k % 10]) + bytes([k]) * 3072 for k in range(count)))
     savemat(folder / "a.mat", {"X": arrays()["x"], "y": arrays()["y"][:, None]})
     (folder / "images.idx").write_bytes(idx(images()))
     (folder / "labels.idx").write_bytes(idx(np.arange(40) % 2))

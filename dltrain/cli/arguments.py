@@ -33,6 +33,15 @@ def complete_run(ctx: click.Context, parameter: click.Parameter, incomplete: str
     return [*map(CompletionItem, found), CompletionItem(incomplete, type="dir")]
 
 
+def complete_collection(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The names of the data sets that can be fetched."""
+    from click.shell_completion import CompletionItem
+
+    from dltrain.data.fetching import COLLECTIONS
+
+    return [CompletionItem(name) for name in COLLECTIONS if name.startswith(incomplete)]
+
+
 def config_path(text: str, others: Iterable[str] = ()) -> Path:
     """The config that a word means: a file, or else one that comes with dltrain.
 

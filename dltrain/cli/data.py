@@ -1,8 +1,9 @@
-"""dltrain data: list data sources, and show what one holds."""
+"""dltrain data: list data sources, show what one holds, fetch public ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from dltrain.cli.base import command, group
 
 @group("data")
 def cli() -> None:
-    """List data sources, and show what one holds."""
+    """List data sources, show what one holds, fetch public ones."""
 
 
 @command("ls")
@@ -47,6 +48,52 @@ def show_data(subject: str, sets: tuple[str, ...], as_json: bool) -> None:
         output.emit(found)
     else:
         show(found)
+
+
+@command("fetch")
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=arguments.complete_collection)
+@click.option("--to", "folder", type=click.Path(path_type=Path), default=Path("data"), show_default=True, metavar="DIR")
+@click.option("--list", "listed", is_flag=True, help="List what can be fetched.")
+def fetch_data(name: str | None, folder: Path, listed: bool, as_json: bool) -> None:
+    """Fetch a public data set into ./data/NAME, where configs find it.
+
+    Files that are there and whole are not fetched again. Each is proved by its checksum.
+    """
+    from dltrain.cli import output
+    from dltrain.cli.download import shown
+    from dltrain.data.fetching import COLLECTIONS, collection, fetch
+    from dltrain.errors import UsageError
+
+    if listed or name is None:
+        if name is not None or not listed:
+            what = "a data set and --list exclude each other" if name else "a data set is missing"
+            hint = "`dltrain data fetch --list` lists them"
+            raise UsageError(what, where="dltrain data fetch", hint=hint)
+        show_collections(COLLECTIONS, as_json)
+        return
+    wanted = collection(name)
+    with shown(quiet=as_json) as report:
+        paths = fetch(name, folder, report)
+    if as_json:
+        output.emit({"name": name, "files": [str(path) for path in paths]})
+        return
+    output.show(f"{name}: {len(paths)} files in {folder / name} ({wanted.licence})", "", "data:")
+    output.show(*(f"  {line}" for line in wanted.config.splitlines()))
+
+
+def show_collections(collections: Mapping[str, Any], as_json: bool) -> None:
+    """Print what can be fetched."""
+    from dltrain.cli import output
+
+    found = [
+        {"name": name, "bytes": sum(file.size for file in c.files), "summary": c.summary, "licence": c.licence}
+        for name, c in collections.items()
+    ]
+    if as_json:
+        output.emit({"data": found})
+        return
+    rows = [[entry["name"], output.size(entry["bytes"]), entry["summary"], entry["licence"]] for entry in found]
+    output.show(output.table(["name", "size", "what it is", "licence"], rows, right=["size"]))
 
 
 def described(subject: str, sets: tuple[str, ...]) -> dict[str, Any]:
@@ -93,5 +140,5 @@ def show(found: Mapping[str, Any]) -> None:
             output.show("", output.table([title, *headers[1:]], cells, right=headers[1:]))
 
 
-for _command in (list_data, show_data):
+for _command in (list_data, show_data, fetch_data):
     cli.add_command(_command)

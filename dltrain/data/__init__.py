@@ -5,6 +5,7 @@ source -> Pool -> checks -> split -> preparation fitted on the training part -> 
 
 from dltrain.data import (
     arrays,
+    cifar,
     decomposition,
     embedded,
     encoding,
@@ -36,6 +37,7 @@ __all__ = [
     "Pool",
     "arrays",
     "catalog",
+    "cifar",
     "decomposition",
     "describe",
     "embedded",

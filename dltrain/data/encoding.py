@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class Impute:
         if self.strategy == "constant":
             word = self.fill_value
             return np.array([with_word(features.categories.get(k), word) for k in range(table.shape[1])], np.float64)
-        rule = {"mean": np.mean, "median": np.median, "most_frequent": most_frequent}[self.strategy]
+        rule: Any = {"mean": np.mean, "median": np.median, "most_frequent": most_frequent}[self.strategy]
         return np.array([rule(table[~missing[:, k], k]) for k in range(table.shape[1])])
 
     def apply(self, x: Array, constants: Mapping[str, Array]) -> Array:

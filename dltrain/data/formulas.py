@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -112,13 +112,14 @@ class PolynomialRegression:
         return Pool({"x": x, "y": y}, "polynomial_regression", feature_names=["x"])
 
 
-GATES: dict[str, Callable[[Array], Array]] = {
-    "and": lambda x: x.all(axis=1),
-    "or": lambda x: x.any(axis=1),
-    "nand": lambda x: ~x.all(axis=1),
-    "nor": lambda x: ~x.any(axis=1),
-    "xor": lambda x: x.sum(axis=1) % 2 == 1,
-    "xnor": lambda x: x.sum(axis=1) % 2 == 0,
+# what a gate says of the number of inputs that are 1
+GATES: dict[str, Callable[[Array, int], Any]] = {
+    "and": lambda ones, inputs: ones == inputs,
+    "or": lambda ones, inputs: ones > 0,
+    "nand": lambda ones, inputs: ones < inputs,
+    "nor": lambda ones, inputs: ones == 0,
+    "xor": lambda ones, inputs: ones % 2 == 1,
+    "xnor": lambda ones, inputs: ones % 2 == 0,
 }
 
 
@@ -153,7 +154,7 @@ class Logic:
         """x (samples, inputs), y (samples,)."""
         rows = np.arange(self.samples or 2**self.inputs) % 2**self.inputs
         bits = (rows[:, None] >> np.arange(self.inputs)[::-1]) & 1  # (samples, inputs)
-        y = GATES[self.gate](bits.astype(bool)).astype(np.int64)
+        y = GATES[self.gate](bits.sum(axis=1), self.inputs).astype(np.int64)
         x = bits + self.noise * generator(self.seed, "logic").standard_normal(bits.shape)
         names = [f"x{k + 1}" for k in range(self.inputs)]
         return Pool({"x": x, "y": y}, f"logic {self.gate}", classes=["0", "1"], feature_names=names)

@@ -143,7 +143,7 @@ def assembled(x: Array, found: Array, chosen: list[int], in_place: bool) -> Arra
 def described_after(step: Any, own: Constants, features: Features) -> Features:
     """What features are after one preparation; as `assembled` puts them."""
     if "columns" not in own:
-        return step.output(features, own)  # type: ignore[no-any-return]
+        return step.output(features, own)
     chosen = own["columns"].tolist()
     found = step.output(features.take(chosen), own)
     if not step.in_place:
@@ -176,7 +176,7 @@ def choose(step: Any, features: Features, path: tuple[Any, ...]) -> list[int] | 
         if found == []:
             hint = "name the columns with `columns: [...]`"
             raise ConfigError([Problem(path, f"this has no effect: no column holds {step.takes}", hint=hint)])
-        return found  # type: ignore[no-any-return]
+        return found
     if len(features.shape) != 1:
         what = "only a table has columns"
         got = f"features of shape {features.shape}"

@@ -86,19 +86,19 @@ class Csv:
         given = {"train": self.path, "validation": self.validation_path, "test": self.test_path}
         tables: list[Columns] = []
         parts = []
-        for part, paths in given.items():
+        for role, paths in given.items():
             for name in [paths] if isinstance(paths, str) else paths or []:
                 path = folders.find(name)
                 choose: Choice = Same(tables[0], str(path)) if tables else Chooser(self, str(path))
                 table = read_columns(path, choose, header=self.header, delimiter=self.delimiter, missing=missing)
                 tables.append(replace(table, texts=[without(column, self.target_suffix) for column in table.texts]))
-                parts.append(part)
+                parts.append(role)
         if not tables:
             raise DataError("the list of files is empty", where="path", expected="at least one file")
         pool = pool_of(tables, self.classes, parts)
         kept = {"target_suffix": self.target_suffix} if self.target_suffix else {}
         if self.missing is not None:
-            kept["missing"] = list(missing)
+            return replace(pool, layout={**pool.layout, **kept, "missing": list(missing)})
         return replace(pool, layout={**pool.layout, **kept})
 
 
