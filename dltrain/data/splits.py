@@ -153,9 +153,7 @@ class Chronological:
         if "time" in pool.columns:
             free = free[np.argsort(pool.columns["time"][free], kind="stable")]
         counts = counts_of(sizes, len(free), "chronological", pool)
-        latest_first: dict[str, int] = {
-            part: counts[part] for part in ("test", "validation", "train_dev") if part in counts
-        }
+        latest_first = {part: counts[part] for part in reversed(PARTS) if part in counts}
         return cut(free[::-1], latest_first, pool)
 
 
