@@ -96,6 +96,15 @@ def pairs(choice: dict[str, int]) -> set[tuple[Any, ...]]:
 
 
 OPTIONS = option_sets()
+# options of the data that do not go with all others: balanced classes want shuffling
+OF_DATA: list[dict[str, Any]] = [
+    {
+        "data__balance": how,
+        "data__split": {"random": {"validation": 0.15, "test": 0.1, "train_dev": 0.1}},
+        "data__prepare": ["standardize", {"pca": 3}, "polynomial", "min_max"],
+    }
+    for how in ("oversample", "undersample")
+]
 
 
 def stop_and_resume(config: dict[str, Any], runs: Path, step: int) -> dict[str, str]:
@@ -108,7 +117,7 @@ def stop_and_resume(config: dict[str, Any], runs: Path, step: int) -> dict[str, 
     return result(resumed["run"])
 
 
-@pytest.mark.parametrize("changes", OPTIONS[:6])
+@pytest.mark.parametrize("changes", [*OPTIONS[:6], *OF_DATA])
 def test_a_stop_at_these_batches_changes_no_byte(changes: dict[str, Any], tmp_path: Path) -> None:
     config = iris(**changes)
     summary = api.fit(config, runs=tmp_path)
@@ -119,7 +128,7 @@ def test_a_stop_at_these_batches_changes_no_byte(changes: dict[str, Any], tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", OPTIONS)
+@pytest.mark.parametrize("changes", [*OPTIONS, *OF_DATA])
 def test_a_stop_at_any_batch_changes_no_byte(changes: dict[str, Any], tmp_path: Path) -> None:
     config = iris(**changes)
     summary = api.fit(config, runs=tmp_path)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from data_files import loaded
 
-from dltrain.data import DataFolders, DataSet, Examples, Loader, Pool, load_like
+from dltrain.data import DataFolders, DataSet, Examples, Loader, Pool, load_like, show
 from dltrain.errors import ConfigError, DataError
 from dltrain.registry import create
 
@@ -173,3 +173,15 @@ def test_balanced_epochs(how: str) -> None:
             own = counts[labels == k]
             assert own.max() - own.min() <= 1 and own.sum() == (50 if how == "oversample" else 7)
     assert not np.array_equal(np.sort(first[0]), np.sort(first[1]))  # another draw in every epoch
+
+
+def test_show_counts_what_is_missing_and_the_words(tmp_path: Path) -> None:
+    write(tmp_path, "a,b,y\n" + "".join(f"{'' if i % 4 == 0 else i},{'rrg'[i % 3]},{i % 2}\n" for i in range(40)))
+    found = show({"csv": "t.csv"}, DataFolders(tmp_path))
+    assert found["shape"] == [2] and found["samples"] == 40 and len(found["classes"]) == 2
+    assert found["fingerprint"] == loaded(
+        {"csv": "t.csv"}, tmp_path, prepare=["impute", "one_hot"]
+    ).fingerprint  # fmt: skip
+    a, b = found["features"]
+    assert (a["name"], a["missing"], a["min"], a["max"], a["categories"]) == ("a", 10, 1.0, 39.0, None)
+    assert (b["missing"], b["categories"], b["most_frequent"], b["mean"]) == (0, 2, "r", None)

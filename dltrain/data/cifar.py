@@ -61,14 +61,23 @@ class Cifar:
                 if name.endswith((".tar.gz", ".tgz", ".tar")):
                     parts += unpacked(path)
                 else:
-                    with stream(path) as (file, most):
-                        data = file.read(most + 1)
-                    if len(data) > most:
-                        raise too_large(path, most)
-                    parts.append((part, str(path), *records(data, str(path))))
+                    parts.append((part, str(path), *read_cifar(path)))
         if not parts or parts[0][0] != "train":
             raise DataError("the list of files is empty", where="path", expected="at least one file")
         return joined(merged(parts), list(CLASSES))
+
+
+def read_cifar(path: Path) -> tuple[Array, Array]:
+    """Pictures (N, 32, 32, 3) and labels (N,) of a file of records.
+
+    Raises:
+        CorruptFileError: when it is damaged.
+    """
+    with stream(path) as (file, most):
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise too_large(path, most)
+    return records(data, str(path))
 
 
 def merged(parts: list[tuple[str, str, Array, Array]]) -> list[tuple[str, str, Array, Array]]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from dltrain.data.assemble import assemble
-from dltrain.data.examples import Array, DataSet, chunks
+from dltrain.data.assemble import assemble, fingerprint
+from dltrain.data.examples import Array, DataSet, Pool, chunks
 from dltrain.data.folders import DataFolders
-from dltrain.data.targets import guess_needs
+from dltrain.data.targets import check_features, guess_needs
 from dltrain.registry import create, entries
 
 KINDS = {
@@ -23,8 +24,11 @@ KINDS = {
     r"\.npz$": "npz",
     r"\.(h5|hdf5)$": "hdf5",
     r"idx\d-ubyte(\.gz)?$": "idx",
+    r"\.mat$": "mat",
+    r"(cifar-10-binary\.tar\.gz|_batch(_\d)?\.bin(\.gz)?)$": "cifar",
 }
 MOST_FILES = 1000
+RANGES = ("min", "max", "mean", "deviation")
 DEPTH = 3
 MOST_FEATURES = 40  # features described one by one
 
@@ -85,10 +89,34 @@ def ranges(arrays: list[Array]) -> dict[str, float]:
 
 
 def show(spec: Any, folders: DataFolders) -> dict[str, Any]:
-    """Describe what a source holds, unprepared; the parts are those of a random split unless the source has its own."""
+    """Describe what a source holds, unprepared; the parts are those of a random split unless the source has its own.
+
+    Where a table has words or missing values, `features` holds for each column also how many are `missing`, how
+    many `categories` there are, and which is the `most_frequent`.
+    """
     pool = create("source", spec).load(folders)
     section = SimpleNamespace(source=spec, split="random", prepare=[])
-    return describe(assemble(pool, section, needs=guess_needs(pool), seed=0, dtype="float64"))
+    x = check_features(pool, missing=True)
+    if not pool.categories and not (x.dtype.kind == "f" and np.isnan(x).any()):
+        return describe(assemble(pool, section, needs=guess_needs(pool), seed=0, dtype="float64"))
+    bare = replace(pool, columns={**pool.columns, "x": np.zeros((len(x), 1))}, categories={}, feature_names=[])
+    found = describe(assemble(bare, section, needs=guess_needs(pool), seed=0, dtype="float64"))
+    whole = {"shape": list(x.shape[1:]), "fingerprint": fingerprint(pool.columns, pool.categories)}
+    return {**found, **whole, "features": columns_of(x.reshape(len(x), -1), pool)}
+
+
+def columns_of(x: Array, pool: Pool) -> list[dict[str, Any]]:
+    """Each column of a table with words or missing values: ranges of its numbers, or its words, and what is missing."""
+    found = []
+    for k in range(min(x.shape[1], MOST_FEATURES)):
+        there = x[~np.isnan(x[:, k]), k]
+        words = pool.categories.get(k)
+        numbers = ranges([there]) if words is None and len(there) else dict.fromkeys(RANGES)
+        entry = {"name": pool.feature_names[k] if pool.feature_names else str(k), **numbers}
+        frequent = None if words is None else words[int(np.bincount(there.astype(np.int64)).argmax())]
+        own = {"missing": len(x) - len(there), "categories": None if words is None else len(words)}
+        found.append({**entry, **own, "most_frequent": frequent})
+    return found
 
 
 def catalog(folders: DataFolders) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import numpy as np
 
 from dltrain.data import pipeline
 from dltrain.data.arrays import read_npy, read_npz
+from dltrain.data.cifar import read_cifar
 from dltrain.data.entries import MISSING
 from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.hdf5 import read as read_hdf5
 from dltrain.data.idx import read_idx
+from dltrain.data.matlab import read_mat
 from dltrain.data.opening import stream
 from dltrain.data.rows import Chosen, read_columns
 from dltrain.data.table_pool import pool_of
@@ -21,9 +24,19 @@ from dltrain.data.targets import check_features, labels_of, values_of
 from dltrain.errors import DataError
 from dltrain.registry import create
 
-SIGNATURES = {b"PK": "npz", b"\x93NUMPY": "npy", b"\x89HDF\r\n\x1a\n": "hdf5", b"\0\0": "idx"}
+SIGNATURES = {b"MATLAB": "mat", b"PK": "npz", b"\x93NUMPY": "npy", b"\x89HDF\r\n\x1a\n": "hdf5", b"\0\0": "idx"}
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
-ARRAYS = {".npz": "npz", ".npy": "npy", ".h5": "hdf5", ".hdf5": "hdf5", ".idx": "idx"}
+ARRAYS = {".npz": "npz", ".npy": "npy", ".h5": "hdf5", ".hdf5": "hdf5", ".idx": "idx", ".mat": "mat", ".bin": "cifar"}
+
+
+READERS: dict[str, Callable[[Path], dict[str, Array]]] = {
+    "npz": read_npz,
+    "hdf5": lambda path: read_hdf5(path, None),
+    "mat": read_mat,
+    "npy": lambda path: {"x": read_npy(path)},
+    "idx": lambda path: {"x": read_idx(path)},
+    "cifar": lambda path: dict(zip("xy", read_cifar(path), strict=True)),
+}
 
 
 def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False) -> Examples:
@@ -35,7 +48,8 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     Features have the run's shape; images may also come flat, (N, D), or without an axis for their one colour.
 
     Parameters:
-        source: a table, .npz, .npy, HDF5 or IDX file, arrays recognised by their content; or features (N, …)
+        source: a table, .npz, .npy, HDF5, MATLAB, IDX or CIFAR file, most recognised by their content; or features
+            (N, …)
         like: the run's data set, `DataSet.from_info(...)`
         target: whether targets are wanted and must be there; otherwise they are passed over, whatever they are
 
@@ -92,12 +106,7 @@ def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     kind = kind_of(path)
     if kind == "table":
         return read_table(path, like, target)
-    if kind == "npz":
-        found = read_npz(path)
-    elif kind == "hdf5":
-        found = read_hdf5(path, None)
-    else:
-        found = {"x": read_npy(path) if kind == "npy" else read_idx(path)}
+    found = READERS[kind](path)
     columns: dict[str, Array] = {}
     for name in ("x", "y") if target else ("x",):
         key = next((key for key in (name, *like.layout.get(name, ())) if key in found), None)
