@@ -106,7 +106,9 @@ def described(subject: str, sets: tuple[str, ...]) -> dict[str, Any]:
     if subject in registry.entries("source"):
         return show_source(subject, DataFolders(None))
     if kind_of(subject):
-        return show_source({kind_of(subject): subject}, DataFolders("."))
+        path = Path(subject)  # what the user names on the command line may lie anywhere
+        where, name = (path.parent, path.name) if path.is_file() else (".", subject)
+        return show_source({kind_of(subject): name}, DataFolders(where))
     from dltrain.config import load as load_config
     from dltrain.data import load
 

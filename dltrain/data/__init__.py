@@ -6,6 +6,7 @@ source -> Pool -> checks -> split -> preparation fitted on the training part -> 
 from dltrain.data import (
     arrays,
     cifar,
+    column_splits,
     decomposition,
     embedded,
     encoding,
@@ -38,6 +39,7 @@ __all__ = [
     "arrays",
     "catalog",
     "cifar",
+    "column_splits",
     "decomposition",
     "describe",
     "embedded",
