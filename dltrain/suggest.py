@@ -245,8 +245,6 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "na_values": ("missing",),
     "oversampling": ("balance", "oversample"),
     "class_balance": ("balance",),
-    "minmax": ("scale",),
-    "min_max": ("scale",),
     "xavier": ("glorot_uniform", "glorot_normal", "glorot"),
     "xavier_uniform": ("glorot_uniform",),
     "xavier_normal": ("glorot_normal",),

@@ -94,6 +94,9 @@ def test_balanced_training_sees_both_classes_alike(how: str, batches: int, folde
     summary, again = api.fit(experiment(balance=how)), api.fit(experiment(balance=how))
     assert summary["steps"] == 2 * batches
     assert again["metrics"] == summary["metrics"]
+    whole = experiment(balance=how)
+    whole["train"] = {"epochs": 3, "batch_size": "all"}
+    assert api.fit(whole)["steps"] == 3
     plain = api.fit(experiment())
     assert plain["steps"] == 2 * 7 and plain["metrics"] != summary["metrics"]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dltrain.config.effects import named
 from dltrain.data import DataFolders, DataSet, Loader, load
+from dltrain.data.loader import Balance
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.kernels import select
 from dltrain.layers.base import Array
@@ -109,8 +110,12 @@ class Session:
     @property
     def batch_size(self) -> int:
         """Examples in a training step."""
-        given = self.experiment.train.batch_size
-        return max(len(self.data.parts["train"]), 1) if given == "all" else given
+        given, examples = self.experiment.train.batch_size, self.data.parts["train"]
+        if given != "all":
+            return given
+        how = self.experiment.data.balance
+        seen = examples if how is None or self.data.classes is None else Balance(how, examples.columns["y"])
+        return max(len(seen), 1)
 
     def optimizer(self) -> Optimizer:
         """The optimizer, bound to the model, whose frozen parameters are told to it."""
