@@ -109,15 +109,10 @@ def described(subject: str, sets: tuple[str, ...]) -> dict[str, Any]:
         path = Path(subject)  # what the user names on the command line may lie anywhere
         where, name = (path.parent, path.name) if path.is_file() else (".", subject)
         return show_source({kind_of(subject): name}, DataFolders(where))
-    from dltrain.config import load as load_config
-    from dltrain.data import load
+    from dltrain.config import load
+    from dltrain.training.session import load_data
 
-    experiment = load_config(arguments.config_path(subject, registry.entries("source")), sets)
-    task = registry.create("task", experiment.task)
-    folders = DataFolders(experiment.folder)
-    return describe(
-        load(experiment.data, needs=task.needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
-    )
+    return describe(load_data(load(arguments.config_path(subject, registry.entries("source")), sets)))
 
 
 def place(entry: Mapping[str, Any]) -> str:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from dltrain.data.examples import Array, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import allowance, read_exactly, stream
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.registry import register
+from dltrain.suggest import hint as suggestion
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -93,7 +94,8 @@ def paired(source: Any, folders: DataFolders, read: Any) -> Pool:
             continue
         if own is None and (x is None or y is None):
             what, hint = f"`x_{part}` and `y_{part}` belong together", "name both arrays"
-            raise DataError(what, where=str(path), hint=hint)
+            given = f"x_{part}" if y is None else f"y_{part}"
+            raise SettingError(what, where=str(path), hint=hint).about(x or y, given)
         file, names = folders.find(own) if own else path, (x or source.x, y or source.y)
         shown = str(file) if file != path else f"{path} {names[0]}"
         parts.append((part, shown, read(file, names), *names))
@@ -164,7 +166,10 @@ def read_member(archive: ZipFile, members: Mapping[str, ZipInfo], name: str, siz
     """One array of a .npz file of `size` bytes."""
     if name not in members:
         have = ", ".join(list(members)[:8]) or "none"
-        raise DataError(f"there is no array {name!r}", where=where, expected=f"one of {have}")
+        error = SettingError(
+            f"there is no array {name!r}", where=where, expected=f"one of {have}", hint=suggestion(name, list(members))
+        )
+        raise error.about(name)
     info = members[name]
     if info.compress_size > size or info.file_size > allowance(info.compress_size):
         hint = "store it with numpy.savez, without compression, if you trust it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, Self
 
 from dltrain.errors import DataError
 from dltrain.runs.files import explained
@@ -11,10 +12,29 @@ from dltrain.runs.files import explained
 VARIABLE = "DLTRAIN_DATA"
 
 
-class PathError(DataError):
-    """A path names no data file, or none that a config may name; `written` is the path as it was given."""
+class SettingError(DataError):
+    """A setting of a source and what its files hold do not agree: a path, a column, the name of an array.
 
-    written = ""
+    Where the setting stands in a config, it is a mistake in the config (`assemble.load` shows it there); a file given
+    to a command has no config to point at.
+
+    Parameters:
+        written: the value as it was given, such as a path; looked up among the source's parameters; None where no
+            setting is to blame
+        at: the parameter and, in a list, the position, where the value alone does not tell them
+    """
+
+    written: Any = None
+    at: tuple[str | int, ...] = ()
+
+    def about(self, written: Any, *at: str | int) -> Self:
+        """The same error, saying which setting it is about."""
+        self.written, self.at = written, at
+        return self
+
+
+class PathError(SettingError):
+    """A path names no data file, or none that a config may name."""
 
 
 class DataFolders:
@@ -46,8 +66,7 @@ class DataFolders:
         try:
             return self._find(path)
         except PathError as error:
-            error.written = path
-            raise
+            raise error.about(path) from None
 
     def _find(self, path: str) -> Path:
         check_relative(path)

@@ -11,8 +11,9 @@ import numpy as np
 
 from dltrain.data.arrays import paired
 from dltrain.data.examples import Array, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.registry import register
+from dltrain.suggest import hint as suggestion
 
 # the pictures of cats, signs and happy faces as the courses of deeplearning.ai hand them out
 COURSE = {
@@ -65,8 +66,9 @@ class Hdf5:
         """x (N, …), y (N, …) as stored.
 
         Raises:
+            SettingError: when an array is not there.
             DataError: when the arrays do not fit together.
-            CorruptFileError: when a file is damaged, or an array is not there.
+            CorruptFileError: when a file is damaged.
         """
         names = self.named(folders)
         pool = paired(SimpleNamespace(**names), folders, read)
@@ -90,10 +92,19 @@ class Hdf5:
 
 
 def read(path: Path, names: tuple[str, ...] | None) -> dict[str, Array]:
-    """Some or all arrays of an HDF5 file."""
-    from dltrain.runs.hdf5 import read_hdf5
+    """Some or all arrays of an HDF5 file.
 
-    return read_hdf5(path, None if names is None else tuple(dict.fromkeys(names)))
+    Raises:
+        SettingError: when one is not there.
+        CorruptFileError: when the file is damaged.
+    """
+    from dltrain.runs.hdf5 import NoDataSet, read_hdf5
+
+    try:
+        return read_hdf5(path, None if names is None else tuple(dict.fromkeys(names)))
+    except NoDataSet as error:
+        hint = suggestion(error.path, error.got.split(", "))
+        raise SettingError(error.what, where=str(path), got=error.got, hint=hint).about(error.path) from None
 
 
 def names_in(path: Path) -> list[str]:

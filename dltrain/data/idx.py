@@ -8,7 +8,7 @@ import numpy as np
 
 from dltrain.data.arrays import joined
 from dltrain.data.examples import Array, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import read_exactly, stream
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.registry import register
@@ -46,12 +46,15 @@ class Idx:
         """x (N, H, W, 1), y (N,).
 
         Raises:
+            SettingError: when one of the two files of the test part is not named.
             CorruptFileError: when a file is not what its header says.
         """
         if (self.test_images is None) != (self.test_labels is None):
-            raise DataError(
+            given = "test_images" if self.test_labels is None else "test_labels"
+            error = SettingError(
                 "`test_images` and `test_labels` belong together", where=self.images, hint="name both files"
             )
+            raise error.about(getattr(self, given), given)
         parts = [("train", *pair(folders.find(self.images), folders.find(self.labels)))]
         if self.test_images is not None and self.test_labels is not None:
             parts.append(("test", *pair(folders.find(self.test_images), folders.find(self.test_labels))))

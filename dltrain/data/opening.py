@@ -16,6 +16,7 @@ from dltrain.runs import files
 
 RATIO = 100  # most unpacked bytes for each packed one; pictures and tables stay far below
 FLOOR = 1 << 24  # a file may always unpack to this many bytes
+PIECE = 1 << 24  # bytes read in one go: between two of them a signal is heard
 
 
 def allowance(packed: int) -> int:
@@ -73,13 +74,15 @@ def too_large(path: Path | str, most: int, what: str = "the file unpacks to too 
     return CorruptFileError(what, where=str(path), expected=f"at most {most:,} bytes", hint=hint)
 
 
-def read_exactly(file: BinaryIO, count: int, where: str) -> bytes:
+def read_exactly(file: BinaryIO, count: int, where: str) -> bytearray:
     """Read the declared rest of a file, no more and no less.
 
     Raises:
         CorruptFileError: when it is shorter or longer.
     """
-    data = file.read(count)
+    data = bytearray()  # grows in place: nothing is allocated that the file does not hold
+    while piece := file.read(min(count - len(data), PIECE)):
+        data += piece
     if len(data) < count:
         raise CorruptFileError(
             "the file ends too early", where=where, expected=f"{count:,} bytes", got=f"{len(data):,}"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dltrain.data.entries import MISSING
 from dltrain.data.examples import Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.rows import Choice, Chosen, Columns, column_name, read_columns
 from dltrain.data.table_pool import pool_of
 from dltrain.errors import DataError
@@ -80,6 +80,7 @@ class Csv:
         """x (N, D) float64 with words as numbers and NaN for what is missing, y (N,) or (N, M) numbers, or (N,) text.
 
         Raises:
+            SettingError: when a column is not there.
             DataError: naming file, line and column of what cannot be read.
         """
         missing = MISSING if self.missing is None else [entry.lower() for entry in self.missing]
@@ -121,37 +122,47 @@ class Chooser:
     def __call__(self, names: list[str], width: int) -> Chosen:
         """The columns as positions."""
         source = self.source
-        targets = self.positions(source.target if isinstance(source.target, list) else [source.target], names, width)
-        roles = {"part": source.part, "group": source.group, "time": source.time}
-        others = {role: position(c, names, width, self.where) for role, c in roles.items() if c is not None}
-        dropped = self.positions(source.drop or [], names, width)
+        targets = self.positions("target", names, width)
+        found = {role: self.positions(role, names, width) for role in ("part", "group", "time")}
+        others = {role: columns[0] for role, columns in found.items() if columns}
+        dropped = self.positions("drop", names, width)
         if source.features is not None and source.drop:
             hint = "leave one of them out"
-            raise DataError("`drop` has no effect beside `features`", where=self.where, hint=hint)
+            error = SettingError("`drop` has no effect beside `features`", where=self.where, hint=hint)
+            raise error.about(source.drop, "drop")
         if source.features is None:
             features = [k for k in range(width) if k not in {*targets, *dropped, *others.values()}]
         else:
-            features = self.positions(source.features, names, width)
-        words = self.positions(source.categorical or [], names, width)
-        self.check_once({"target": targets, "feature": features, "target and drop": [*targets, *dropped]}, names)
-        self.check_once({"feature and target": [*features, *targets], "feature and drop": [*features, *dropped]}, names)
+            features = self.positions("features", names, width)
+        words = self.positions("categorical", names, width)
+        self.check_once("target", {"target": targets, "target and drop": [*targets, *dropped]}, names)
+        self.check_once("features", {"feature": features, "feature and target": [*features, *targets]}, names)
         stray = next((k for k in words if k not in features), None)
         if stray is not None:
             what = f"{column_name(names, stray)} is called categorical, but is no feature"
-            raise DataError(what, where=self.where, hint="take it out of `categorical`")
+            error = SettingError(what, where=self.where, hint="take it out of `categorical`")
+            raise error.about(source.categorical, "categorical", words.index(stray))
         return Chosen(features, targets, frozenset(words), others)
 
-    def positions(self, columns: list[Column], names: list[str], width: int) -> list[int]:
-        """The positions of columns."""
-        return [position(column, names, width, self.where) for column in columns]
+    def positions(self, setting: str, names: list[str], width: int) -> list[int]:
+        """The positions of the columns that a setting names; none where it is left out."""
+        value = getattr(self.source, setting)
+        found = []
+        for index, column in enumerate(value if isinstance(value, list) else [] if value is None else [value]):
+            try:
+                found.append(position(column, names, width, self.where))
+            except SettingError as error:
+                raise error.about(column, setting, index) from None
+        return found
 
-    def check_once(self, roles: dict[str, list[int]], names: list[str]) -> None:
-        """Raise a DataError when a column is named twice."""
+    def check_once(self, setting: str, roles: dict[str, list[int]], names: list[str]) -> None:
+        """Raise a SettingError when a column is named twice."""
         for what, columns in roles.items():
             twice = next((k for k in columns if columns.count(k) > 1), None)
             if twice is not None:
                 name = column_name(names, twice)
-                raise DataError(f"{name} is named twice as {what}", where=self.where, hint="name it once")
+                error = SettingError(f"{name} is named twice as {what}", where=self.where, hint="name it once")
+                raise error.about(twice, setting)
 
 
 class Same:
@@ -197,14 +208,15 @@ def position(column: Column, names: Sequence[str], width: int, where: str) -> in
         expected = f"at least {column + 1 if column >= 0 else -column} columns"
         hint = f"positions go from {-width} to {width - 1}"
         what = f"the column at position {column} is missing"
-        raise DataError(what, where=where, expected=expected, got=str(width), hint=hint)
+        raise SettingError(what, where=where, expected=expected, got=str(width), hint=hint)
     if column in names:
         return list(names).index(column)
     if not names:
         hint = "use a position (0 is the first, -1 the last), or say `header: true`"
         expected = f"a header with {column!r}"
-        raise DataError("the file has no header to find columns by name", where=where, expected=expected, hint=hint)
+        what = "the file has no header to find columns by name"
+        raise SettingError(what, where=where, expected=expected, hint=hint)
     shown = ", ".join(map(repr, names[:12])) + (" …" if len(names) > 12 else "")
     hint = "; ".join(filter(None, [suggestion(column, list(names)), "rename it in the header if it has another name"]))
     what = f"the column {column!r} is missing"
-    raise DataError(what, where=where, expected=f"{column!r} in the header", got=f"the columns {shown}", hint=hint)
+    raise SettingError(what, where=where, expected=f"{column!r} in the header", got=f"the columns {shown}", hint=hint)

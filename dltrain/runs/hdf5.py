@@ -29,6 +29,20 @@ NUMBERS = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8
 MALFORMED = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, zlib.error)
 
 
+class NoDataSet(CorruptFileError):
+    """A wanted data set is not in the file.
+
+    Parameters:
+        path: of the data set
+        have: what there is in its place
+        where: the file
+    """
+
+    def __init__(self, path: str, have: str, where: str) -> None:
+        self.path = path
+        super().__init__(f"there is no data set {path!r}", where=where, got=have)
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a file may ask for.
@@ -154,7 +168,7 @@ def _resolve(file: h5py.File, path: str, budget: _Budget) -> h5py.Dataset:
     for name in path.split("/"):
         if not isinstance(thing, h5py.Group) or name not in set(thing):
             have = ", ".join(sorted(thing)[:8]) if isinstance(thing, h5py.Group) else f"the data set {done}"
-            raise budget.refusal(f"there is no data set {path!r}", got=have)
+            raise NoDataSet(path, have, budget.where)
         done = f"{done}/{name}" if done else name
         thing = _member(thing, name, done, budget)
     if not isinstance(thing, h5py.Dataset):

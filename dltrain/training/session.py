@@ -210,11 +210,15 @@ def load_data(experiment: Experiment) -> DataSet:
     """The experiment's data: read, checked, split and prepared.
 
     Raises:
+        ConfigError: when a path, a column or the name of an array is not there, or a part would be empty.
         DataError: when the data cannot be used.
     """
     needs = create("task", experiment.task).needs
     folders = DataFolders(experiment.folder)
-    return load(experiment.data, needs=needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
+    try:
+        return load(experiment.data, needs=needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
+    except ConfigError as error:
+        experiment.fail(error.problems)
 
 
 def same_data(was: str, now: str, run: str) -> None:
@@ -247,7 +251,7 @@ def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet 
         data: the data set where it is there already
 
     Raises:
-        ConfigError: when model, loss or metrics do not fit the data.
+        ConfigError: when model, loss or metrics do not fit the data, or the config names data that are not there.
         DataError: when the data cannot be used.
     """
     task = create("task", experiment.task)
