@@ -16,6 +16,8 @@ import pytest
 from small_runs import StopAt, iris, result, unbroken
 
 from dltrain import api, registry
+from dltrain.runs import files
+from dltrain.training import checkpoint
 from dltrain.training.trainer import Trainer
 
 # it falls at every second evaluation, whatever they show
@@ -82,7 +84,7 @@ def option_sets() -> list[dict[str, Any]]:
     seen: set[tuple[Any, ...]] = set()
     found = []
     for _ in range(SETS):
-        candidates = [{axis: rng.randrange(len(values)) for axis, values in AXES.items()} for _ in range(60)]
+        candidates = [{axis: rng.randrange(len(values)) for axis, values in AXES.items()} for _ in range(200)]
         best = max(candidates, key=lambda candidate: len(pairs(candidate) - seen))
         seen |= pairs(best)
         found.append({axis: AXES[axis][index] for axis, index in best.items()})
@@ -191,6 +193,23 @@ def test_resume_of_a_finished_run_trains_no_further(tmp_path: Path) -> None:
     assert again["steps"] == summary["steps"]
     assert again["metrics"] == summary["metrics"]
     assert result(summary["run"]) == before
+
+
+def test_the_seconds_of_a_run_add_up_and_stay_when_it_is_over(tmp_path: Path) -> None:
+    first = api.fit(iris(), runs=tmp_path, progress=StopAt(4))
+    assert first["seconds"] > 0
+    done = api.resume(first["run"])
+    assert done["seconds"] > first["seconds"]
+    again = api.resume(first["run"])
+    assert again["seconds"] == done["seconds"]
+    assert files.read_json(Path(first["run"], "summary.json"))["seconds"] == done["seconds"]
+
+
+def test_the_seconds_of_a_killed_process_are_those_of_its_checkpoint(tmp_path: Path) -> None:
+    first = api.fit(iris(), runs=tmp_path, progress=StopAt(8))
+    Path(first["run"], "summary.json").unlink()
+    kept = checkpoint.load(checkpoint.path_of(Path(first["run"], "checkpoints"), 8))[1]["seconds"]
+    assert 0 < kept < api.resume(first["run"])["seconds"]
 
 
 def test_fit_with_resume_goes_on_with_the_run_of_that_name(tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ from typing import Any, NoReturn
 from dltrain.cli.commands import overview
 
 HELP = ("--help", "-h")
-INTERRUPTED = 130
+INTERRUPT = 2  # the signal of Ctrl-C
 CLOSED_PIPE = 141  # as if the signal of a closed pipe had ended it
 STANDARD_OUTPUT = "standard output"
-TRAINING = ("fit", "resume")  # take signals themselves: they save first
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -29,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
-    if not _first_page(given) and next((word for word in given if not word.startswith("-")), "") not in TRAINING:
-        _end_at_signals()
+    if not _first_page(given):
+        _end_at_signals()  # while it trains, `Interruption` takes them: it saves first
     code = 0
     try:
         code = run(given)
@@ -57,9 +56,9 @@ def run(arguments: list[str]) -> int:
         return _invoke(arguments)
     except BrokenPipeError:
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         _say("dltrain: interrupted")
-        return INTERRUPTED
+        return 128 + getattr(error, "number", INTERRUPT)
     except Exception as error:
         return _report(error, arguments)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Journal:
         keep: how many checkpoints stay beside the best
         fixed: what every checkpoint holds beside the trainer's state: (arrays, JSON values)
         interrupted: whether a signal has asked for the end
+        at_once: context in which a signal need not wait
         message: tells the user something
     """
 
@@ -38,9 +40,11 @@ class Journal:
         keep: int,
         fixed: tuple[Mapping[str, Any], Mapping[str, Any]],
         interrupted: Callable[[], bool] = lambda: False,
+        at_once: Callable[[], AbstractContextManager[None]] = nullcontext,
         message: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.run, self.keep, self.fixed, self.interrupted, self.message = run, keep, fixed, interrupted, message
+        self.run, self.keep, self.fixed = run, keep, fixed
+        self.interrupted, self.at_once, self.message = interrupted, at_once, message
         self.log = MetricLog(run.metrics_path)
         self.timing = MetricLog(run.timing_path)
         self.started = time.monotonic()
@@ -108,6 +112,7 @@ class Journal:
         same_data(meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"], self.run.name)
         trainer.load_state(arrays, meta["trainer"])
         trainer.seconds = trainer.evaluate.last = trainer.checkpoint.last = meta["seconds"]
+        self.started -= trainer.seconds
         self.log.truncate(meta["log_offset"])
 
     def close(self) -> None:
@@ -122,6 +127,10 @@ class NoJournal:
     def interrupted(self) -> bool:
         """Never."""
         return False
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """No signal is waited for."""
+        return nullcontext()
 
     def record(self, record: dict[str, Any]) -> None:
         """Nothing."""

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dltrain.errors import CorruptFileError
 from dltrain.runs.environment import environment
+from dltrain.runs.files import read_json
 from dltrain.runs.signals import Interruption
 from dltrain.training import checkpoint
 from dltrain.training.journal import Journal
@@ -18,6 +20,7 @@ from dltrain.training.trainer import weights_of
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
     from dltrain.runs.folder import RunFolder
+    from dltrain.training.trainer import Trainer
 
 
 def train(
@@ -33,6 +36,7 @@ def train(
 
     Raises:
         StorageError: when another process holds the folder; nothing in it is changed then.
+        Stopped: when a signal came while the data were read or the kernels compiled.
     """
     progress = progress or SilentProgress()
     started = time.monotonic()
@@ -40,16 +44,19 @@ def train(
     with stop, run.lock():
         if store:
             store_experiment(run, experiment)
-        session = prepare(experiment)
+        with stop.at_once():
+            session = prepare(experiment)
         journal = Journal(
             run,
             keep=experiment.train.keep,
             fixed=fixed_parts(session),
             interrupted=lambda: bool(stop),
+            at_once=stop.at_once,
             message=progress.message,
         )
         trainer = session.trainer(journal, progress)
         journal.restore(trainer)
+        begun, earlier = (trainer.step, trainer.settled), seconds_before(run, trainer)
         try:
             reason = trainer.run()
         finally:
@@ -59,17 +66,30 @@ def train(
             "name": run.name,
             "epochs": trainer.epoch,
             "steps": trainer.step,
-            "seconds": round(time.monotonic() - started, 3),
+            "seconds": earlier,
             "stopped": reason,
             "metrics": trainer.measured() if reason != "signal" else trainer.metrics,
             "best": trainer.best,
         }
+        if (trainer.step, trainer.settled) != begun or not earlier:
+            summary["seconds"] = round(earlier + time.monotonic() - started, 3)
         if reason != "signal":
             summary["test"] = evaluate_best(session, run, journal.interrupted)
         run.write(run.summary_path, summary)
         progress.finish(summary)
-    summary["exit_code"] = stop.exit_code if reason == "signal" else 0
+    cut = reason == "signal" or summary["test"] is None  # a run that was whole before the signal has succeeded
+    summary["exit_code"] = stop.exit_code if cut else 0
     return summary
+
+
+def seconds_before(run: RunFolder, trainer: Trainer) -> float:
+    """Seconds that earlier processes have spent on this run: by its summary, or its checkpoint where that is newer."""
+    try:
+        summary = read_json(run.summary_path) if run.summary_path.is_file() else {}
+    except CorruptFileError:  # it is written anew at the end
+        summary = {}
+    told = summary.get("seconds") if isinstance(summary, dict) else None
+    return round(max(float(told) if isinstance(told, (int, float)) else 0.0, trainer.seconds), 3)
 
 
 def evaluate_best(session: Session, run: RunFolder, interrupted: Callable[[], bool]) -> dict[str, float] | None:

@@ -107,7 +107,8 @@ class Trainer:
         """Train; returns why it ended: epochs, steps, time, early_stopping or signal."""
         self.started = time.monotonic() - self.seconds
         limits, names = self.limits, self.tally.names
-        if compiles_first(self.mode.kernels(self.graph.vector.value)):
+        compiling = compiles_first(self.mode.kernels(self.graph.vector.value))
+        if compiling:
             self.progress.message("compiling the kernels, once on this machine: half a minute")
         self.progress.start(limits.epochs, self.total_steps, self.loader.steps_per_epoch, names, limits.seconds)
         if self.saved < 0:
@@ -116,6 +117,10 @@ class Trainer:
         # What leaves the finite numbers is named by the guard below; what is almost zero is taken for zero.
         with np.errstate(all="ignore"), flushed(self.kernels):
             try:
+                if compiling and self._reason() is None:
+                    with self.journal.at_once():  # half a minute, and the state before it is saved
+                        self.train_step()
+                    self._finish_step()
                 while (reason := self._reason()) is None:
                     self.advance()
             except NumericsError:
@@ -130,6 +135,9 @@ class Trainer:
     def advance(self) -> None:
         """One step, and all that is due after it."""
         self.train_step()
+        self._finish_step()
+
+    def _finish_step(self) -> None:
         self.seconds = time.monotonic() - self.started
         self._settle()
 
