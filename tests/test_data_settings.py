@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 from dltrain import api
 from dltrain.cli.main import run
@@ -27,6 +28,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "a.csv").write_text("\n".join([",".join(NAMES), *rows]) + "\n")
     (tmp_path / "bare.csv").write_text("\n".join(rows) + "\n")
     np.savez(tmp_path / "a.npz", features=x, label=y)
+    scipy.io.savemat(tmp_path / "a.mat", {"features": x, "label": y[:, None]})
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["train/features"], file["train/label"] = x, y
     return tmp_path
@@ -64,6 +66,11 @@ WRONG: dict[str, tuple[Any, str, list[str]]] = {
         {"npz": {"path": "a.npz", "x": "features", "y": "label", "x_test": "features"}}, "features",
         ["belong together"],
     ),
+    "array of mat": ({"mat": {"path": "a.mat", "x": "feature", "y": "label"}}, "feature", ["mean 'features'?"]),
+    "column to drop": (
+        {"csv": {"path": "a.csv", "target": "label", "drop": ["hieght"]}}, "hieght", ["mean 'height'?"],
+    ),
+    "column of groups": ({"csv": {"path": "a.csv", "target": "label", "group": "lable"}}, "lable", ["mean 'label'?"]),
     "data set of HDF5": (
         {"hdf5": {"path": "a.h5", "x": "train/features", "y": "train/lable"}}, "train/lable", ["no data set", "label"],
     ),

@@ -50,7 +50,7 @@ def setting_problem(error: SettingError, spec: Any) -> Problem:
     place = error.at or next(
         (at for name, value in arguments.items() if (at := place_of(error.written, value, name))), ()
     )
-    if place and not isinstance(arguments.get(place[0]), list):
+    if place and not isinstance(arguments.get(str(place[0])), list):
         place = place[:1]
     what = error.what if error.where == error.written else f"{error.where}: {error.what}"
     path = ("data", "source", entry.name, *place)

@@ -10,10 +10,11 @@ import numpy as np
 
 from dltrain.data.arrays import paired
 from dltrain.data.examples import Array, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import allowance, stream
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.registry import register
+from dltrain.suggest import hint as suggestion
 
 HEADER = 128
 TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -124,7 +125,9 @@ def wanted(name: str, found: dict[str, Array | str], where: str) -> Array:
     array = found.get(name)
     if array is None:
         have = ", ".join(list(found)[:8]) or "none"
-        raise DataError(f"there is no array {name!r}", where=where, expected=f"one of {have}")
+        hint = suggestion(name, have.split(", "))
+        error = SettingError(f"there is no array {name!r}", where=where, expected=f"one of {have}", hint=hint)
+        raise error.about(name)
     if isinstance(array, str):
         raise DataError(f"the array {name!r} is not read", where=where, expected="real numbers", got=array)
     return array
