@@ -48,14 +48,17 @@ class Polynomial:
     def fit(self, examples: Examples) -> Constants:
         """{"powers": (T, D)}: the exponents of each product."""
         shape = examples.columns["x"].shape[1:]
-        width = int(np.prod(shape))
+        if len(shape) != 1:
+            got, hint = f"shape {shape}", "leave polynomial out"
+            problem = Problem(("data", "prepare"), "polynomial takes a table", "features of shape (D,)", got, hint)
+            raise ConfigError([problem])
+        (width,) = shape
         again = 0 if self.interaction_only else 1  # whether a feature may be a factor more than once
         total = sum(comb(width + again * (degree - 1), degree) for degree in range(1, self.degree + 1))
-        if len(shape) != 1 or total > MOST_OUTPUTS:
-            what = "polynomial: this would make too many features" if len(shape) == 1 else "polynomial takes a table"
-            expected = f"at most {MOST_OUTPUTS:,}" if len(shape) == 1 else "features of shape (D,)"
-            got = f"{total:,}" if len(shape) == 1 else f"shape {shape}"
-            raise ConfigError([Problem(("data", "prepare"), what, expected, got, "choose fewer `columns`")])
+        if total > MOST_OUTPUTS:
+            what, expected = "polynomial: this would make too many features", f"at most {MOST_OUTPUTS:,}"
+            hint = "take a lower `degree`, or choose fewer `columns`"
+            raise ConfigError([Problem(("data", "prepare"), what, expected, f"{total:,}", hint)])
         choose = combinations if self.interaction_only else combinations_with_replacement
         terms = [term for degree in range(1, self.degree + 1) for term in choose(range(width), degree)]
         return {"powers": np.array([np.bincount(term, minlength=width) for term in terms], np.int64)}

@@ -13,7 +13,7 @@ the number of threads: a row's result does not depend on its neighbours.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 
@@ -29,65 +29,41 @@ LINE = 16  # float32 numbers in a cache line
 LINEAR, RELU, TANH, SIGMOID = range(4)
 
 
-def write_multiply(
-    rows: int,
-    panels: int,
-    w: Writer,
-    count: Any,
-    ar: Any,
-    a: Any,
-    ai: Any,
-    ak: Any,
-    ao: Any,
-    b: Any,
-    bk: Any,
-    bo: Any,
-    bp: Any,
-    start: Any,
-    si: Any,
-    c: Any,
-    ci: Any,
-    inner: Any,
-    outer: Any,
-    columns: Any,
-    relu: Any,
-) -> None:
-    """Write the loop over `count` tiles of this many rows and panels, each of them `ar` further down A.
+class Product(NamedTuple):
+    """What `multiply` is told of a product, as values of the routine that is written; see `routines.multiply`."""
 
-    `bp` is the distance between panels, `columns` counts C's.
-    """
+    a: Any
+    ai: Any
+    ak: Any
+    ao: Any
+    b: Any
+    bk: Any
+    bo: Any
+    bp: Any
+    start: Any
+    si: Any
+    c: Any
+    ci: Any
+    inner: Any
+    outer: Any
+    columns: Any
+    relu: Any
+
+
+def write_multiply(rows: int, panels: int, w: Writer, count: Any, ar: Any, *product: Any) -> None:
+    """Write the loop over `count` tiles of this many rows and panels, each of them `ar` further down A."""
+    of = Product(*product)
     with w.repeat(count) as tile:
         down = w.builder.mul(tile, integer(rows))
-        write_tile(
-            rows, panels, w,
-            w.element(a, w.builder.mul(tile, ar)), ai, ak, ao, b, bk, bo, bp,
-            w.builder.select(w.absent(start), start, w.element(start, w.builder.mul(down, si))), si,
-            w.element(c, w.builder.mul(down, ci)), ci, inner, outer, columns, relu,
-        )  # fmt: skip
+        below = w.element(of.start, w.builder.mul(down, of.si))
+        a, c = w.element(of.a, w.builder.mul(tile, ar)), w.element(of.c, w.builder.mul(down, of.ci))
+        start = w.builder.select(w.absent(of.start), of.start, below)
+        write_tile(rows, panels, w, of._replace(a=a, start=start, c=c))
 
 
-def write_tile(
-    rows: int,
-    panels: int,
-    w: Writer,
-    a: Any,
-    ai: Any,
-    ak: Any,
-    ao: Any,
-    b: Any,
-    bk: Any,
-    bo: Any,
-    bp: Any,
-    start: Any,
-    si: Any,
-    c: Any,
-    ci: Any,
-    inner: Any,
-    outer: Any,
-    columns: Any,
-    relu: Any,
-) -> None:
+def write_tile(rows: int, panels: int, w: Writer, product: Product) -> None:
     """Write one tile: its sums are made in registers, from the first to the last term."""
+    a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu = product
     lanes = [(v * LANES, p, v % VECTORS) for p in range(panels) for v in range(p * VECTORS, (p + 1) * VECTORS)]
     places = [(i, *lane) for i in range(rows) for lane in lanes]
     sums = [w.slot(w.zero) for _ in places]
