@@ -19,6 +19,7 @@ from dltrain.runs.folder import RunFolder
 from dltrain.runs.listing import differences
 from dltrain.training.ensemble import Ensemble
 from dltrain.training.journal import NoJournal
+from dltrain.training.preview import schedules
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.running import train
 from dltrain.training.session import build_graph, load_data, prepare
@@ -284,6 +285,21 @@ def check(
     if trainer.validation is not None:
         trainer.evaluator.run(trainer.validation)
     return summary.as_json(), summary
+
+
+def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """The learning rate and every scheduled number of a config over its run, at some hundred steps.
+
+    Returns ``{steps, values: {name: numbers}, steps_per_epoch, total_steps, notes}``; step 0 is the first.
+
+    Parameters:
+        config: path or mapping
+        sets: changes as on the command line
+        plugins: Python files that register further things
+    """
+    load_plugins(plugins)
+    session = prepare(load_experiment(config, sets), "reference")
+    return schedules(session.trainer(NoJournal(), SilentProgress()))
 
 
 def begin(run: RunFolder, experiment: Experiment) -> None:

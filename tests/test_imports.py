@@ -22,7 +22,7 @@ EVERYWHERE = {"errors", "registry", "suggest", "types", "seeds"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": {"api"},
     "__main__": {"cli"},
-    "cli": {"__init__", "api", "config", "data", "kernels", "model", "runs", "training"},
+    "cli": {"__init__", "api", "config", "data", "kernels", "model", "report", "runs", "training"},
     "api": {"config", "data", "kernels", "layers", "metrics", "model", "optim", "runs", "tasks", "training"},
     "training": {"model", "layers", "optim", "tasks", "data", "runs", "kernels", "config"},
     "tasks": {"losses", "metrics", "kernels", "layers"},

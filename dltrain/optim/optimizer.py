@@ -127,6 +127,11 @@ class Optimizer:
                 if value is not None:
                     self._seen[scheduled.name] = scheduled.observer.observe(self._seen[scheduled.name], value, higher)
 
+    @property
+    def watches(self) -> bool:
+        """Whether a schedule waits for what evaluations say."""
+        return bool(self._seen)
+
     def values(self, moment: Moment) -> dict[str, float]:
         """The learning rate and every scheduled number at a moment, by name."""
         seen = self._with_seen(moment)
