@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
-from dltrain import registry
+from dltrain import api, registry
 from dltrain.errors import ConfigError, UsageError
 from dltrain.kernels import select
 from dltrain.optim import Moment, Optimizer
@@ -485,3 +487,21 @@ def test_what_a_plateau_has_seen_is_in_the_state(learning_rate):
     for broken in ({key: value for key, value in saved.items() if key != "seen"}, {**saved, "seen": {}}):
         with pytest.raises(UsageError, match="does not fit"):
             resumed.load_state(broken)
+
+
+def test_the_page_names_every_optimizer_schedule_and_shared_parameter() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE))
+    optimizers = registry.entries("optimizer")
+    shared = set.intersection(*({a.name for a in entry.arguments} for entry in optimizers.values()))
+    assert named == {*optimizers, *registry.entries("schedule"), *shared}
+
+
+def test_the_page_s_groups_are_those_of_the_code() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    spec = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    layers = [{"dense": 4}, "relu", {"dense": 4}, "relu", "dense"]
+    source = {"moons": {"samples": 40}}
+    config = {"data": {"source": source}, "model": {"graph": {"logits": layers}}, "train": {"epochs": 1}, **spec}
+    found, _ = api.check(config)
+    assert found["frozen"] == 2 * 4 + 4 and found["parameters"] == (4 * 4 + 4) + (4 * 2 + 2)
