@@ -278,6 +278,7 @@ def check(
     experiment = load_experiment(config, sets)
     session = prepare(experiment, "reference")
     parts, micro_batch = session.data.parts, session.micro_batch
+    session.budget(micro_batch, session.optimizer())  # before the parts are cut, whose size `batch_size: all` means
     parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
     trainer = session.trainer(NoJournal(), SilentProgress())
     summary = summarize(session.graph, micro_batch, trainer.optimizer)

@@ -24,6 +24,7 @@ class Words:
 PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
+Epsilon = Annotated[float, Ge(1e-30)]  # what keeps a division finite must be more than zero in float32 too
 NonNegativeFloat = Annotated[float, Ge(0)]
 Rate = Annotated[float, Ge(0), Lt(1)]  # a share that may not be everything: dropout, momentum, beta
 Fraction = Annotated[float, Ge(0), Le(1)]

@@ -151,6 +151,11 @@ def test_an_interrupted_evaluation_leaves_the_trained_weights(monkeypatch: pytes
 def test_an_average_that_never_begins_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"average\.swa\.start: the average would begin after the last epoch"):
         api.fit(iris(average={"swa": 4}), runs=tmp_path)
+    for train in ({"steps": 5}, {"steps": 5, "epochs": 60}):
+        with pytest.raises(
+            ConfigError, match=r"average\.swa\.start: .* at most 1, the whole epochs of the run; got 50"
+        ):
+            api.fit({**iris(average={"swa": 50}), "train": train}, runs=tmp_path)
     with pytest.raises(ConfigError, match=r"average\.ema: this number is out of its range"):
         api.fit(iris(average={"ema": 1.0}), runs=tmp_path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -478,6 +479,18 @@ def test_tiles_by_processor() -> None:
         assert registers("x86-64", "") == "other"
 
 
+def test_machine_code_is_never_that_of_other_sources(tmp_path: Path) -> None:
+    from dltrain.kernels.compiled import cache
+
+    shutil.copytree(cache.HERE.parent, tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    assert cache.folder().name == f"dltrain-{cache.digest(tmp_path / 'kernels')[:16]}"
+    for part in ("compiled/gemm.py", "reference/activations.py"):  # a kernel's own text, and a constant it takes over
+        before = cache.digest(tmp_path / "kernels")
+        with (tmp_path / "kernels" / part).open("a") as file:
+            file.write("# changed\n")
+        assert cache.digest(tmp_path / "kernels") != before
+
+
 def test_folders_of_other_sources_are_removed_after_a_month(tmp_path: Path) -> None:
     from dltrain.kernels.compiled.cache import MONTH, begin
 
@@ -531,3 +544,12 @@ def test_waiting_threads_spin_for_as_long_as_they_are_told() -> None:
         pytest.skip("the pause of this kind of processor cannot be timed")
     short, long = waiting.spin_count(1e-5), waiting.spin_count(1e-3)
     assert 1 < short < long and 10 < long / short < 1000  # a hundred times, on a machine that may be busy
+
+
+@pytest.mark.parametrize("kernels", [REFERENCE, COMPILED])
+def test_the_derivative_of_gelu_s_tanh_form_is_0_or_1_far_out(kernels: Any) -> None:
+    x = np.array([-1e30, -1e15, -1e13, -1e4, 1e4, 1e13, 1e15, 1e30], F)
+    with np.errstate(over="ignore"):
+        y = kernels.activation(x, "gelu_tanh", 0.0, np.empty_like(x))
+    dx = kernels.activation_backward(x, y, np.ones_like(x), "gelu_tanh", 0.0, np.empty_like(x))
+    np.testing.assert_allclose(dx, [0, 0, 0, 0, 1, 1, 1, 1], rtol=0, atol=1e-30)

@@ -151,10 +151,14 @@ def test_constraint(name: str, dtype: str, shape: tuple[int, ...]) -> None:
     again = kernel.copy()
     constraint.project(again, kernels)
     np.testing.assert_allclose(again, kernel, rtol=1e-6)
-    for extreme in (0.0, 1e4, -1e4):
+    for extreme in (0.0, 1e4, -1e4, 1e20, 1e-24):
         kernel[...] = extreme
+        before = np.linalg.norm(kernel.reshape(-1, 5).astype(np.float64), axis=0)
         constraint.project(kernel, kernels)
         assert np.isfinite(kernel).all()
+        if name != "non_neg" and extreme:
+            norms = np.linalg.norm(kernel.reshape(-1, 5).astype(np.float64), axis=0)
+            np.testing.assert_allclose(norms, before.clip(low, high), rtol=1e-5)
 
 
 def test_a_constraint_holds_after_every_step_for_kernels_only(tmp_path: Path) -> None:
@@ -166,6 +170,39 @@ def test_a_constraint_holds_after_every_step_for_kernels_only(tmp_path: Path) ->
             if path.endswith("kernel"):
                 assert np.linalg.norm(parameter.value, axis=0).max() <= 0.4 + 1e-12, path
     assert max(abs(p.value).max() for path, p in trainer.graph.parameters.items() if not p.decays) > 0.5
+
+
+def test_a_constraint_leaves_frozen_kernels_and_comes_before_the_average() -> None:
+    frozen = {"gradient_descent": {"learning_rate": 5.0, "groups": {"logits.0.*": {"frozen": True}}}}
+    spec = iris(constrain=[{"max_norm": 0.4}], optimizer=frozen, regularize=[], average={"ema": 0.5}, dtype="float64")
+    trainer = trainer_of(spec)
+    kernels = {path: p for path, p in trainer.graph.parameters.items() if path.endswith("kernel")}
+    before = kernels["logits.0.dense.kernel"].value.copy()
+    assert np.linalg.norm(before, axis=0).max() > 0.4
+    for _ in range(9):
+        trainer.advance()
+        np.testing.assert_array_equal(kernels["logits.0.dense.kernel"].value, before)
+        average = trainer.average.state()["logits.4.dense.kernel"]  # type: ignore[union-attr]
+        assert np.linalg.norm(average, axis=0).max() <= 0.4 + 1e-12  # a mean of what lies in the ball lies in it
+
+
+def test_nothing_below_the_first_trained_layer_is_differentiated() -> None:
+    frozen = {"gradient_descent": {"groups": {"logits.0.*": {"frozen": True}}}}
+    plain, trainer = (trainer_of(iris(optimizer=one, regularize=[])) for one in ({"gradient_descent": 0.01}, frozen))
+    for one in (plain, trainer):
+        one.train_step()
+    path = "logits.0.dense.bias"
+    assert plain.graph.parameters[path].grad.any() and not trainer.graph.parameters[path].grad.any()
+    needing = [[node.path for node in one.graph.nodes if node.needs_dx] for one in (plain, trainer)]
+    assert set(needing[1]) < set(needing[0])
+
+
+def test_the_trainer_tells_micro_batches_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, parts = trainer_of(iris(train__accumulate=3)), []
+    begin = trainer.mode.begin
+    monkeypatch.setattr(trainer.mode, "begin", lambda step, key, part: parts.append(part) or begin(step, key, part))
+    trainer.train_step()
+    assert parts == [0, 1, 2]
 
 
 def test_a_stop_restores_the_best_weights_where_asked(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from small_runs import StopAt, iris, result
 
 from dltrain import api, config
-from dltrain.errors import DataError, NumericsError
+from dltrain.errors import ConfigError, DataError, DltrainError, NumericsError
 from dltrain.kernels import select
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
@@ -264,3 +264,41 @@ def test_the_best_weights_are_written_when_a_number_is_not_finite(tmp_path: Path
         )
     assert max(run.checkpoints()) in (per_epoch, 2 * per_epoch)
     assert_checkpoints_are_finite(run)
+
+
+def test_a_stop_that_watches_a_part_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    split = {"random": {"validation": 0, "test": 0.2}}
+    hooks = [{"early_stopping": {"patience": 1, "monitor": "validation.loss"}}]
+    spec = iris(data__split=split, hooks=hooks, train__monitor="train.loss")
+    with pytest.raises(ConfigError, match=r"hooks\.0\.early_stopping\.monitor: there are no validation examples"):
+        api.fit(spec, runs=tmp_path)
+
+
+def test_a_schedule_that_will_leave_its_range_is_refused_before_the_run() -> None:
+    momentum = {"polynomial": {"learning_rate": 0.5, "floor": 1.5}}
+    with pytest.raises(DltrainError, match="momentum"):
+        api.check(iris(optimizer={"momentum": {"learning_rate": 0.1, "momentum": momentum}}))
+
+
+def test_a_plateau_of_accuracy_is_one_that_does_not_rise(tmp_path: Path) -> None:
+    plateau = {"reduce_on_plateau": {"learning_rate": 0.05, "patience": 1, "monitor": "validation.accuracy"}}
+    spec = iris(optimizer={"adam": {"learning_rate": plateau}}, train__epochs=12, hooks=[])
+    records = api.load_run(api.fit(spec, runs=tmp_path)["run"]).metrics
+    schedule, seen, rates = create("schedule", plateau), None, []
+    for record in records:
+        rates.append(schedule(Moment(record["step"], 7, None, seen)))
+        seen = schedule.observe(seen, record["validation"]["accuracy"], higher=True)
+    assert rates == [record["learning_rate"] for record in records] and len(set(rates)) > 1
+    values = [record["validation"]["accuracy"] for record in records]
+    assert any(b > a for a, b in zip(values, values[1:], strict=False))  # else up and down could not be told apart
+
+
+def test_a_checkpoint_of_an_older_version_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    run = api.fit(iris(), runs=tmp_path)["run"]
+    folder = RunFolder(Path(run))
+    for step, path in folder.checkpoints().items():
+        arrays, meta = checkpoint.load(path)
+        del meta["trainer"]["average"]
+        checkpoint.save(folder.checkpoints_path, step, arrays, meta)
+    with pytest.raises(DltrainError, match="an older version of dltrain wrote the checkpoint"):
+        api.resume(run)

@@ -25,14 +25,15 @@ def available() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def gibibytes(count: int) -> str:
+def size_of(count: int) -> str:
     """Bytes in words.
 
     Example:
-        >>> gibibytes(3 << 30)
-        '3.0 GiB'
+        >>> size_of(3 << 30), size_of(60_000)
+        ('3.0 GiB', '0.1 MiB')
     """
-    return f"{count / (1 << 30):,.1f} GiB"
+    unit, name = (1 << 30, "GiB") if count >= 1 << 30 else (1 << 20, "MiB")
+    return f"{count / unit:,.1f} {name}"
 
 
 def check_parameters(parameters: Mapping[str, Parameter], specs: Sequence[NodeSpec], itemsize: int) -> None:
@@ -54,5 +55,5 @@ def check_parameters(parameters: Mapping[str, Parameter], specs: Sequence[NodeSp
     shape = " × ".join(f"{extent:,}" for extent in parameters[path].shape)
     place = next(spec.where for spec in specs if path.rpartition(".")[0] == spec.path)
     what = f"the model does not fit into the memory; its largest tensor is {path} with {shape} numbers"
-    expected, got = f"at most {gibibytes(there)} for values and gradients", gibibytes(needed)
+    expected, got = f"at most {size_of(there)} for values and gradients", size_of(needed)
     raise ConfigError([Problem(place, what, expected, got, "make this layer or its input smaller")])

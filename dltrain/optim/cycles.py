@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from dltrain.errors import ConfigError, Problem
 from dltrain.optim.moment import Moment, Per, Schedule
 from dltrain.optim.schedules import schedule_of
 from dltrain.registry import register
@@ -225,6 +226,9 @@ class ReduceOnPlateau:
     ) -> None:
         self.learning_rate, self.factor, self.patience, self.monitor = learning_rate, factor, patience, monitor
         self.min_delta, self.cooldown, self.floor = min_delta, cooldown, floor
+        if floor > learning_rate:
+            what = "reduce_on_plateau: the floor lies above the learning rate"
+            raise ConfigError([Problem((), what, f"at most {learning_rate:g}", f"{floor:g}")])
 
     @property
     def observer(self) -> ReduceOnPlateau:

@@ -41,8 +41,9 @@ class Group:
     Parameters:
         learning_rate: their own, instead of the optimizer's; a number or a schedule
         multiplier: of the optimizer's learning rate
-        weight_decay: their own, instead of the optimizer's
-        frozen: they stay as they are, and nothing below the first layer that is trained is differentiated
+        weight_decay: of the kernels among them, instead of the optimizer's; biases, gamma and beta never decay
+        frozen: they stay as they are, and nothing below the first layer that is trained is differentiated; running
+            statistics of batch normalization go on
 
     Example:
         >>> Group(multiplier=0.1).multiplier

@@ -28,7 +28,7 @@ from dltrain.optim.transforms import (
     ScaleBySum,
     Transform,
 )
-from dltrain.types import NonNegativeFloat, PositiveFloat, Rate, Scheduled, ScheduledRate
+from dltrain.types import Epsilon, NonNegativeFloat, PositiveFloat, Rate, Scheduled, ScheduledRate
 
 Chain = Callable[..., list[Transform]]
 CLIPS: dict[str, Callable[[float], Transform]] = {  # in this order
@@ -154,7 +154,7 @@ def averaged_momentum(momentum: ScheduledRate = 0.9, bias_correction: bool = Fal
 
 
 @optimizer("adagrad")
-def adagrad(initial_accumulator_value: NonNegativeFloat = 0.0, epsilon: PositiveFloat = 1e-10) -> list[Transform]:
+def adagrad(initial_accumulator_value: NonNegativeFloat = 0.0, epsilon: Epsilon = 1e-10) -> list[Transform]:
     """s = s + gradient²;  w = w - learning_rate · gradient / (√s + epsilon): rare features keep long steps.
 
     Parameters:
@@ -172,7 +172,7 @@ def adagrad(initial_accumulator_value: NonNegativeFloat = 0.0, epsilon: Positive
 
 
 @optimizer("adadelta", learning_rate=1.0)
-def adadelta(rho: ScheduledRate = 0.95, epsilon: PositiveFloat = 1e-6) -> list[Transform]:
+def adadelta(rho: ScheduledRate = 0.95, epsilon: Epsilon = 1e-6) -> list[Transform]:
     """w = w - learning_rate · √(d + epsilon) / √(s + epsilon) · gradient, d and s running means of step² and gradient².
 
     The steps have the unit of w, so the learning rate is 1.  All defaults are the paper's; Keras' rate of 0.001 is very
@@ -193,7 +193,7 @@ def adadelta(rho: ScheduledRate = 0.95, epsilon: PositiveFloat = 1e-6) -> list[T
 
 
 @optimizer("rmsprop", learning_rate=0.001)
-def rmsprop(rho: ScheduledRate = 0.9, epsilon: PositiveFloat = 1e-8) -> list[Transform]:
+def rmsprop(rho: ScheduledRate = 0.9, epsilon: Epsilon = 1e-8) -> list[Transform]:
     """s = rho · s + (1 - rho) · gradient²;  w = w - learning_rate · gradient / (√s + epsilon).
 
     Learning rate and rho are Keras' and the lecture's.
@@ -213,7 +213,7 @@ def rmsprop(rho: ScheduledRate = 0.9, epsilon: PositiveFloat = 1e-8) -> list[Tra
 
 
 @optimizer("adam", learning_rate=0.001)
-def adam(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8) -> list[Transform]:
+def adam(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: Epsilon = 1e-8) -> list[Transform]:
     """w = w - learning_rate · m / (√v + epsilon), m and v running means of gradient and gradient², bias corrected.
 
     Parameters:
@@ -232,7 +232,7 @@ def adam(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: Po
 
 
 @optimizer("adamw", learning_rate=0.001, weight_decay=0.01)
-def adamw(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8) -> list[Transform]:
+def adamw(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: Epsilon = 1e-8) -> list[Transform]:
     """Adam with decoupled weight decay: w = w - learning_rate · (m / (√v + epsilon) + weight_decay · w).
 
     It is `adam` with another default of `weight_decay`, under the name that the field knows.  Only kernels decay.
@@ -253,9 +253,7 @@ def adamw(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: P
 
 
 @optimizer("amsgrad", learning_rate=0.001)
-def amsgrad(
-    beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8
-) -> list[Transform]:
+def amsgrad(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: Epsilon = 1e-8) -> list[Transform]:
     """Adam with the largest v so far under the root: w = w - learning_rate · m / (√max(v) + epsilon).
 
     Parameters:
@@ -277,7 +275,7 @@ def amsgrad(
 def nadam(
     beta_1: Rate = 0.9,
     beta_2: ScheduledRate = 0.999,
-    epsilon: PositiveFloat = 1e-8,
+    epsilon: Epsilon = 1e-8,
     momentum_decay: NonNegativeFloat = 0.004,
 ) -> list[Transform]:
     """Adam with Nesterov's momentum, μ_t = beta_1 · (1 - 0.96^(t · momentum_decay) / 2), which warms up by itself.
@@ -301,7 +299,7 @@ def nadam(
 
 
 @optimizer("radam", learning_rate=0.001)
-def radam(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8) -> list[Transform]:
+def radam(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: Epsilon = 1e-8) -> list[Transform]:
     """Adam whose first steps are those of its momentum alone, until v can be trusted: a warm-up without a setting.
 
     Parameters:
@@ -320,9 +318,7 @@ def radam(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: P
 
 
 @optimizer("adamax", learning_rate=0.002)
-def adamax(
-    beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: PositiveFloat = 1e-8
-) -> list[Transform]:
+def adamax(beta_1: ScheduledRate = 0.9, beta_2: ScheduledRate = 0.999, epsilon: Epsilon = 1e-8) -> list[Transform]:
     """Adam with the largest recent gradient u in place of √v: w = w - learning_rate · m / u, m bias corrected.
 
     Parameters:

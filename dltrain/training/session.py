@@ -12,7 +12,7 @@ from dltrain.data.loader import Balance
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.kernels import select
 from dltrain.layers.base import Array
-from dltrain.model.budget import available, gibibytes
+from dltrain.model.budget import available, size_of
 from dltrain.model.graph import Graph
 from dltrain.model.memory import Arena
 from dltrain.model.mode import Mode
@@ -25,6 +25,7 @@ from dltrain.training.averaging import Averaging
 from dltrain.training.evaluation import BATCH_SIZE, Evaluator
 from dltrain.training.hooks import Hook
 from dltrain.training.objective import Objective
+from dltrain.training.preview import schedules
 from dltrain.training.progress import Progress
 from dltrain.training.trainer import Limits, Trainer
 from dltrain.training.triggers import Every
@@ -81,13 +82,15 @@ class Session:
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
         self.balance(loader)
         validation = self.loader("validation")
-        for path, watched in named("monitor", experiment.optimizer, ("optimizer",)):
+        optimizers = named("monitor", experiment.optimizer, ("optimizer",))
+        hooks = (found for i, hook in enumerate(experiment.hooks) for found in named("monitor", hook, ("hooks", i)))
+        for path, watched in (*optimizers, *hooks):
             if validation is None and watched.startswith("validation."):
                 what, hint = "there are no validation examples to measure this on", "watch train.loss"
                 experiment.fail([Problem(path, what, "a metric that is measured", repr(watched), hint)])
         monitor = self.monitor(train.monitor)
         average = self.average()
-        return Trainer(
+        trainer = Trainer(
             objective=self.objective,
             optimizer=optimizer,
             loader=loader,
@@ -106,6 +109,8 @@ class Session:
             constraints=[create("constraint", spec) for spec in experiment.constrain],
             average=average,
         )
+        self.look_ahead(trainer)
+        return trainer
 
     @property
     def batch_size(self) -> int:
@@ -134,19 +139,24 @@ class Session:
         return -(-self.batch_size // self.experiment.train.accumulate)
 
     def average(self) -> Averaging | None:
-        """The average of the weights that the experiment asks for, not begun.
+        """The average of the weights that the experiment asks for, not begun."""
+        spec = self.experiment.average
+        return None if spec is None else Averaging(create("average", spec), self.graph, self.kernels)
+
+    def look_ahead(self, trainer: Trainer) -> None:
+        """Find what would go wrong, or do nothing, only in the course of the run.
 
         Raises:
-            ConfigError: when it would begin after the last epoch.
+            ConfigError: when the average would begin after the last epoch.
+            DltrainError: when a schedule leaves the range of its number.
         """
-        spec, epochs = self.experiment.average, self.experiment.train.epochs
-        if spec is None:
-            return None
-        rule = create("average", spec)
-        if epochs is not None and rule.start > epochs:
-            what, path = "the average would begin after the last epoch", ("average", next(iter(spec)), "start")
-            self.experiment.fail([Problem(path, what, f"at most {epochs}, train.epochs", str(rule.start))])
-        return Averaging(rule, self.graph, self.kernels)
+        schedules(trainer)
+        average, total, per_epoch = trainer.average, trainer.total_steps, trainer.loader.steps_per_epoch
+        if average is None or total is None or any(average.rule.due(step, per_epoch) for step in range(total)):
+            return
+        what, path = "the average would begin after the last epoch", ("average", "swa", "start")
+        expected, got = f"at most {total // per_epoch}, the whole epochs of the run", str(average.rule.start)
+        self.experiment.fail([Problem(path, what, expected, got)])
 
     def hooks(self, monitor: str) -> list[Hook]:
         """The experiment's hooks.
@@ -190,8 +200,9 @@ class Session:
         needed, there = summarize(self.graph, batch_size, optimizer).memory_bytes, available()
         if needed > there:
             what = "a training step does not fit into the memory"
-            path, hint = ("train", "batch_size"), "make the batch or the model smaller"
-            self.experiment.fail([Problem(path, what, f"at most {gibibytes(there)}", gibibytes(needed), hint)])
+            path = ("train", "batch_size")
+            hint = "make the batch or the model smaller, or cut the batch with `train.accumulate`"
+            self.experiment.fail([Problem(path, what, f"at most {size_of(there)}", size_of(needed), hint)])
 
     def monitor(self, wanted: str | None) -> str:
         """The metric that says "best": the config's, else the loss of the validation part where there is one."""

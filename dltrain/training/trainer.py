@@ -333,7 +333,14 @@ class Trainer:
         return arrays, meta
 
     def load_state(self, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
-        """Go on from `state()`."""
+        """Go on from `state()`.
+
+        Raises:
+            DltrainError: when it is the state of other hooks, or an older version of dltrain wrote it.
+        """
+        if "average" not in meta:
+            what, hint = "an older version of dltrain wrote the checkpoint", "evaluate the run as it is, or fit anew"
+            raise DltrainError(what, where=f"step {meta['step']}", hint=hint)
         self._load_weights(arrays, meta["average"])
         self.optimizer.load_state({**part(arrays, "optimizer"), **meta["optimizer"]})
         self.tally.load_state({**meta["tally"], "arrays": part(arrays, "tally")})

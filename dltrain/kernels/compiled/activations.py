@@ -8,7 +8,7 @@ from numba import njit
 from dltrain.kernels.compiled.jit import INNER, PLAIN
 from dltrain.kernels.compiled.pointwise import F, expm1, normal, sigmoid, softplus, tanh
 from dltrain.kernels.compiled.tile import LINEAR, RELU, SIGMOID, TANH
-from dltrain.kernels.reference.activations import GELU_CUBIC, GELU_SCALE, SELU_ALPHA, SELU_SCALE
+from dltrain.kernels.reference.activations import GELU_CUBIC, GELU_FAR, GELU_SCALE, SELU_ALPHA, SELU_SCALE
 
 LEAKY, RELU6, HARD_TANH, HARD_SIGMOID, ELU, SELU, SOFTPLUS, SWISH, GELU, GELU_TANH, SIGN, STEP = range(4, 16)
 CODES = {
@@ -17,6 +17,7 @@ CODES = {
     "swish": SWISH, "gelu": GELU, "gelu_tanh": GELU_TANH, "sign": SIGN, "step": STEP,
 }  # fmt: skip
 CUBIC, SCALE, DENSITY = F(GELU_CUBIC), F(2 * GELU_SCALE), F(0.3989422804014327)  # DENSITY = 1/√(2π)
+FAR = F(GELU_FAR)
 
 
 @njit(**INNER, **PLAIN)
@@ -125,8 +126,10 @@ def apply_backward(x, y, dy, code, alpha, out):
     elif code == GELU_TANH:
         for i in range(y.size):
             v = x[i]
+            v = FAR if v > FAR else v  # there s is 0 or 1 already, and the powers are still finite
+            v = -FAR if v < -FAR else v
             s = sigmoid(SCALE * v * (F(1) + CUBIC * v * v))
-            out[i] = dy[i] * (s + SCALE * y[i] * (F(1) - s) * (F(1) + F(3) * CUBIC * v * v))
+            out[i] = dy[i] * (s + SCALE * v * s * (F(1) - s) * (F(1) + F(3) * CUBIC * v * v))
     elif code == SIGN:
         for i in range(y.size):
             v = F(0) if x[i] > F(1) else dy[i]

@@ -27,10 +27,15 @@ MONTH = 30 * 24 * 3600  # seconds after which the folder of other sources is rem
 @lru_cache(maxsize=1)
 def folder() -> Path:
     """$NUMBA_CACHE_DIR, or beside the sources, or in the user's cache; and there a folder for these sources."""
-    digest = hashlib.sha256()
-    for source in sorted(HERE.glob("*.py")):
-        digest.update(source.read_bytes())
-    return base() / f"dltrain-{digest.hexdigest()[:16]}"
+    return base() / f"dltrain-{digest(HERE.parent)[:16]}"
+
+
+def digest(package: Path) -> str:
+    """SHA-256 of the text of a package: the compiled kernels hold constants of the reference, too."""
+    found = hashlib.sha256()
+    for source in sorted(package.rglob("*.py")):
+        found.update(source.read_bytes())
+    return found.hexdigest()
 
 
 def base() -> Path:

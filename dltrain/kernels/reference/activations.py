@@ -14,6 +14,7 @@ from dltrain.kernels.arrays import Array
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # the fixed point of Klambauer et al. 2017
 GELU_CUBIC, GELU_SCALE = 0.044715, math.sqrt(2 / math.pi)  # of the tanh form
+GELU_FAR = 100.0  # from there on its derivative is 0 or 1
 
 
 def _sigmoid(z: Array, alpha: float = 0.0) -> Array:
@@ -85,8 +86,9 @@ def _gelu_tanh(z: Array, alpha: float) -> Array:
 
 def _gelu_tanh_gradient(x: Array, y: Array, dy: Array, alpha: float) -> Array:
     """With s = sigmoid(2 u): s + 2 y (1 - s) u'."""
+    x = np.where(np.abs(x.real) > GELU_FAR, GELU_FAR * np.sign(x.real), x)  # s is 0 or 1 there: the powers stay finite
     s = _sigmoid(2 * GELU_SCALE * x * (1 + GELU_CUBIC * x * x))
-    return dy * (s + 2 * GELU_SCALE * y * (1 - s) * (1 + 3 * GELU_CUBIC * x * x))
+    return dy * (s + 2 * GELU_SCALE * x * s * (1 - s) * (1 + 3 * GELU_CUBIC * x * x))
 
 
 def _two_valued(z: Array, below: float) -> Array:

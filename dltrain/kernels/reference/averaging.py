@@ -33,10 +33,11 @@ def limit_norms(kernel: Array, lowest: float, highest: float) -> Array:
         highest: the largest norm
     """
     columns = kernel.reshape(-1, kernel.shape[-1])
-    norms = np.sqrt(np.einsum("io,io->o", columns, columns))
+    wide = columns.astype(np.float64)  # the square of 1e20 is no float32
+    norms = np.sqrt(np.einsum("io,io->o", wide, wide))
     wrong = ((norms < lowest) | (norms > highest)) & (norms > 0)
     if wrong.any():
         factors = np.ones_like(norms)
         np.divide(norms.clip(lowest, highest), norms, out=factors, where=wrong)
-        kernel *= factors
+        kernel[...] = kernel * factors
     return kernel
