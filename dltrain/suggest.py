@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 # What people write, from other tools and papers -> what it may be called here, most likely first.
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -259,6 +260,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "binary": ("binary_classification",),
 }
 
+LISTED = 8  # names of a file that an error shows
+
 NOTES = {
     "keep_prob": "rate is the share that is dropped: 1 − keep_prob",
     "betas": "beta_1 and beta_2 are two parameters",
@@ -320,6 +323,16 @@ def closest(name: str, known: Iterable[str]) -> str | None:
         return None
     inside = [k for k in names if normal(k).startswith(written) or (len(k) > 3 and written.startswith(normal(k)))]
     return min(inside, key=len) if inside else None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Some names from a file, as an error shows them: what cannot be printed is escaped.
+
+    Example:
+        >>> listed(["x", "y" + chr(27)]).isprintable()
+        True
+    """
+    return ", ".join(name if name.isprintable() else repr(name) for name in islice(names, LISTED))
 
 
 def hint(name: str, known: Iterable[str], otherwise: str = "") -> str:

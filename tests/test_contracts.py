@@ -269,7 +269,7 @@ def test_preparation(name: str, shape: tuple[int, ...]) -> None:
     examples = Examples({"x": x}, np.arange(40), Features(shape, ["f0", "f1", "f2", "f3", "f4"] * (len(shape) == 1)))
     if name in TABLES_ONLY and len(shape) > 1:
         with pytest.raises(ConfigError, match="takes a table|only a table has columns"):
-            pipeline.fit([PREPARATIONS[name]], examples, "float64")
+            pipeline.fit([PREPARATIONS[name]], examples)
         return
     if name == "one_hot":
         examples = Examples({"x": np.round(x / 10)}, examples.ids, examples.features)

@@ -118,7 +118,7 @@ def test_preparations_follow_each_other() -> None:
 
 def test_statistics_of_a_million_far_from_zero() -> None:
     x = (100 + np.random.default_rng(0).standard_normal((1_000_000, 1))).astype(np.float32)
-    fitted = pipeline.fit(["standardize"], Examples({"x": x}, np.arange(len(x))), "float32")
+    fitted = pipeline.fit(["standardize"], Examples({"x": x}, np.arange(len(x))))
     exact = x.astype(np.float64)
     assert fitted["0.standardize.deviation"][0] == pytest.approx(exact.std(), rel=1e-12)
 
@@ -128,7 +128,7 @@ def test_preparing_changes_no_input() -> None:
     before = x.copy()
     x.flags.writeable = False
     examples = Examples({"x": x}, np.arange(len(x)))
-    constants = pipeline.fit(["scale", "standardize"], examples, "float64")
+    constants = pipeline.fit(["scale", "standardize"], examples)
     pipeline.apply(["scale", "standardize"], constants, examples, "float64")
     np.testing.assert_array_equal(x, before)
 

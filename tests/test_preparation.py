@@ -29,7 +29,7 @@ def points(rows: int = 60, width: int = 4, seed: int = 0) -> Array:
 
 def prepared(specs: list[Any], x: Array, new: Array, features: Features | None = None) -> tuple[Array, list[str]]:
     """New features after preparations fitted on x, in float64, and their names."""
-    constants = pipeline.fit(specs, Examples({"x": x}, np.arange(len(x)), features), "float64")
+    constants = pipeline.fit(specs, Examples({"x": x}, np.arange(len(x)), features))
     found = pipeline.apply(specs, constants, Examples({"x": new}, np.arange(len(new)), features), "float64")
     return found.columns["x"], found.described().names
 

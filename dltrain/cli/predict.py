@@ -37,8 +37,8 @@ def cli(
 ) -> None:
     """Say what a trained run makes of new samples: label and probabilities, or values.
 
-    RUN is a run folder, or the name of a run (its newest).  INPUT is a file (csv, npz, npy) with the same
-    features as the data that the run was trained on.  With further runs, the mean of what they predict.
+    RUN is a run folder, or the name of a run (its newest).  INPUT is a file (a table, npz, npy, HDF5, IDX, .mat …) with
+    the same features as the data that the run was trained on.  With further runs, the mean of what they predict.
     """
     from dltrain.cli import threads as pool
     from dltrain.errors import UsageError

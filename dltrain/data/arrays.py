@@ -18,6 +18,7 @@ from dltrain.data.opening import allowance, read_exactly, stream
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.registry import register
 from dltrain.suggest import hint as suggestion
+from dltrain.suggest import listed
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -165,7 +166,7 @@ def read_members(archive: ZipFile, names: Iterable[str] | None, size: int, where
 def read_member(archive: ZipFile, members: Mapping[str, ZipInfo], name: str, size: int, where: str) -> Array:
     """One array of a .npz file of `size` bytes."""
     if name not in members:
-        have = ", ".join(list(members)[:8]) or "none"
+        have = listed(members) or "none"
         error = SettingError(
             f"there is no array {name!r}", where=where, expected=f"one of {have}", hint=suggestion(name, list(members))
         )

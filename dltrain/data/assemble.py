@@ -80,10 +80,11 @@ def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> 
     positions = split.split(pool, None if classes is None else y, seed)
     if classes is not None:
         check_learnable(y[positions["train"]], classes, pool)
-    features = Features(x.shape[1:], list(pool.feature_names) if x.ndim == 2 else [], pool.categories)
+    categories = with_fills(pool.categories, specs)
+    features = Features(x.shape[1:], list(pool.feature_names) if x.ndim == 2 else [], categories)
     whole = Examples({"x": x, "y": y}, np.arange(len(x)), features)
     raw = {part: whole.take(index) for part, index in positions.items()}
-    constants = pipeline.fit(specs, raw["train"], dtype, pool.place)
+    constants = pipeline.fit(specs, raw["train"], pool.place)
     parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
     ready = parts["train"].described()
     return DataSet(
@@ -100,8 +101,20 @@ def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> 
         dtype=dtype,
         raw_shape=x.shape[1:],
         input_names=list(ready.names),
-        categories=[[k, list(words)] for k, words in sorted(pool.categories.items())],
+        categories=[[k, list(words)] for k, words in sorted(categories.items())],
     )
+
+
+def with_fills(categories: Mapping[int, list[str]], specs: list[Any]) -> dict[int, list[str]]:
+    """The words of each column and those that preparations fill in, so that an unknown word of new data is another.
+
+    Example:
+        >>> with_fills({0: ["red"]}, [{"impute": {"strategy": "constant", "fill_value": "none"}}])
+        {0: ['red', 'none']}
+    """
+    fills = [getattr(create("preparation", spec), "fill_value", None) for spec in specs]
+    words = dict.fromkeys(word for word in fills if isinstance(word, str))
+    return {k: [*known, *(word for word in words if word not in known)] for k, known in categories.items()}
 
 
 def in_words(spec: Any) -> str:

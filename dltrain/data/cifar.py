@@ -5,13 +5,13 @@ from __future__ import annotations
 import tarfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self, cast
 
 import numpy as np
 
 from dltrain.data.arrays import joined
 from dltrain.data.examples import Array, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import stream, too_large
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.registry import register
@@ -23,6 +23,8 @@ FOLDER = "cifar-10-batches-bin"
 BATCHES = {"train": [f"{FOLDER}/data_batch_{k}.bin" for k in range(1, 6)], "test": [f"{FOLDER}/test_batch.bin"]}
 BATCH = 10_000 * RECORD
 MEMBERS = 1000
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
+LONGEST_NAME = 1 << 16  # bytes of a long name, or of further settings, of a file in an archive
 
 
 @register("source", "cifar")
@@ -58,12 +60,19 @@ class Cifar:
         for part, paths in (("train", self.path), ("test", self.test_path)):
             for name in [paths] if isinstance(paths, str) else paths or []:
                 path = folders.find(name)
-                if name.endswith((".tar.gz", ".tgz", ".tar")):
+                if not name.endswith(ARCHIVES):
+                    parts.append((part, str(path), *read_cifar(path)))
+                elif part == "train":
                     parts += unpacked(path)
                 else:
-                    parts.append((part, str(path), *read_cifar(path)))
+                    parts += [entry for entry in unpacked(path) if entry[0] == part]
         if not parts or parts[0][0] != "train":
-            raise DataError("the list of files is empty", where="path", expected="at least one file")
+            error = SettingError("the list of files is empty", where="path", expected="at least one file")
+            raise error.about(self.path, "path")
+        archives = [self.path] if isinstance(self.path, str) else self.path
+        if self.test_path is not None and any(name.endswith(ARCHIVES) for name in archives):
+            what = "this has no effect: the archive brings its own test part"
+            raise SettingError(what, where="test_path", hint="leave `test_path` out").about(self.test_path, "test_path")
         return joined(merged(parts), list(CLASSES))
 
 
@@ -118,15 +127,16 @@ def unpacked(path: Path) -> list[tuple[str, str, Array, Array]]:
     """
     found: dict[str, bytes] = {}
     wanted = {name for names in BATCHES.values() for name in names}
-    with stream(path) as (file, _):
+    with stream(path) as (file, most):
         try:
-            with tarfile.open(fileobj=file, mode="r|") as archive:
+            limited = cast(BinaryIO, Limited(file, most, path))
+            with tarfile.open(fileobj=limited, mode="r|", tarinfo=ShortNames) as archive:
                 for count, member in enumerate(archive):
                     if count > MEMBERS:
                         raise CorruptFileError("the archive holds too many files", where=str(path))
                     if member.name in wanted and member.isreg():
                         found[member.name] = content(archive, member, path)
-        except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
+        except (tarfile.TarError, EOFError, zlib.error, ValueError, RecursionError) as error:
             reason = str(error).partition("\n")[0][:120]
             raise CorruptFileError("the archive is damaged", where=str(path), got=reason) from error
     missing = next((name for name in sorted(wanted) if name not in found), None)
@@ -138,6 +148,48 @@ def unpacked(path: Path) -> list[tuple[str, str, Array, Array]]:
         for part, names in BATCHES.items()
         for name in names
     ]
+
+
+class Limited:
+    """A stream that gives no more than a number of bytes.
+
+    Parameters:
+        file: the stream
+        most: bytes
+        path: of the file, for the error
+    """
+
+    def __init__(self, file: BinaryIO, most: int, path: Path) -> None:
+        self.file, self.left, self.most, self.path = file, most, most, path
+
+    def read(self, size: int) -> bytes:
+        """Some bytes more.
+
+        Raises:
+            CorruptFileError: when they are too many.
+        """
+        data = self.file.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise too_large(self.path, self.most)
+        return data
+
+
+class ShortNames(tarfile.TarInfo):
+    """The head of a file in an archive, whose long name is not so long that reading it fills the memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Read a head.
+
+        Raises:
+            CorruptFileError: when it announces too much.
+        """
+        head = super().frombuf(buf, encoding, errors)
+        extra = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
+        if head.type in extra and head.size > LONGEST_NAME:
+            raise CorruptFileError("a name in the archive is too long", where="archive", got=f"{head.size:,} bytes")
+        return head
 
 
 def content(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:

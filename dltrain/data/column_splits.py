@@ -86,6 +86,7 @@ class Grouped:
                 [Problem(("data", "split"), "grouped needs groups, but the source names none", hint=hint)]
             )
         free = free_positions(pool)
+        check_given(pool, free)
         counts = counts_of(wanted(pool, self, "grouped"), len(free), "grouped", pool)
         _, groups = np.unique(pool.columns["group"][free], return_inverse=True)
         order = generator(seed if self.seed is None else self.seed, "split").permutation(int(groups.max()) + 1)
@@ -102,3 +103,21 @@ class Grouped:
             got = f"{len(ends)} groups"
             raise DataError("there are too few groups for these parts", where=pool.where, got=got, hint=hint)
         return finish(parts, pool)
+
+
+def check_given(pool: Pool, free: Array) -> None:
+    """Raise a DataError when a group of a part that the source brings has examples outside it, too."""
+    groups = pool.columns["group"]
+    for part, index in pool.given.items():
+        others = np.concatenate([free, *(own for name, own in pool.given.items() if name != part)])
+        shared = np.flatnonzero(np.isin(groups[index], groups[others]))
+        if len(shared):
+            here = int(index[shared[0]])
+            there = int(others[np.flatnonzero(groups[others] == groups[here])[0]])
+            raise DataError(
+                f"the group {groups[here]!s} is in two parts",
+                where=pool.place(here),
+                expected=f"a group only in the {part} part that the source brings",
+                got=f"{pool.place(there)}, which is outside it",
+                hint="take the group out of one of them, or use `split: random`",
+            )

@@ -102,15 +102,19 @@ class Whiten:
 
     takes = "numbers"
     fills_missing = False
-    in_place = True
 
     def __init__(
         self, method: Literal["zca", "pca"] = "zca", epsilon: NonNegativeFloat = 1e-5, columns: Columns = None
     ) -> None:
         self.method, self.epsilon, self.columns = method, epsilon, columns
 
+    @property
+    def in_place(self) -> bool:
+        """Whether each feature is still the one it was."""
+        return self.method == "zca"
+
     def fit(self, examples: Examples) -> Constants:
-        """{"mean": (D,), "matrix": (D, D)}.
+        """{"mean": (D,), "matrix": (D, D)}; with `method: pca` (D, K), K the smaller of D and N.
 
         Raises:
             ConfigError: when a variance is 0 and epsilon too.
@@ -128,13 +132,14 @@ class Whiten:
         return {"mean": mean, "matrix": np.ascontiguousarray(matrix)}
 
     def apply(self, x: Array, constants: Mapping[str, Array]) -> Array:
-        """(N, …) -> (N, …), or (N, D) with `method: pca`."""
+        """(N, …) -> (N, …), or (N, K) with `method: pca`."""
         found = (x.reshape(len(x), -1) - constants["mean"]) @ constants["matrix"]
         return np.asarray(found.reshape(x.shape) if self.method == "zca" else found)
 
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
-        """As they were, or (D,)."""
-        return features if self.method == "zca" else Features((constants["matrix"].shape[1],))
+        """As they were, or whitened1, whitened2, …."""
+        count = constants["matrix"].shape[1]
+        return features if self.in_place else Features((count,), [f"whitened{k + 1}" for k in range(count)])
 
 
 def spectrum(x: Array, name: str) -> tuple[Array, Array, Array]:

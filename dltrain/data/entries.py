@@ -29,7 +29,7 @@ class Entries:
         where: the file
         name: the column as errors call it
         words: whether its entries are words even where they look like numbers
-        missing: what stands for a missing value, in small letters
+        missing: what stands for a missing value, in small letters; where it may be a number, every entry is looked at
 
     Example:
         >>> column = Entries("a.csv", "'colour'")
@@ -41,6 +41,7 @@ class Entries:
 
     def __init__(self, where: str, name: str, words: bool = False, missing: Collection[str] = MISSING) -> None:
         self.where, self.name, self.words, self.missing = where, name, words, frozenset(missing)
+        self.plain = not words and not any(is_number(entry) and math.isfinite(float(entry)) for entry in missing)
         self.codes: dict[str, int] = {}
         self.counts = {"number": 0, "word": 0}
         self.first: dict[str, tuple[int, str]] = {}
@@ -52,7 +53,7 @@ class Entries:
         Raises:
             DataError: at a number that is not finite.
         """
-        if not self.codes and not self.words:
+        if not self.codes and self.plain:
             values = plain_numbers(entries)
             if values is not None:
                 self.first.setdefault("number", (lines[0], entries[0]))

@@ -203,6 +203,7 @@ def fetch(name: str, folder: Path, report: Report | None = None) -> list[Path]:
         StorageError: when pooch is not installed, no mirror gives a file, or a disk is full.
     """
     files, target = collection(name).files, folder / name
+    imported()  # else an empty folder would stay behind
     make_folders(target)
     return [fetch_file(file, target, report or (lambda name, done, total: None)) for file in files]
 

@@ -9,9 +9,8 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from dltrain.data.examples import Array, Pool
-from dltrain.data.folders import DataFolders
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.synthetic import Samples
-from dltrain.errors import DataError
 from dltrain.registry import register
 from dltrain.seeds import generator
 from dltrain.types import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -56,9 +55,9 @@ class LinearRegression:
         count = self.features or len(self.weights or [0.0])
         if self.weights is not None and len(self.weights) != count:
             expected, got = f"{count} weights, one for each feature", str(len(self.weights))
-            raise DataError(
-                "weights and features differ in number", where="linear_regression", expected=expected, got=got
-            )
+            what = "weights and features differ in number"
+            error = SettingError(what, where="linear_regression", expected=expected, got=got)
+            raise error.about(self.weights, "weights")
         draw = generator(self.seed, "linear_regression")
         w = draw.standard_normal(count) if self.weights is None else np.array(self.weights, np.float64)
         x = draw.standard_normal((self.samples, count))
@@ -102,9 +101,14 @@ class PolynomialRegression:
         Raises:
             DataError: when there is no coefficient, or no range.
         """
-        if not self.coefficients or self.high <= self.low:
-            what = "this range is empty" if self.coefficients else "there are no coefficients"
-            raise DataError(what, where="polynomial_regression", hint="`low` is below `high`" * bool(self.coefficients))
+        where = "polynomial_regression"
+        if not self.coefficients:
+            error = SettingError("there are no coefficients", where=where, expected="at least one number", got="[]")
+            raise error.about(self.coefficients, "coefficients")
+        if self.high <= self.low:
+            got = f"{self.low:g} to {self.high:g}"
+            error = SettingError("this range is empty", where=where, expected="low below high", got=got)
+            raise error.about(self.high, "high")
         draw = generator(self.seed, "polynomial_regression")
         x = draw.uniform(self.low, self.high, (self.samples, 1))
         y = np.polynomial.polynomial.polyval(x[:, 0], self.coefficients)

@@ -106,6 +106,9 @@ def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     kind = kind_of(path)
     if kind == "table":
         return read_table(path, like, target)
+    if like.raw().categories:
+        what, hint = "the run's data hold words, which arrays cannot", "write the new data as a table"
+        raise DataError(what, where=str(path), expected="a table such as .csv", got=kind, hint=hint)
     found = READERS[kind](path)
     columns: dict[str, Array] = {}
     for name in ("x", "y") if target else ("x",):

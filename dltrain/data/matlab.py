@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import islice
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from dltrain.data.opening import allowance, stream
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.registry import register
 from dltrain.suggest import hint as suggestion
+from dltrain.suggest import listed
 
 HEADER = 128
 TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -23,6 +26,7 @@ MATRIX, COMPRESSED = 14, 15
 CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 COMPLEX, LOGICAL = 0x08, 0x02
 AXES = 8
+MOST_VALUES = 1 << 40  # a shape beyond that NumPy cannot make, even with a side of 0
 MEMBERS = 1000
 
 Element = tuple[int, memoryview]
@@ -115,7 +119,7 @@ def read_mat(path: Path, names: tuple[str, ...] | None = None) -> dict[str, Arra
             raise CorruptFileError("an element of the file is no array", where=where, got=f"type {kind}")
         if len(found) > MEMBERS:
             raise CorruptFileError("the file has too many arrays", where=where, expected=f"at most {MEMBERS}")
-        name, array = matrix(data, order, where)
+        name, array = matrix(data, order, where, allowance(len(body)))
         found[name] = array
     return {name: wanted(name, found, where) for name in (names or [n for n in found if not isinstance(found[n], str)])}
 
@@ -124,8 +128,8 @@ def wanted(name: str, found: dict[str, Array | str], where: str) -> Array:
     """The array of a name."""
     array = found.get(name)
     if array is None:
-        have = ", ".join(list(found)[:8]) or "none"
-        hint = suggestion(name, have.split(", "))
+        have = listed(found) or "none"
+        hint = suggestion(name, list(found))
         error = SettingError(f"there is no array {name!r}", where=where, expected=f"one of {have}", hint=hint)
         raise error.about(name)
     if isinstance(array, str):
@@ -166,9 +170,9 @@ def inflated(data: memoryview, most: int, where: str) -> memoryview:
     return memoryview(found)
 
 
-def matrix(data: memoryview, order: str, where: str) -> tuple[str, Array | str]:
-    """(name, array) of an array's element; what it is in words, where it is no array of real numbers."""
-    parts = list(elements(data, order, where))
+def matrix(data: memoryview, order: str, where: str, most: int) -> tuple[str, Array | str]:
+    """(name, array) of an array's element, of `most` bytes; what it is in words, where it holds no real numbers."""
+    parts = list(islice(elements(data, order, where), 4))
     if len(parts) < 3 or len(parts[0][1]) < 8 or len(parts[1][1]) % 4 or not 8 <= len(parts[1][1]) <= 4 * AXES:
         raise CorruptFileError("the head of an array is damaged", where=where)
     flags = int(np.frombuffer(parts[0][1][:4], order + "u4")[0])
@@ -187,5 +191,10 @@ def matrix(data: memoryview, order: str, where: str) -> tuple[str, Array | str]:
         got = f"{len(parts[3][1]):,}"
         what = f"shape and size of the array {name!r} disagree"
         raise CorruptFileError(what, where=where, expected=f"{count:,} bytes for {tuple(shape)}", got=got)
+    read = np.dtype(bool if options & LOGICAL else CLASSES[kind])
+    if read.itemsize * count // stored.itemsize > most or prod(max(extent, 1) for extent in shape) > MOST_VALUES:
+        raise CorruptFileError(f"the array {name!r} is too large", where=where, expected=f"at most {most:,} bytes")
     values = np.frombuffer(parts[3][1], stored).reshape(shape[::-1]).T
-    return name, np.ascontiguousarray(values, bool if options & LOGICAL else CLASSES[kind])
+    if read.kind in "iu" and stored.kind == "f" and not np.isfinite(values).all():
+        raise CorruptFileError(f"the array {name!r} of whole numbers holds others", where=where)
+    return name, np.ascontiguousarray(values, read)

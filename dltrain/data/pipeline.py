@@ -10,6 +10,7 @@ stood; otherwise they follow the columns that it leaves alone), and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,8 +29,8 @@ FILL = "take the sample out, or fill the value in: `prepare: [impute, …]`"
 MOST_OUTPUTS = 20_000  # features after a preparation
 
 
-def fit(specs: Sequence[Any], train: Examples, dtype: str, place: Place = SAMPLE) -> Constants:
-    """Fit preparations one after the other on the training part.
+def fit(specs: Sequence[Any], train: Examples, place: Place = SAMPLE) -> Constants:
+    """Fit preparations one after the other on the training part, in float64, as they are applied.
 
     Returns:
         Their constants by position and name, {"0.standardize.mean": array}.
@@ -40,14 +41,14 @@ def fit(specs: Sequence[Any], train: Examples, dtype: str, place: Place = SAMPLE
     """
     constants: Constants = {}
     for position, spec in enumerate(specs):
-        prepared = run(specs[:position], constants, train, dtype, place) if position else train
+        prepared = run(specs[:position], constants, train, "float64", place) if position else train
         step, path = create("preparation", spec), ("data", "prepare", position, parse(spec, "preparation")[0].name)
         chosen = choose(step, prepared.described(), path)
         some = prepared if chosen is None else taken(prepared, chosen)
         if not step.fills_missing:
             check_missing(some, place)
         with np.errstate(over="ignore", invalid="ignore"):  # values near the largest float: `apply` refuses them
-            fitted = placed(partial(step.fit, some), some, place)
+            fitted = placed(partial(fitted_at, step, some, path), some, place)
         if chosen is not None:
             fitted = {**fitted, "columns": np.array(chosen, np.int64)}
         width = step.output(some.described(), fitted).shape
@@ -57,6 +58,15 @@ def fit(specs: Sequence[Any], train: Examples, dtype: str, place: Place = SAMPLE
             raise ConfigError([Problem(path, what, f"at most {MOST_OUTPUTS:,}", f"{width[0]:,}", hint)])
         constants |= {f"{prefix(position, spec)}.{name}": value for name, value in fitted.items()}
     return constants
+
+
+def fitted_at(step: Any, examples: Examples, path: tuple[Any, ...]) -> Constants:
+    """The constants of a preparation, whose problems with its settings stand at its place in the config."""
+    try:
+        found: Constants = step.fit(examples)
+    except ConfigError as error:
+        raise ConfigError([replace(problem, path=path) for problem in error.problems]) from None
+    return found
 
 
 def apply(

@@ -9,7 +9,7 @@ import numpy as np
 
 from dltrain.data.examples import Array, Examples, Features, chunks
 from dltrain.data.misfit import Misfit
-from dltrain.errors import DataError
+from dltrain.errors import ConfigError, Problem
 from dltrain.registry import register
 from dltrain.types import PositiveFloat
 
@@ -132,11 +132,12 @@ class MinMax:
         """{"least": array, "range": array}, broadcast over the examples; a range of 1 for what is constant.
 
         Raises:
-            DataError: when the range to stretch to is empty.
+            ConfigError: when the range to stretch to is empty.
         """
         if self.high <= self.low:
             got = f"{self.low:g} to {self.high:g}"
-            raise DataError("this range is empty", where="min_max", expected="low below high", got=got)
+            problem = Problem(("data", "prepare"), "min_max: this range is empty", "low below high", got)
+            raise ConfigError([problem])
         x = examples.columns["x"]
         axes = axes_of(self.axis, x.ndim)
         least = x.min(axis=axes).astype(np.float64)

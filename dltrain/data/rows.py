@@ -232,7 +232,7 @@ def convert(rows: Iterator[Row], found: Columns, missing: Collection[str]) -> Co
 def block_values(fields: list[str], lines: list[int], columns: list[Entries]) -> Array:
     """The entries of some rows as numbers (n, D): in one go where all are numbers, else column by column."""
     width = len(columns)
-    if not any(column.codes or column.words for column in columns):
+    if all(column.plain and not column.codes for column in columns):
         values = plain_numbers(fields)
         if values is not None:
             for column, entry in zip(columns, fields, strict=False):

@@ -138,15 +138,14 @@ def wanted(pool: Pool, split: Any, name: str) -> dict[str, float]:
         ConfigError: when a part is asked for although the source has its own.
     """
     sizes = {}
-    for part in ("validation", "test"):
+    for part, usual in (("validation", 0.15), ("test", 0.15), ("train_dev", 0.0)):
         size = getattr(split, part)
         if part not in pool.given:
-            sizes[part] = 0.15 if size is None else size
-        elif size is not None:
+            sizes[part] = usual if size is None else size
+        elif size is not None and (size or usual):
             path, hint = ("data", "split", name, part), f"leave `{part}` out"
             what = f"this has no effect: the source brings its own {part} part"
             raise ConfigError([Problem(path, what, hint=hint)])
-    sizes["train_dev"] = split.train_dev
     return {part: size for part, size in sizes.items() if size}
 
 

@@ -131,10 +131,27 @@ def role_column(role: str, entries: list[str], pool: Pool) -> Array:
     """
     missing = next((k for k, text in enumerate(entries) if text.lower() in MISSING), None)
     if missing is not None:
-        raise DataError(f"the {role} is missing", where=pool.place(missing), got=repr(entries[missing]))
-    if all(is_number(text) for text in set(entries)):
+        hint = f"fill it in, or take the example out: every example needs a {role}"
+        where = pool.place(missing)
+        raise DataError(f"the {role} is missing", where=where, got=repr(entries[missing]), hint=hint)
+    numeric = np.array([is_number(text) for text in entries])
+    if numeric.all():
         return np.array(entries, np.float64)
+    if role == "time":
+        check_times(entries, numeric, pool)
     return np.array(entries)
+
+
+def check_times(entries: list[str], numeric: Array, pool: Pool) -> None:
+    """Raise a DataError unless times in words have one length, so that their alphabet is their order."""
+    lengths = np.array([len(text) for text in entries])
+    usual = int(np.bincount(lengths).argmax())
+    odd = np.flatnonzero(~numeric if numeric.mean() >= 0.5 else numeric | (lengths != usual))
+    if len(odd):
+        expected = "a number" if numeric.mean() >= 0.5 else f"{usual} letters"
+        hint = "write all times as numbers, or in one form that sorts by the alphabet: 2024-05-31 08:00"
+        what = "this time is unlike the others"
+        raise DataError(what, where=pool.place(int(odd[0])), expected=expected, got=repr(entries[odd[0]]), hint=hint)
 
 
 def targets_of(texts: list[list[str]], pool: Pool) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -95,7 +96,8 @@ class Csv:
                 tables.append(replace(table, texts=[without(column, self.target_suffix) for column in table.texts]))
                 parts.append(role)
         if not tables:
-            raise DataError("the list of files is empty", where="path", expected="at least one file")
+            error = SettingError("the list of files is empty", where="path", expected="at least one file")
+            raise error.about(self.path, "path")
         pool = pool_of(tables, self.classes, parts)
         kept = {"target_suffix": self.target_suffix} if self.target_suffix else {}
         if self.missing is not None:
@@ -158,7 +160,7 @@ class Chooser:
     def check_once(self, setting: str, roles: dict[str, list[int]], names: list[str]) -> None:
         """Raise a SettingError when a column is named twice."""
         for what, columns in roles.items():
-            twice = next((k for k in columns if columns.count(k) > 1), None)
+            twice = next((k for k, count in Counter(columns).items() if count > 1), None)
             if twice is not None:
                 name = column_name(names, twice)
                 error = SettingError(f"{name} is named twice as {what}", where=self.where, hint="name it once")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dltrain.errors import CorruptFileError
 from dltrain.runs import files
+from dltrain.suggest import listed
 
 if TYPE_CHECKING:
     import h5py
@@ -167,7 +168,7 @@ def _resolve(file: h5py.File, path: str, budget: _Budget) -> h5py.Dataset:
     done = ""
     for name in path.split("/"):
         if not isinstance(thing, h5py.Group) or name not in set(thing):
-            have = ", ".join(sorted(thing)[:8]) if isinstance(thing, h5py.Group) else f"the data set {done}"
+            have = listed(sorted(thing)) if isinstance(thing, h5py.Group) else f"the data set {done}"
             raise NoDataSet(path, have, budget.where)
         done = f"{done}/{name}" if done else name
         thing = _member(thing, name, done, budget)
