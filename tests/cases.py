@@ -122,6 +122,20 @@ LAYERS = [
     layer("add", (2, 3), (2, 3), (2, 3)),
     layer("concat", (4,), (2,)),
     layer("concat", (2, 3), (2, 1), (2, 4)),
+    layer("max_pool", (4, 6, 3)),
+    layer("max_pool", (7, 2), pool_size=3, strides=2, padding="same"),
+    layer("max_pool", (5, 5, 2), pool_size=3, strides=2, padding=1, ceil_mode=True),
+    layer("max_pool", (3, 4, 3, 2), pool_size=[2, 3, 2], strides=1),
+    layer("avg_pool", (4, 6, 3)),
+    layer("avg_pool", (7, 2), pool_size=3, strides=2, padding="same"),
+    layer("avg_pool", (5, 4, 2), pool_size=3, strides=2, padding=[1, 0], count_include_pad=True, ceil_mode=True),
+    layer("avg_pool", (3, 4, 3, 2), pool_size=[2, 3, 2], strides=1),
+    layer("lp_pool", (4, 4, 2)),
+    layer("lp_pool", (5, 2), pool_size=3, power=3.0, strides=2, padding=1),
+    layer("global_max_pool", (3, 4, 2)),
+    layer("global_max_pool", (5, 3)),
+    layer("global_avg_pool", (3, 4, 2)),
+    layer("global_avg_pool", (5, 3)),
 ]
 
 # Layers of `example_layers.py`, which are not registered for good.

@@ -61,4 +61,25 @@ CASES: dict[str, Case] = {
     "add": Case("add", ((4,), (4,), (4,))),
     "multiply": Case("multiply", ((4,), (4,), (4,))),
     "concat": Case("concat", ((2,), (3,))),
+    "max_pool": Case("max_pool", ((4, 6, 3),)),
+    "max_pool_overlapping": Case({"max_pool": {"pool_size": 3, "strides": 2}}, ((7, 7, 2),)),
+    "max_pool_padded": Case(
+        {"max_pool": {"pool_size": 3, "strides": 2, "padding": 1, "ceil_mode": True}}, ((6, 5, 2),)
+    ),
+    "max_pool_of_sequence": Case({"max_pool": {"pool_size": 3, "strides": 1, "padding": 1}}, ((5, 2),)),
+    "max_pool_of_volume": Case({"max_pool": [2, 1, 3]}, ((4, 2, 6, 2),)),
+    "avg_pool": Case("avg_pool", ((4, 6, 3),)),
+    "avg_pool_padded": Case(
+        {"avg_pool": {"pool_size": 3, "strides": 2, "padding": 1, "ceil_mode": True}}, ((6, 5, 2),)
+    ),
+    "avg_pool_counting_padding": Case(
+        {"avg_pool": {"pool_size": 3, "strides": 2, "padding": 1, "ceil_mode": True, "count_include_pad": True}},
+        ((6, 5, 2),),
+    ),
+    "avg_pool_of_sequence": Case({"avg_pool": 2}, ((5, 2),)),
+    "avg_pool_of_volume": Case({"avg_pool": [2, 1, 3]}, ((4, 2, 6, 2),)),
+    "lp_pool": Case("lp_pool", ((4, 6, 3),)),
+    "lp_pool_overlapping": Case({"lp_pool": {"pool_size": 3, "power": 3, "strides": 2}}, ((5, 7, 2),)),
+    "global_max_pool": Case("global_max_pool", ((3, 4, 5),)),
+    "global_avg_pool": Case("global_avg_pool", ((3, 4, 5),)),
 }

@@ -19,6 +19,7 @@ import pytest
 from dltrain.errors import UsageError
 from dltrain.kernels import namespace, select
 from dltrain.kernels.arrays import Array
+from dltrain.kernels.pool import Pool
 
 pytest.importorskip("numba")
 
@@ -32,6 +33,7 @@ PRODUCTS = [
     (7, 9, 17), (8, 16, 32), (9, 17, 33), (13, 5, 84), (10, 64, 30), (64, 65, 31), (63, 64, 130), (128, 128, 10),
     (130, 300, 65), (20, 600, 33), (200, 513, 530),
 ]  # fmt: skip
+WINDOWS = Pool((2, 3), (2, 1), (0, 1))  # over an image (5, C), of which they make (2, C)
 SHAPES = [(0, 4), (1, 1), (1, 7), (5, 1), (7, 3), (33, 17), (128, 10), (300, 200)]
 
 
@@ -93,6 +95,9 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
     W = normal(C, 9, seed=10)
     gradients = (normal(C, 9, seed=11), normal(9, seed=12), empty(shape, F))
     probability = np.abs(y) / np.maximum(np.abs(y).sum(1, keepdims=True), F(1e-9)).astype(F)
+    image = normal(N, 5, C, 3, seed=13)
+    pooled, chosen = normal(N, 2, C, 3, seed=14), np.random.default_rng(N).integers(0, 6, (N, 2, C, 3)).astype(np.int32)
+    scales = (np.full(2, 0.5, F), normal(C, seed=15))
     counts, two, sums = np.zeros((C, C), np.int64), np.zeros((2, 2), np.int64), np.zeros((5, C))
     return {
         "affine": ((x, W, normal(9)), (empty((N, 9), F),), lambda f, i, o: f(*i, "relu", *o, empty)),
@@ -140,6 +145,19 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         "batch_norm_inference_backward": (
             (x, y, dy, gamma, mean, deviation), (dg, db, out),
             lambda f, i, o: f(*i, 1e-3, *o, "relu", False, empty),
+        ),
+        "max_pool": (
+            (image,), (empty(pooled.shape, F), empty(pooled.shape, np.int32)), lambda f, i, o: f(*i, WINDOWS, *o)
+        ),
+        "max_pool_backward": (
+            (pooled, chosen), (empty(image.shape, F),), lambda f, i, o: f(*i, WINDOWS, *o)
+        ),
+        "pick": ((image, chosen), (empty(pooled.shape, F),), lambda f, i, o: f(*i, WINDOWS, *o)),
+        "sum_pool": (
+            (image, *scales), (empty(pooled.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
+        ),
+        "sum_pool_backward": (
+            (pooled, *scales), (empty(image.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
         ),
         "softmax_cross_entropy": ((x, labels), (out,), lambda f, i, o: f(*i, *o)),
         "binary_cross_entropy": ((x, targets), (out,), lambda f, i, o: f(*i, *o)),
@@ -349,6 +367,13 @@ def test_not_finite_is_seen(kernels: Any, bad: float) -> None:
     if np.isnan(bad):
         for name in ("linear", "relu", "leaky_relu", "tanh", "sigmoid"):
             assert np.isnan(kernels.activation(one, name, 0.1, empty((1,), F)))[0]
+    for place in range(4):
+        image = normal(1, 2, 2, 20)
+        image[0, place // 2, place % 2, 7] = bad
+        for index in (None, empty((1, 1, 1, 20), np.int32)):
+            biggest = kernels.max_pool(image, Pool((2, 2), (2, 2), (0, 0)), empty((1, 1, 1, 20), F), index)
+            assert np.isnan(biggest[0, 0, 0, 7]) == np.isnan(bad)
+            assert (biggest[0, 0, 0, 7] == np.inf) == (bad == np.inf)
     out = empty((8, 1), F)
     z = normal(8, 1)
     z[2] = bad

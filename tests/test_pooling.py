@@ -1,0 +1,124 @@
+"""What is particular to pooling: ties, padding, leftovers, borders, and what is refused (values: test_layers.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from small_models import graph_of
+
+from dltrain import build_model
+from dltrain.errors import ConfigError
+from dltrain.kernels import namespace, select
+from dltrain.kernels.pool import Pool
+from dltrain.model.memory import Arena
+from dltrain.model.mode import Mode
+
+
+def pooled(spec: Any, x: Any, dy: Any = None, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
+    """Output and input gradient of one layer; dy is 1, 2, … unless it is given."""
+    x = np.asarray(x, dtype)
+    model = build_model({"graph": {"y": [spec]}}, {"x": x.shape[1:]}, dtype=dtype)
+    outputs, backward = model.forward({"x": x})
+    y = outputs["y"]
+    dy = np.arange(1.0, y.size + 1).reshape(y.shape).astype(dtype) if dy is None else dy
+    return y, backward({"y": dy})["x"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_first_of_equal_maxima_gets_the_gradient(dtype: str) -> None:
+    x = np.zeros((1, 4, 4, 40))
+    x[0, 1, 1] = x[0, 0, 1] = 5
+    _, dx = pooled("max_pool", x, dtype=dtype)
+    channels = np.arange(40)
+    expected = np.zeros((4, 4, 40))
+    expected[0, 1], expected[0, 2] = 1 + channels, 41 + channels
+    expected[2, 0], expected[2, 2] = 81 + channels, 121 + channels
+    np.testing.assert_array_equal(dx[0], expected)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_mean_is_that_of_the_image_s_points_unless_padding_counts(dtype: str) -> None:
+    ones = np.ones((2, 5, 7, 3))
+    for spec in ({"padding": "same"}, {"padding": 1}, {"padding": 1, "ceil_mode": True}):
+        y, _ = pooled({"avg_pool": {"pool_size": 3, "strides": 2, **spec}}, ones, dtype=dtype)
+        np.testing.assert_allclose(y, 1, rtol=1e-6)
+    y, _ = pooled({"avg_pool": {"pool_size": 3, "padding": 1, "count_include_pad": True}}, ones, dtype=dtype)
+    np.testing.assert_allclose(y[0, :, :, 0], np.outer([2, 3], [2, 3, 2]) / 9, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["max_pool", "avg_pool", "lp_pool"])
+def test_same_makes_as_many_windows_as_strides_fit(kind: str) -> None:
+    for extent in range(1, 9):
+        for size in range(1, 5):
+            for strides in range(1, 5):
+                spec = {kind: {"pool_size": size, "strides": strides, "padding": "same"}}
+                y, dx = pooled(spec, np.arange(1.0, extent + 1).reshape(1, extent, 1))
+                assert y.shape == (1, -(-extent // strides), 1) and np.isfinite(dx).all()
+
+
+def test_with_ceil_mode_no_point_is_left_over() -> None:
+    for extent in range(3, 12):
+        for size in (2, 3):
+            x = np.arange(float(extent)).reshape(1, extent, 1)
+            y, dx = pooled({"max_pool": {"pool_size": size, "ceil_mode": True}}, x)
+            assert y.max() == extent - 1 and (dx > 0).sum() == y.size == -(-extent // size)
+
+
+@pytest.mark.parametrize("name", ["max_pool", "max_pool_backward", "pick", "sum_pool", "sum_pool_backward"])
+def test_images_inside_a_border_are_pooled_by_the_compiled_kernels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of pixels that lie apart are no reason to go the slow way."""
+    import dltrain.kernels.reference.pooling as reference
+
+    pool, scales = Pool((2, 2), (2, 2), (0, 0)), (np.full(3, 0.5, np.float32),) * 2
+    rng = np.random.default_rng(0)
+    big, small, index = bordered(rng, 6), bordered(rng, 3), bordered(rng, 3).astype(np.int32) % 4
+    calls = {
+        "max_pool": ((big, pool, small, None), small),
+        "max_pool_backward": ((small, index, pool, big), big),
+        "pick": ((big, index, pool, small), small),
+        "sum_pool": ((big, pool, scales, small), small),
+        "sum_pool_backward": ((small, pool, scales, big), big),
+    }
+    arguments, out = calls[name]
+    plain = getattr(namespace("reference"), name)(*arguments[:-1], None) if name == "max_pool" else None
+    plain = getattr(namespace("reference"), name)(*arguments).copy() if plain is None else plain.copy()
+    out[...] = np.nan
+    monkeypatch.setattr(reference, name, None)
+    getattr(namespace("compiled"), name)(*arguments)
+    np.testing.assert_allclose(out, plain, rtol=1e-5, atol=1e-6)
+
+
+def bordered(rng: np.random.Generator, side: int) -> np.ndarray:
+    """Images (2, side, side, 5) inside a border of 1."""
+    return (10 * rng.random((2, side + 2, side + 2, 5))).astype(np.float32)[:, 1:-1, 1:-1]
+
+
+def test_nothing_is_kept_for_a_backward_that_does_not_come() -> None:
+    graph = graph_of({"inputs": {"x": [4, 4, 2]}, "graph": {"y": ["max_pool"]}}, {"x": (4, 4, 2)}, dtype="float32")
+    sizes = {}
+    for wanted in (True, False):
+        arena = Arena()
+        mode = Mode(False, kernels=select("auto"), arena=arena, backward=wanted)
+        for _ in range(2):
+            mode.begin(0)
+            graph.forward({"x": np.ones((8, 4, 4, 2), np.float32)}, mode=mode)
+        sizes[wanted] = arena.planned_bytes((False, wanted, None))
+    assert sizes[False] == 8 * 2 * 2 * 2 * 4 and sizes[True] == 2 * sizes[False]
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "words"),
+    [
+        ({"max_pool": 5}, (4, 4, 1), "windows of 5×5 do not fit into 4×4"),
+        ({"avg_pool": {"pool_size": 2, "padding": 2}}, (4, 4, 1), "lie outside the image"),
+        ({"max_pool": [2, 2]}, (4, 1), "pool_size [2, 2] is for an image of 2 axes, but this one has 1"),
+        ({"lp_pool": 2}, (4,), "pooling takes sequences, images and volumes"),
+        ("global_avg_pool", (4,), "pooling takes sequences, images and volumes"),
+    ],
+)
+def test_what_does_not_fit_is_refused(spec: Any, shape: tuple[int, ...], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_model({"graph": {"y": [spec]}}, {"x": shape})
+    assert words in str(caught.value)
