@@ -10,8 +10,7 @@ from small_models import graph_of
 
 from dltrain import build_model
 from dltrain.errors import ConfigError
-from dltrain.kernels import namespace, select
-from dltrain.kernels.pool import Pool
+from dltrain.kernels import select
 from dltrain.model.memory import Arena
 from dltrain.model.mode import Mode
 
@@ -64,35 +63,6 @@ def test_with_ceil_mode_no_point_is_left_over() -> None:
             x = np.arange(float(extent)).reshape(1, extent, 1)
             y, dx = pooled({"max_pool": {"pool_size": size, "ceil_mode": True}}, x)
             assert y.max() == extent - 1 and (dx > 0).sum() == y.size == -(-extent // size)
-
-
-@pytest.mark.parametrize("name", ["max_pool", "max_pool_backward", "pick", "sum_pool", "sum_pool_backward"])
-def test_images_inside_a_border_are_pooled_by_the_compiled_kernels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows of pixels that lie apart are no reason to go the slow way."""
-    import dltrain.kernels.reference.pooling as reference
-
-    pool, scales = Pool((2, 2), (2, 2), (0, 0)), (np.full(3, 0.5, np.float32),) * 2
-    rng = np.random.default_rng(0)
-    big, small, index = bordered(rng, 6), bordered(rng, 3), bordered(rng, 3).astype(np.int32) % 4
-    calls = {
-        "max_pool": ((big, pool, small, None), small),
-        "max_pool_backward": ((small, index, pool, big), big),
-        "pick": ((big, index, pool, small), small),
-        "sum_pool": ((big, pool, scales, small), small),
-        "sum_pool_backward": ((small, pool, scales, big), big),
-    }
-    arguments, out = calls[name]
-    plain = getattr(namespace("reference"), name)(*arguments[:-1], None) if name == "max_pool" else None
-    plain = getattr(namespace("reference"), name)(*arguments).copy() if plain is None else plain.copy()
-    out[...] = np.nan
-    monkeypatch.setattr(reference, name, None)
-    getattr(namespace("compiled"), name)(*arguments)
-    np.testing.assert_allclose(out, plain, rtol=1e-5, atol=1e-6)
-
-
-def bordered(rng: np.random.Generator, side: int) -> np.ndarray:
-    """Images (2, side, side, 5) inside a border of 1."""
-    return (10 * rng.random((2, side + 2, side + 2, 5))).astype(np.float32)[:, 1:-1, 1:-1]
 
 
 def test_nothing_is_kept_for_a_backward_that_does_not_come() -> None:

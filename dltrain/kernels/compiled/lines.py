@@ -6,6 +6,7 @@ A kernel takes such an image as an array of any strides, and reads and writes it
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from numba.core import cgutils, types
@@ -31,6 +32,20 @@ def as_image(x: Array) -> Array:
     if not has_lines(x):
         x = x.copy()
     return x.reshape(x.shape[0], *(1,) * (AXES + 2 - x.ndim), *x.shape[1:])
+
+
+def in_common(*arrays: Array) -> tuple[Array, ...]:
+    """Arrays of one shape (…, C) as images with lines of one length: all rows in one where no array has gaps.
+
+    Raises:
+        TypeError: where that takes more axes than there are.
+    """
+    if all(x.flags.c_contiguous for x in arrays):
+        rows = 1, 1, 1, math.prod(arrays[0].shape[:-1]), arrays[0].shape[-1]
+        return tuple(x.reshape(rows) for x in arrays)
+    if arrays[0].ndim > AXES + 2:
+        raise TypeError("too many axes")
+    return tuple(as_image(x) for x in arrays)
 
 
 @intrinsic

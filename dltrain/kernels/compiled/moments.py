@@ -1,8 +1,7 @@
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
 """The loops of batch normalization: statistics of rows, and what is done with them.
 
-Groups of four rows are added in float32, the groups in float64: as exact as adding all in float64 to seven
-digits, and limited by memory instead of by conversions.  Rows are cut into one part a thread.
+Rows are cut into one part a thread, and a part into lines; see `channels`.
 """
 
 from __future__ import annotations
@@ -10,81 +9,89 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from dltrain.kernels.compiled.channels import (
+    add_gradients_of_line,
+    add_line,
+    add_squares_of_line,
+    part_of,
+    repeated,
+    rows_at_once,
+    transform_line,
+    transform_line_back,
+)
 from dltrain.kernels.compiled.jit import INNER, PARALLEL, PLAIN, kernel
+from dltrain.kernels.compiled.lines import IMAGE
 from dltrain.kernels.compiled.pointwise import F
 
 
-@njit(**INNER, **PLAIN)
+@njit(**INNER)
 def add_rows(x, r0, r1, total):
     """total += Σ x over some rows."""
-    end = r0 + (r1 - r0) // 4 * 4
-    for i in range(r0, end, 4):
-        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
-        for j in range(total.size):
-            total[j] += (a[j] + b[j]) + (c[j] + d[j])
-    for i in range(end, r1):
-        a = x[i]
-        for j in range(total.size):
-            total[j] += a[j]
+    W, C = x.shape[3:]
+    sums = zeros(rows_at_once(W, C) * C)
+    for i in range(r0 // W, -(-r1 // W)):
+        add_line(part_of(x, i, r0, r1), sums)
+    fold(sums, total)
 
 
-@njit(**INNER, **PLAIN)
+@njit(**INNER)
 def add_squares(x, mean, r0, r1, total):
     """total += Σ (x - mean)² over some rows."""
-    end = r0 + (r1 - r0) // 4 * 4
-    for i in range(r0, end, 4):
-        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
-        for j in range(total.size):
-            m = mean[j]
-            p, q, r, s = a[j] - m, b[j] - m, c[j] - m, d[j] - m
-            total[j] += (p * p + q * q) + (r * r + s * s)
-    for i in range(end, r1):
-        a = x[i]
-        for j in range(total.size):
-            p = a[j] - mean[j]
-            total[j] += p * p
+    W, C = x.shape[3:]
+    times = rows_at_once(W, C)
+    sums, m = zeros(times * C), repeated(mean, times)
+    for i in range(r0 // W, -(-r1 // W)):
+        add_squares_of_line(part_of(x, i, r0, r1), m, sums)
+    fold(sums, total)
 
 
-@njit(**INNER, **PLAIN)
-def add_gradients(x, y, dy, mean, relu, r0, r1, sum_h, sum_1):
-    """sum_1 += Σ dz and sum_h += Σ dz (x - mean) over some rows, dz = dy f'(y)."""
-    floor = F(0) if relu else F(-np.inf)
-    end = r0 + (r1 - r0) // 2 * 2
-    for i in range(r0, end, 2):
-        xa, xb, ya, yb, ga, gb = x[i], x[i + 1], y[i], y[i + 1], dy[i], dy[i + 1]
-        for j in range(sum_1.size):
-            p = F(0) if ya[j] <= floor else ga[j]
-            q = F(0) if yb[j] <= floor else gb[j]
-            sum_1[j] += p + q
-            sum_h[j] += p * (xa[j] - mean[j]) + q * (xb[j] - mean[j])
-    for i in range(end, r1):
-        xa, ya, ga = x[i], y[i], dy[i]
-        for j in range(sum_1.size):
-            p = F(0) if ya[j] <= floor else ga[j]
-            sum_1[j] += p
-            sum_h[j] += p * (xa[j] - mean[j])
+@njit(**INNER)
+def add_gradients(x, y, dy, mean, floor, r0, r1, sum_h, sum_1):
+    """sum_1 += Σ dz and sum_h += Σ dz (x - mean) over some rows."""
+    W, C = x.shape[3:]
+    times = rows_at_once(W, C)
+    h, ones, m = zeros(times * C), zeros(times * C), repeated(mean, times)
+    for i in range(r0 // W, -(-r1 // W)):
+        parts = part_of(x, i, r0, r1), part_of(y, i, r0, r1), part_of(dy, i, r0, r1)
+        add_gradients_of_line(parts[0], parts[1], parts[2], m, floor, h, ones)
+    fold(h, sum_h)
+    fold(ones, sum_1)
 
 
-@njit(**INNER, **PLAIN)
-def transform(x, mean, scale, beta, relu, out, r0, r1):
+@njit(**INNER)
+def transform(x, mean, scale, beta, floor, out, r0, r1):
     """out = f((x - mean) scale + beta) for some rows."""
-    floor = F(0) if relu else F(-np.inf)
-    for i in range(r0, r1):
-        a, o = x[i], out[i]
-        for j in range(a.size):
-            v = (a[j] - mean[j]) * scale[j] + beta[j]
-            o[j] = floor if v < floor else v
+    W, C = x.shape[3:]
+    times = rows_at_once(W, C)
+    m, s, b = repeated(mean, times), repeated(scale, times), repeated(beta, times)
+    for i in range(r0 // W, -(-r1 // W)):
+        transform_line(part_of(x, i, r0, r1), m, s, b, floor, part_of(out, i, r0, r1))
 
 
-@njit(**INNER, **PLAIN)
-def transform_backward(x, y, dy, mean, scale, slope, offset, relu, dx, r0, r1):
+@njit(**INNER)
+def transform_backward(x, y, dy, mean, scale, slope, offset, floor, dx, r0, r1):
     """dx = scale (dz - (x - mean) slope - offset) for some rows."""
-    floor = F(0) if relu else F(-np.inf)
-    for i in range(r0, r1):
-        a, v, g, o = x[i], y[i], dy[i], dx[i]
-        for j in range(a.size):
-            dz = F(0) if v[j] <= floor else g[j]
-            o[j] = scale[j] * (dz - (a[j] - mean[j]) * slope[j] - offset[j])
+    W, C = x.shape[3:]
+    times = rows_at_once(W, C)
+    m, s = repeated(mean, times), repeated(scale, times)
+    k, b = repeated(slope, times), repeated(offset, times)
+    for i in range(r0 // W, -(-r1 // W)):
+        parts = part_of(x, i, r0, r1), part_of(y, i, r0, r1), part_of(dy, i, r0, r1)
+        transform_line_back(parts[0], parts[1], parts[2], m, s, k, b, floor, part_of(dx, i, r0, r1))
+
+
+@njit(**INNER)
+def fold(sums, total):
+    """total += the parts of sums, each as long as total."""
+    for i in range(0, sums.size, max(total.size, 1)):
+        for j in range(total.size):
+            total[j] += sums[i + j]
+
+
+@njit(**INNER)
+def rows_of_image(x):
+    """How many rows of channels an image has."""
+    return x.shape[0] * x.shape[1] * x.shape[2] * x.shape[3]
 
 
 @njit(**INNER, **PLAIN)
@@ -132,9 +139,9 @@ def finish(total, count, epsilon, inv_std):
 
 
 @njit(**INNER)
-def normalize_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std):
+def normalize_serial(x, gamma, beta, epsilon, floor, out, mean, inv_std):
     """`normalize` in the calling thread; N may be 0."""
-    N, C = x.shape
+    N, C = rows_of_image(x), x.shape[4]
     total = zeros(C)
     add_rows(x, 0, N, total)
     store_mean(total, max(N, 1), mean)
@@ -142,18 +149,19 @@ def normalize_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std):
     add_squares(x, mean, 0, N, total)
     finish(total, max(N, 1), epsilon, inv_std)
     scale, offset = scales(gamma, beta, inv_std)
-    transform(x, mean, scale, offset, relu, out, 0, N)
+    transform(x, mean, scale, offset, floor, out, 0, N)
 
 
-@kernel("f2 f1 f1 float bool f2 f1 f1 int", **PARALLEL)
-def normalize(x, gamma, beta, epsilon, relu, out, mean, inv_std, threads):
+@kernel(f"{IMAGE} f1 f1 float float32 {IMAGE} f1 f1 int", **PARALLEL)
+def normalize(x, gamma, beta, epsilon, floor, out, mean, inv_std, threads):
     """mean = Σ x / N, inv_std = 1/√(Σ (x - mean)² / N + epsilon), out = f(gamma (x - mean) inv_std + beta).
 
-    x and out (N, C), the others (C,); gamma and beta are empty where there is none, f is relu or nothing.
+    x and out are images of N rows, the others (C,); gamma and beta are empty where there is none.  f is a floor:
+    0 for relu, else -∞.
     """
-    N, C = x.shape
+    N, C = rows_of_image(x), x.shape[4]
     if threads == 1:
-        normalize_serial(x, gamma, beta, epsilon, relu, out, mean, inv_std)
+        normalize_serial(x, gamma, beta, epsilon, floor, out, mean, inv_std)
         return
     sums, squares = zeros(threads * C).reshape((threads, C)), zeros(threads * C).reshape((threads, C))
     for t in prange(threads):
@@ -164,7 +172,7 @@ def normalize(x, gamma, beta, epsilon, relu, out, mean, inv_std, threads):
     finish(total_of(squares), N, epsilon, inv_std)
     scale, offset = scales(gamma, beta, inv_std)
     for t in prange(threads):
-        transform(x, mean, scale, offset, relu, out, t * N // threads, (t + 1) * N // threads)
+        transform(x, mean, scale, offset, floor, out, t * N // threads, (t + 1) * N // threads)
 
 
 @njit(**INNER)
@@ -189,33 +197,33 @@ def slopes(sum_h, sum_1, inv_std, count):
 
 
 @njit(**INNER)
-def normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count):
+def normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, floor, add, count):
     """`normalize_backward` in the calling thread."""
-    N, C = x.shape
+    N, C = rows_of_image(x), x.shape[4]
     sum_h, sum_1 = zeros(C), zeros(C)
-    add_gradients(x, y, dy, mean, relu, 0, N, sum_h, sum_1)
+    add_gradients(x, y, dy, mean, floor, 0, N, sum_h, sum_1)
     store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add)
     if dx.size:
         slope, offset = slopes(sum_h, sum_1, inv_std, count)
         scale, _ = scales(gamma, gamma[:0], inv_std)
-        transform_backward(x, y, dy, mean, scale, slope, offset, relu, dx, 0, N)
+        transform_backward(x, y, dy, mean, scale, slope, offset, floor, dx, 0, N)
 
 
-@kernel("f2 f2 f2 f1 f1 f1 f1 f1 f2 bool bool float int", **PARALLEL)
-def normalize_backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count, threads):
+@kernel(f"{IMAGE} {IMAGE} {IMAGE} f1 f1 f1 f1 f1 {IMAGE} float32 bool float int", **PARALLEL)
+def normalize_backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, floor, add, count, threads):
     """dgamma (+)= Σ dz h, dbeta (+)= Σ dz, dx = gamma inv_std (dz - h Σ dz h / count - Σ dz / count).
 
     dz = dy f'(y) and h = (x - mean) inv_std; count is N, or infinite where the statistics do not depend on x.
     An empty dgamma, dbeta or dx is not computed.
     """
-    N, C = x.shape
+    N, C = rows_of_image(x), x.shape[4]
     if threads == 1:
-        normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, add, count)
+        normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, floor, add, count)
         return
     sums = zeros(2 * threads * C).reshape((2, threads, C))
     for t in prange(threads):
         lo, hi = t * N // threads, (t + 1) * N // threads
-        add_gradients(x, y, dy, mean, relu, lo, hi, sums[0, t], sums[1, t])
+        add_gradients(x, y, dy, mean, floor, lo, hi, sums[0, t], sums[1, t])
     sum_h, sum_1 = total_of(sums[0]), total_of(sums[1])
     store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add)
     if dx.size:
@@ -223,16 +231,16 @@ def normalize_backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, relu, 
         scale, _ = scales(gamma, gamma[:0], inv_std)
         for t in prange(threads):
             lo, hi = t * N // threads, (t + 1) * N // threads
-            transform_backward(x, y, dy, mean, scale, slope, offset, relu, dx, lo, hi)
+            transform_backward(x, y, dy, mean, scale, slope, offset, floor, dx, lo, hi)
 
 
-@kernel("f2 f1 f1 f1 f1 bool f2 int", **PARALLEL)
-def transform_all(x, gamma, beta, mean, inv_std, relu, out, threads):
-    """out (N, C) = f(gamma (x - mean) inv_std + beta), the statistics (C,) being given; see `normalize`."""
-    N = len(x)
+@kernel(f"{IMAGE} f1 f1 f1 f1 float32 {IMAGE} int", **PARALLEL)
+def transform_all(x, gamma, beta, mean, inv_std, floor, out, threads):
+    """out = f(gamma (x - mean) inv_std + beta), the statistics (C,) being given; see `normalize`."""
+    N = rows_of_image(x)
     scale, offset = scales(gamma, beta, inv_std)
     if threads == 1:
-        transform(x, mean, scale, offset, relu, out, 0, N)
+        transform(x, mean, scale, offset, floor, out, 0, N)
     else:
         for t in prange(threads):
-            transform(x, mean, scale, offset, relu, out, t * N // threads, (t + 1) * N // threads)
+            transform(x, mean, scale, offset, floor, out, t * N // threads, (t + 1) * N // threads)

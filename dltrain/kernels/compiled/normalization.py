@@ -7,13 +7,14 @@ import math
 import numpy as np
 
 import dltrain.kernels.compiled.moments  # noqa: F401 - registers the kernels
-from dltrain.kernels.arrays import Array, Empty, rows_of
+from dltrain.kernels.arrays import Array, Empty
 from dltrain.kernels.compiled.jit import FLOAT32, compiled, parts
+from dltrain.kernels.compiled.lines import AXES, has_lines, in_common
 from dltrain.kernels.reference import normalization as reference
 
 NONE = np.empty(0, np.float32)
-NO_DX = np.empty((0, 0), np.float32)
-CODES = {"linear": False, "relu": True}
+NO_DX = np.empty((0,) * (AXES + 2), np.float32)
+FLOORS = {"linear": -math.inf, "relu": 0.0}
 
 
 def batch_norm(
@@ -29,11 +30,11 @@ def batch_norm(
 ) -> Array:
     """See the reference."""
     g, b = NONE if gamma is None else gamma, NONE if beta is None else beta
-    arguments = rows_of(x), g, b, epsilon, CODES[activation], rows_of(out), mean, inv_std
     try:
-        if not out.flags.c_contiguous:
+        if not has_lines(out):
             raise TypeError
-        compiled.normalize(*arguments, parts(x.size))
+        rows, results = in_common(x, out)
+        compiled.normalize(rows, g, b, epsilon, FLOORS[activation], results, mean, inv_std, parts(x.size))
     except TypeError:
         return reference.batch_norm(x, gamma, beta, epsilon, activation, out, mean, inv_std, empty)
     return out
@@ -78,13 +79,16 @@ def _backward(
     count: float,
 ) -> bool:
     """Run the kernel; False where it does not take these arguments."""
-    g, back = NONE if gamma is None else gamma, NO_DX if dx is None else rows_of(dx)
+    g = NONE if gamma is None else gamma
     to_gamma, to_beta = NONE if dgamma is None else dgamma, NONE if dbeta is None else dbeta
-    arguments = rows_of(x), rows_of(y), rows_of(dy), g, mean, inv_std, to_gamma, to_beta, back
+    floor = FLOORS[activation]
+    signs = dy if floor == -math.inf else y  # every dy is above -∞: y need not be read
     try:
-        if dx is not None and not dx.flags.c_contiguous:
+        if dx is not None and not has_lines(dx):
             return False
-        compiled.normalize_backward(*arguments, CODES[activation], add, count, parts(x.size))
+        images = (*in_common(x, signs, dy), NO_DX) if dx is None else in_common(x, signs, dy, dx)
+        arguments = *images[:3], g, mean, inv_std, to_gamma, to_beta, images[3]
+        compiled.normalize_backward(*arguments, floor, add, count, parts(x.size))
     except TypeError:
         return False
     return True
@@ -104,9 +108,10 @@ def batch_norm_inference(
     g, b = NONE if gamma is None else gamma, NONE if beta is None else beta
     try:
         inv_std = _inverse_deviation(variance, epsilon)
-        if not out.flags.c_contiguous:
+        if not has_lines(out):
             raise TypeError
-        compiled.transform_all(rows_of(x), g, b, mean, inv_std, CODES[activation], rows_of(out), parts(x.size))
+        rows, results = in_common(x, out)
+        compiled.transform_all(rows, g, b, mean, inv_std, FLOORS[activation], results, parts(x.size))
     except TypeError:
         return reference.batch_norm_inference(x, gamma, beta, mean, variance, epsilon, activation, out)
     return out
