@@ -82,4 +82,5 @@ CASES: dict[str, Case] = {
     "lp_pool_overlapping": Case({"lp_pool": {"pool_size": 3, "power": 3, "strides": 2}}, ((5, 7, 2),)),
     "global_max_pool": Case("global_max_pool", ((3, 4, 5),)),
     "global_avg_pool": Case("global_avg_pool", ((3, 4, 5),)),
+    "multiply_channels": Case("multiply", ((3, 2, 4), (4,), (4,))),
 }

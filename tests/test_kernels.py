@@ -159,6 +159,8 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         "sum_pool_backward": (
             (pooled, *scales), (empty(image.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
         ),
+        "scale_channels": ((image, normal(N, 3)), (empty(image.shape, F),), lambda f, i, o: f(*i, *o)),
+        "channel_products": ((image, normal(N, 5, C, 3)), (empty((N, 3), F),), lambda f, i, o: f(*i, *o)),
         "softmax_cross_entropy": ((x, labels), (out,), lambda f, i, o: f(*i, *o)),
         "binary_cross_entropy": ((x, targets), (out,), lambda f, i, o: f(*i, *o)),
         "mean_squared_error": ((x, y), (out,), lambda f, i, o: f(*i, *o)),

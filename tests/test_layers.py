@@ -25,7 +25,7 @@ from dltrain.optim import Moment
 from dltrain.registry import create
 from dltrain.training.gradient_check import check_gradients
 
-RANDOM = {"dropout", "alpha_dropout", "gaussian_noise"}
+RANDOM = {"dropout", "spatial_dropout", "stochastic_depth", "alpha_dropout", "gaussian_noise"}
 LOGIC = {"and": [0, 0, 0, 1], "or": [0, 1, 1, 1], "nand": [1, 1, 1, 0], "xor": [0, 1, 1, 0]}
 BITS = np.array(list(itertools.product((0.0, 1.0), repeat=2)))
 
@@ -289,6 +289,31 @@ def test_reshape_refuses_what_does_not_fit(sides: list[int]) -> None:
 def test_multiply_needs_one_shape() -> None:
     with pytest.raises(ConfigError, match="multiply joins wires of one shape"):
         graph_of({"graph": {"y": [{"multiply": [[], [{"dense": 3}]]}]}}, {"x": (2,)})
+
+
+def test_squeeze_and_excite_needs_no_layer_of_its_own() -> None:
+    squeeze = ["global_avg_pool", {"dense": 2}, "relu", {"dense": 3}, "sigmoid"]
+    chains = {"y": [{"multiply": [[], squeeze]}, "flatten", {"dense": 2}]}
+    graph = graph_of({"graph": chains}, {"x": (4, 5, 3)}, dtype="float64")
+    objective = objective_of(graph, "classification", 2)
+    assert check_gradients(objective, batch_of(graph, "classification", 6, np.random.default_rng(0), 2)).passed
+    x = np.random.default_rng(1).standard_normal((2, 4, 5, 3))
+    W1, b1, W2, b2 = (p.value for path, p in graph.parameters.items() if "multiply" in path)
+    gate = 1 / (1 + np.exp(-(np.maximum(x.mean((1, 2)) @ W1 + b1, 0) @ W2 + b2)))
+    W, b = (p.value for path, p in graph.parameters.items() if "multiply" not in path)
+    expected = (x * gate[:, None, None]).reshape(2, -1) @ W + b
+    np.testing.assert_allclose(graph.forward({"x": x})[0]["y"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_whole_channels_or_examples_are_dropped(dtype: str) -> None:
+    x = np.ones((500, 3, 4, 6))
+    for spec, axes in (({"spatial_dropout": 0.3}, (1, 2)), ({"stochastic_depth": 0.3}, (1, 2, 3))):
+        model = build_model({"graph": {"y": [spec]}}, {"x": (3, 4, 6)}, dtype=dtype)
+        outputs, backward = model.forward({"x": x}, train=True)
+        y = outputs["y"]
+        assert (y.min(axes) == y.max(axes)).all() and (backward({"y": np.ones_like(y)})["x"] == y).all()
+        assert (y == 0).mean() == pytest.approx(0.3, abs=0.07)
 
 
 def test_the_page_of_layers_names_them_all() -> None:

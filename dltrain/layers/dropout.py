@@ -57,6 +57,100 @@ class Dropout(Layer):
         return y, lambda dy: k.dropout(dy, key, rate, mode.like(x))
 
 
+@register("layer", "spatial_dropout")
+class SpatialDropout(Layer):
+    """Dropout of whole channels: neighbouring pixels tell the same, so dropping some of them would drop nothing.
+
+        y = x m / (1 - rate),  m ~ Bernoulli(1 - rate) for each example and channel        (N, …, C) -> (N, …, C)
+
+    y = x outside training.
+
+    Parameters:
+        rate: share of the channels that is dropped
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": [{"spatial_dropout": 0.5}]}}, {"x": (3, 3, 100)})
+        >>> y = model.forward({"x": np.ones((1, 3, 3, 100))}, train=True)[0]["y"]
+        >>> sorted({tuple(channel) for channel in y.reshape(9, 100).T.tolist()}) == [(0.0,) * 9, (2.0,) * 9]
+        True
+
+    Source: Tompson et al.: Efficient object localization using convolutional networks, 2015.
+    """
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+
+    def build(self, *shapes: Shape) -> Shape:
+        """The shape stays."""
+        return shapes[0]
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """One draw for each example and channel."""
+        (x,) = inputs
+        if not mode.training or self.rate == 0:
+            return x, lambda dy: dy
+        return dropped(mode, x, (x.shape[0], x.shape[-1]), self.rate)
+
+
+@register("layer", "stochastic_depth")
+class StochasticDepth(Layer):
+    """Dropout of whole examples: at the end of a residual branch it trains a network of random depth.
+
+        y = x m / (1 - rate),  m ~ Bernoulli(1 - rate) for each example        any shape; y = x outside training
+
+    ``residual: [conv: 16, batch_norm, stochastic_depth: 0.1]``.  The paper lets the rate grow with the depth, from
+    0 at the first branch to 0.5 at the last: give each branch its own.
+
+    Parameters:
+        rate: share of the examples that skip the branch
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": [{"residual": [{"stochastic_depth": 0.5}]}]}}, {"x": (2,)})
+        >>> y = model.forward({"x": np.ones((100, 2))}, train=True)[0]["y"]
+        >>> sorted(set(map(tuple, y.tolist())))  # x alone, and x + x / (1 - 0.5)
+        [(1.0, 1.0), (3.0, 3.0)]
+
+    Source: Huang et al.: Deep networks with stochastic depth, 2016; scaled in training, as dropout is.
+    """
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+
+    def build(self, *shapes: Shape) -> Shape:
+        """The shape stays."""
+        return shapes[0]
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """One draw for each example."""
+        (x,) = inputs
+        if not mode.training or self.rate == 0:
+            return x, lambda dy: dy
+        return dropped(mode, x, (x.shape[0], 1), self.rate)
+
+
+def dropped(mode: Mode, x: Array, draws: Shape, rate: float) -> tuple[Array, Backward]:
+    """x times a factor for each example and channel: 0 with probability `rate`, else 1 / (1 - rate).
+
+    Parameters:
+        mode: of the run
+        x: (N, …, C)
+        draws: (N, C), or (N, 1) for one draw for all channels
+        rate: share that is dropped
+    """
+    k = mode.kernels(x)
+    ones, kept = mode.empty(draws, x.dtype), mode.empty(draws, x.dtype)
+    ones.fill(1)
+    k.dropout(ones, mode.key(), rate, kept)
+    factors = mode.empty((x.shape[0], x.shape[-1]), x.dtype)
+    factors[...] = kept
+    y = k.scale_channels(x, factors, mode.output(x.shape, x.dtype))
+    return y, lambda dy: k.scale_channels(dy, factors, mode.like(x))
+
+
 @register("layer", "alpha_dropout")
 class AlphaDropout(Layer):
     """Dropout for selu: dropped values go to selu's lower limit, and mean 0 and variance 1 are restored.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -49,9 +50,13 @@ class Add(Layer):
 
 @register("layer", "multiply")
 class Multiply(Layer):
-    """Product of wires of one shape, element by element: gates and attention masks.
+    """Product of wires, element by element: gates and attention masks.
 
         y = x₁ x₂ …, dxᵢ = dy Π_{j≠i} xⱼ        (N, …)
+
+    The wires have one shape; some of them may instead have one value for each channel, (N, C), which then counts for
+    all places of an image (N, H, W, C): so squeeze-and-excite is
+    ``multiply: [[], [global_avg_pool, dense: 4, relu, dense: 64, sigmoid]]``.
 
     Write the branches, ``multiply: [[], [dense: 8, sigmoid]]`` ([] is the identity), or name wires,
     ``multiply: {with: gate}``.
@@ -63,31 +68,62 @@ class Multiply(Layer):
         >>> model.forward({"x": np.array([[-1.0, 3.0]])})[0]["y"].tolist()  # x · relu(x)
         [[-0.0, 9.0]]
 
-    Source: Hochreiter, Schmidhuber: Long short-term memory, 1997.
+    Source: Hochreiter, Schmidhuber: Long short-term memory, 1997; of channels: Hu, Shen, Sun: Squeeze-and-excitation
+    networks, 2018.
     """
 
     merges = True
 
     def build(self, *shapes: Shape) -> Shape:
-        """All shapes are the same."""
-        if any(shape != shapes[0] for shape in shapes):
-            raise ShapeError("multiply joins wires of one shape", f"{shapes[0]} from all of them")
-        return shapes[0]
+        """All shapes are the same, or only the channels of the others."""
+        whole = max(shapes, key=len)
+        if any(shape not in (whole, whole[-1:]) for shape in shapes):
+            raise ShapeError(
+                "multiply joins wires of one shape, or of one value for each channel",
+                f"{whole}" if len(whole) == 1 else f"{whole} or {whole[-1:]} from all of them",
+            )
+        self.gates = [shape != whole for shape in shapes]
+        return whole
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
-        """Each gradient is a product without its own factor: nothing is divided, so zeros are no exception."""
-        k = mode.kernels(inputs[0])
-        y = k.multiply(inputs, mode.output(inputs[0].shape, inputs[0].dtype))
+        """The product of the images, times that of the channels' gates."""
+        images = tuple(x for x, gate in zip(inputs, self.gates, strict=True) if not gate)
+        gates = tuple(x for x, gate in zip(inputs, self.gates, strict=True) if gate)
+        x, images_back = product(mode, images)
+        if not gates:
+            return x, images_back
+        s, gates_back = product(mode, gates)
+        k, order = mode.kernels(x), self.gates
+        y = k.scale_channels(x, s, mode.output(x.shape, x.dtype))
 
         def backward(dy: Array) -> tuple[Array, ...]:
-            others = [(dy, *inputs[:i], *inputs[i + 1 :]) for i in range(len(inputs))]
-            return tuple(k.multiply(factors, mode.like(x)) for factors, x in zip(others, inputs, strict=True))
+            ds = k.channel_products(x, dy, mode.like(s))
+            dx = k.scale_channels(dy, s, mode.like(x))
+            of_images, of_gates = iter(images_back(dx)), iter(gates_back(ds))
+            return tuple(next(of_gates if gate else of_images) for gate in order)
 
         return y, backward
 
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
         """One product for each value and each wire after the first."""
         return (len(shapes) - 1) * prod(output)
+
+
+def product(mode: Mode, inputs: tuple[Array, ...]) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
+    """The product of arrays of one shape.
+
+    Each gradient is a product without its own factor: nothing is divided, so zeros are no exception.
+    """
+    if len(inputs) == 1:
+        return inputs[0], lambda dy: (dy,)
+    k = mode.kernels(inputs[0])
+    y = k.multiply(inputs, mode.output(inputs[0].shape, inputs[0].dtype))
+
+    def backward(dy: Array) -> tuple[Array, ...]:
+        others = [(dy, *inputs[:i], *inputs[i + 1 :]) for i in range(len(inputs))]
+        return tuple(k.multiply(factors, mode.like(x)) for factors, x in zip(others, inputs, strict=True))
+
+    return y, backward
 
 
 @register("layer", "concat")
