@@ -143,6 +143,21 @@ LAYERS = [
     layer("global_max_pool", (5, 3)),
     layer("global_avg_pool", (3, 4, 2)),
     layer("global_avg_pool", (5, 3)),
+    layer("up_sample", (2, 3, 2)),
+    layer("up_sample", (3, 2, 2), size=[2, 3], interpolation="bilinear"),
+    layer("up_sample", (1, 2), size=5, interpolation="bilinear"),
+    layer("up_sample", (2, 1, 2, 2), size=2, interpolation="bilinear"),
+    layer("max_unpool", (2, 3, 2), (4, 6, 2)),
+    layer("max_unpool", (3, 2), (5, 2), pool_size=3, strides=2, padding=1),
+    layer("zero_padding", (2, 3, 2)),
+    layer("zero_padding", (3, 2), padding=[[0, 2]]),
+    layer("reflect_padding", (3, 2, 2)),
+    layer("reflect_padding", (4, 2), padding=[[3, 0]]),
+    layer("cropping", (4, 3, 2)),
+    layer("cropping", (5, 2), cropping=[[0, 2]]),
+    layer("pixel_shuffle", (2, 3, 8)),
+    layer("pixel_shuffle", (4, 6), size=3),
+    layer("pixel_shuffle", (2, 2, 1, 12), size=[2, 3, 1]),
 ]
 
 # Layers of `example_layers.py`, which are not registered for good.

@@ -82,5 +82,13 @@ CASES: dict[str, Case] = {
     "lp_pool_overlapping": Case({"lp_pool": {"pool_size": 3, "power": 3, "strides": 2}}, ((5, 7, 2),)),
     "global_max_pool": Case("global_max_pool", ((3, 4, 5),)),
     "global_avg_pool": Case("global_avg_pool", ((3, 4, 5),)),
+    "up_sample": Case({"up_sample": [2, 3]}, ((3, 4, 2),)),
+    "up_sample_bilinear": Case({"up_sample": {"size": [2, 3], "interpolation": "bilinear"}}, ((3, 4, 2),)),
+    "up_sample_of_sequence": Case({"up_sample": {"size": 4, "interpolation": "bilinear"}}, ((3, 2),)),
+    "max_unpool": Case("max_unpool", ((2, 3, 2), (4, 6, 2))),
+    "zero_padding": Case({"zero_padding": [1, [0, 2]]}, ((3, 2, 2),)),
+    "reflect_padding": Case({"reflect_padding": [1, [0, 2]]}, ((3, 4, 2),)),
+    "cropping": Case({"cropping": [1, [0, 2]]}, ((3, 4, 2),)),
+    "pixel_shuffle": Case("pixel_shuffle", ((3, 2, 8),)),
     "multiply_channels": Case("multiply", ((3, 2, 4), (4,), (4,))),
 }

@@ -1,4 +1,4 @@
-"""Images inside a border go through the compiled kernels: rows of pixels that lie apart are no reason for a slow way."""
+"""Images inside a border go through the compiled kernels: that pixels lie apart is no reason for the slow way."""
 
 from __future__ import annotations
 

@@ -159,6 +159,14 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         "sum_pool_backward": (
             (pooled, *scales), (empty(image.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
         ),
+        "stretch": ((image,), (empty((N, 10, C, 3), F),), lambda f, i, o: f(*i, 1, ((-1, 0.75), (0, 0.25)), *o)),
+        "stretch_backward": (
+            (normal(N, 10, C, 3),), (empty(image.shape, F),), lambda f, i, o: f(*i, 1, ((-1, 0.75), (0, 0.25)), *o)
+        ),
+        "reflect": ((image,), (empty((N, 10, C, 3), F),), lambda f, i, o: f(*i, 1, 2, 3, *o)),
+        "reflect_backward": (
+            (normal(N, 10, C, 3),), (empty(image.shape, F),), lambda f, i, o: f(*i, 1, 2, 3, *o)
+        ),
         "scale_channels": ((image, normal(N, 3)), (empty(image.shape, F),), lambda f, i, o: f(*i, *o)),
         "channel_products": ((image, normal(N, 5, C, 3)), (empty((N, 3), F),), lambda f, i, o: f(*i, *o)),
         "softmax_cross_entropy": ((x, labels), (out,), lambda f, i, o: f(*i, *o)),

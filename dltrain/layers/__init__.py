@@ -1,6 +1,6 @@
 """The layers, one family a file; importing this package registers them all."""
 
-from dltrain.layers import activation, dense, dropout, merge, normalization, pooling, shape
+from dltrain.layers import activation, dense, dropout, merge, normalization, padding, pooling, resize, shape
 from dltrain.layers.base import Layer, Parameter, ShapeError, Statistic
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "dropout",
     "merge",
     "normalization",
+    "padding",
     "pooling",
+    "resize",
     "shape",
 ]
