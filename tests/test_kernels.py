@@ -19,6 +19,7 @@ import pytest
 from dltrain.errors import UsageError
 from dltrain.kernels import namespace, select
 from dltrain.kernels.arrays import Array
+from dltrain.kernels.window import Window
 
 pytest.importorskip("numba")
 
@@ -93,6 +94,10 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
     W = normal(C, 9, seed=10)
     gradients = (normal(C, 9, seed=11), normal(9, seed=12), empty(shape, F))
     probability = np.abs(y) / np.maximum(np.abs(y).sum(1, keepdims=True), F(1e-9)).astype(F)
+    image, window = normal(N, 4, 3, C), Window((2, 1), (1, 2), (1, 0))
+    kernel = normal(3, 2, C, 7, seed=13) / F(max(6 * C, 1) ** 0.5)
+    seen, dseen = normal(N, 2, 3, 7, seed=14), normal(N, 2, 3, 7, seed=15)
+    weights = (normal(*kernel.shape, seed=16), normal(7, seed=17))
     counts, two, sums = np.zeros((C, C), np.int64), np.zeros((2, 2), np.int64), np.zeros((5, C))
     return {
         "affine": ((x, W, normal(9)), (empty((N, 9), F),), lambda f, i, o: f(*i, "relu", *o, empty)),
@@ -103,6 +108,19 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         "affine_backward": (
             (x, W, np.tanh(normal(N, 9)), normal(N, 9, seed=3)), gradients,
             lambda f, i, o: f(*i, *o, "tanh", True, empty),
+        ),
+        "convolution": (
+            (image, kernel, normal(7)), (empty(seen.shape, F),), lambda f, i, o: f(*i, "relu", window, *o, empty)
+        ),
+        "convolution_inference": (
+            (image, kernel, normal(7)), (empty(seen.shape, F),),
+            lambda f, i, o: f(i[0], Weights(i[1]), i[2], "tanh", window, *o, empty, Weights(i[1]).derived),
+        ),
+        "convolution_weights": (
+            (image, np.tanh(seen), dseen), weights, lambda f, i, o: f(*i, *o, "tanh", window, True, empty)
+        ),
+        "convolution_inputs": (
+            (kernel, seen, dseen), (empty(image.shape, F),), lambda f, i, o: f(*i, *o, "relu", window, empty)
         ),
         "activation": ((x,), (out,), lambda f, i, o: f(*i, "leaky_relu", 0.1, *o)),
         "activation_backward": ((x, y, dy), (out,), lambda f, i, o: f(*i, "sigmoid", 0.0, *o)),

@@ -1,0 +1,106 @@
+"""Where the kernel of a convolution comes to lie on its image: sizes for each axis, padding, extent of the output."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from annotated_types import MinLen
+
+from dltrain.kernels.window import Window
+from dltrain.layers.base import Shape, ShapeError
+from dltrain.types import NonNegativeInt, PositiveInt, Words
+
+Sizes = Annotated[
+    PositiveInt | Annotated[list[PositiveInt], MinLen(1)],
+    Words("a whole number ≥ 1, or a list with one for each axis"),
+]
+Padding = Annotated[
+    Literal["same", "valid"] | NonNegativeInt | Annotated[list[NonNegativeInt], MinLen(1)],
+    Words("same, valid, a whole number ≥ 0, or a list with one for each axis"),
+]
+IMAGES = "(time, channels), (height, width, channels) or (depth, height, width, channels)"
+
+
+class Geometry(NamedTuple):
+    """The places of a kernel.
+
+    Parameters:
+        sizes: K, of the kernel along each axis
+        window: how it moves
+        places: how many places it takes along each axis, which is the extent of the output
+    """
+
+    sizes: tuple[int, ...]
+    window: Window
+    places: tuple[int, ...]
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """(points that the kernel spans, stride) of the axis along which it spans most."""
+        spans = zip(map(span, self.sizes, self.window.dilation), self.window.strides, strict=True)
+        return max(spans)
+
+
+def fit(
+    space: Shape, kernel_size: Sizes, strides: Sizes, padding: Padding, dilation_rate: Sizes, groups: int = 1
+) -> Geometry:
+    """How a kernel is laid over an image.
+
+    With `same` there are ⌈extent / stride⌉ places; the zeros this takes are shared by both ends, an odd one lies at
+    the far end.  With `valid` the kernel stays inside; a number is that of zeros at both ends.
+
+    Parameters:
+        space: extents of the image's axes, without the channels
+        kernel_size: sizes of the kernel
+        strides: steps between two places
+        padding: same, valid or numbers of zeros
+        dilation_rate: steps between two points of the kernel
+        groups: of the channels
+
+    Raises:
+        ShapeError: when a list has not one number for each axis, or the kernel is wider than the image.
+
+    Example:
+        >>> fit((5, 6), 3, 2, "same", 1).places, fit((5, 6), [3, 2], 1, "valid", 1).places
+        ((3, 3), (3, 5))
+    """
+    rank = len(space)
+    sizes = for_each_axis("kernel_size", kernel_size, rank)
+    steps = for_each_axis("strides", strides, rank)
+    dilation = for_each_axis("dilation_rate", dilation_rate, rank)
+    spans = tuple(map(span, sizes, dilation))
+    if padding == "same":
+        places = tuple(-(-extent // step) for extent, step in zip(space, steps, strict=True))
+        axes = zip(space, steps, spans, places, strict=True)
+        before = tuple(max(0, (count - 1) * step + wide - extent) // 2 for extent, step, wide, count in axes)
+    else:
+        before = (0,) * rank if padding == "valid" else for_each_axis("padding", padding, rank)
+        axes = zip(space, steps, spans, before, strict=True)
+        places = tuple((extent + 2 * zeros - wide) // step + 1 for extent, step, wide, zeros in axes)
+    if min(places) < 1:
+        wide, there = ("×".join(map(str, sides)) for sides in (spans, space))
+        hint = "take a smaller kernel, `padding: same`, or fewer layers that shrink the image"
+        raise ShapeError(f"a kernel that spans {wide} points does not fit into {there}", "a larger image", hint)
+    return Geometry(sizes, Window(steps, dilation, before, groups), places)
+
+
+def for_each_axis(name: str, value: int | list[int] | str, rank: int) -> tuple[int, ...]:
+    """A number for each of the axes.
+
+    Raises:
+        ShapeError: when a list has not as many.
+    """
+    if not isinstance(value, list):
+        return (int(value),) * rank
+    if len(value) != rank:
+        axes = f"{len(value)} ax{'is' if len(value) == 1 else 'es'}"
+        hint = f"give {name} one number, or a list of {rank}"
+        raise ShapeError(
+            f"{name} {value} is for an image of {axes}, but this one has {rank}", f"{axes} and channels", hint
+        )
+    return tuple(value)
+
+
+def span(size: int, dilation: int) -> int:
+    """How many points a dilated kernel spans."""
+    return (size - 1) * dilation + 1
