@@ -17,7 +17,8 @@ from dltrain.kernels.compiled.tile import WIDTH
 from dltrain.kernels.reference import convolution as reference
 from dltrain.kernels.window import Window
 
-NEAR = 64 * 1024  # float32 numbers of an image that a thread copies at once: they stay in the second-level cache
+NEAR = 96 * 1024  # float32 numbers of an image that a thread copies at once: they stay in the second-level cache
+PIXELS = 128  # of small images that are multiplied together, since each panel must come from far
 
 Shape = tuple[int, ...]
 
@@ -61,6 +62,14 @@ class Job(NamedTuple):
         planes = self.x[0] * self.x[1]
         return min(rows, max(copies(planes, self.threads), -(-rows * row // NEAR)))
 
+    def bunch(self, plane: int, seen: int) -> int:
+        """How many planes, each of so many pixels that see so many numbers, a thread takes at once to use a panel well.
+
+        The planes of a volume differ in which taps they meet, and are taken one by one.
+        """
+        few = min(PIXELS // plane, NEAR // seen, -(-self.x[0] // self.threads)) if self.W[0] == self.x[1] == 1 else 1
+        return max(1, few)
+
 
 @lru_cache(maxsize=4096)
 def job(x: Shape, W: Shape, out: Shape, window: Window, threads: int) -> Job:
@@ -85,10 +94,10 @@ def convolution(
     if not (fits(W, b, out) and x.dtype == FLOAT32 and x.size):
         return reference.convolution(x, W, b, activation, window, out, empty)
     of = job(x.shape, W.shape, out.shape, window, compiled.threads)
-    blocks, scratch = block(of, empty)
+    blocks, bunch, scratch = block(of, empty)
     compiled.convolve(
         compiled.tile, tidy(x).reshape(of.x), W.reshape(of.W), empty(of.panels, FLOAT32), NONE if b is None else b,
-        out.reshape(of.out), *of.window, CODES[activation], blocks, scratch, of.threads,
+        out.reshape(of.out), *of.window, CODES[activation], blocks, bunch, scratch, of.threads,
     )  # fmt: skip
     return out
 
@@ -101,13 +110,13 @@ def convolution_inference(
     if not (fits(weights, b, out) and x.dtype == FLOAT32 and x.size):
         return reference.convolution(x, weights, b, activation, window, out, empty)
     of = job(x.shape, weights.shape, out.shape, window, compiled.threads)
-    blocks, scratch = block(of, empty)
+    blocks, bunch, scratch = block(of, empty)
     panels = derived(
         "panels", of.panels, lambda into: compiled.pack_kernel(compiled.tile, weights.reshape(of.W), of.groups, into)
     )
     compiled.convolve_packed(
         compiled.tile, tidy(x).reshape(of.x), of.W[:3], panels, NONE if b is None else b, out.reshape(of.out),
-        *of.window, CODES[activation], blocks, scratch, of.threads,
+        *of.window, CODES[activation], blocks, bunch, scratch, of.threads,
     )  # fmt: skip
     return out
 
@@ -144,10 +153,12 @@ def convolution_inputs(
     row = ((columns - 1) // across + (wide - 1) * of.dilation[2] // across + 3) * filters
     blocks = of.blocks(rows, row // down)
     seen = (-(-rows // blocks) - 1) // down + (high - 1) * of.dilation[1] // down + 3
+    bunch = of.bunch(rows * columns, seen * row) if blocks == 1 else 1
     panels = (of.groups * -(-channels // WIDTH), W.size // channels // of.groups + WIDTH, WIDTH)
     compiled.convolve_inputs(
         compiled.tile, W.reshape(of.W), tidy(y).reshape(of.out), tidy(dy).reshape(of.out), empty(panels, FLOAT32),
-        dx.reshape(of.x), *of.window, CODES[activation], blocks, empty((of.threads, seen * row), FLOAT32), of.threads,
+        dx.reshape(of.x), *of.window, CODES[activation], blocks, bunch,
+        empty((of.threads, bunch * seen * row), FLOAT32), of.threads,
     )  # fmt: skip
     return dx
 
@@ -157,11 +168,12 @@ def tidy(x: Array) -> Array:
     return x if x.flags.carray else np.array(x, order="C")
 
 
-def block(of: Job, empty: Empty) -> tuple[int, Array]:
-    """Into how many blocks of rows a plane of the output is cut, and memory for what a block of each thread sees."""
+def block(of: Job, empty: Empty) -> tuple[int, int, Array]:
+    """Into how many blocks a plane of the output is cut or how many are one, and memory for what each thread sees."""
     (_, _, rows, columns, _), (_, high, wide, channels, _) = of.out, of.W
     (_, down, across), (_, tall, broad) = of.strides, of.dilation
     row = ((columns - 1) * across + (wide - 1) * broad + 1) * channels
     blocks = of.blocks(rows, row * down)
     seen = (-(-rows // blocks) - 1) * down + (high - 1) * tall + 1
-    return blocks, empty((of.threads, seen * row), FLOAT32)
+    bunch = of.bunch(rows * columns, seen * row) if blocks == 1 else 1
+    return blocks, bunch, empty((of.threads, bunch * seen * row), FLOAT32)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from dltrain.kernels.compiled.convolution_tiles import correlate, gather, run
+from dltrain.kernels.compiled.convolution_tiles import Extent, Pixels, Taps, correlate, gather, run
 from dltrain.kernels.compiled.gemm import ceil
 from dltrain.kernels.compiled.jit import INNER, PARALLEL, PLAIN, kernel
 from dltrain.kernels.compiled.routines import pack_columns, pack_gradient
@@ -208,9 +208,9 @@ def clear(dx, plane, r0, step_h, r1, w0, step_w, channel, channels):
 
 @njit(**INNER)
 def inputs_share(
-    tile, t, threads, sizes, y, dy, panels, dx, strides, dilation, before, groups, activation, blocks, scratch
+    tile, t, threads, sizes, y, dy, panels, dx, strides, dilation, before, groups, activation, blocks, bunch, scratch
 ):
-    """The part of one thread of dx = Σ dz Wᵀ, dz = dy f'(y)."""
+    """The part of one thread of dx = Σ dz Wᵀ, dz = dy f'(y): some blocks of a plane of dx, or some small planes."""
     N, D, H, W, C = dx.shape
     OD = dy.shape[1]
     (KD, KH, KW), (_, sh, sw) = sizes, strides
@@ -218,55 +218,77 @@ def inputs_share(
     each, own = len(panels) // groups, scratch[t]
     left = (before[2] - (KW - 1) * dilation[2]) // sw
     columns = (W - 1 + before[2]) // sw - left + 1
-    for task in range(t * N * D * blocks // threads, (t + 1) * N * D * blocks // threads):
-        plane, block = task // blocks, task % blocks
+    bunches = ceil(N * D, bunch)
+    for task in range(t * bunches * blocks // threads, (t + 1) * bunches * blocks // threads):
+        plane, block = task // blocks * bunch, task % blocks
         r0, r1 = H * block // blocks, H * (block + 1) // blocks
-        n, d = plane // D, plane % D
+        count = min(bunch, N * D - plane) if r0 < r1 else 0
         first = (r0 + before[1] - (KH - 1) * dilation[1]) // sh
         rows = (r1 - 1 + before[1]) // sh - first + 1
-        begun = False
-        for k in range(KD):
-            z = d + before[0] - k * dilation[0]
-            if r0 == r1 or z % strides[0] or not 0 <= z // strides[0] < OD:
+        skip, begun = rows * columns * filters, False
+        for k in range(KD if count else 0):
+            z = plane % D + before[0] - k * dilation[0]
+            if bunch == 1 and (z % strides[0] or not 0 <= z // strides[0] < OD):
                 continue
             for g in range(groups):
-                gather(dy, n, z // strides[0], first, 1, left, g * filters, own, rows, columns, filters)
-                if activation != LINEAR:
-                    damp_gathered(
-                        y, n, z // strides[0], first, left, g * filters, own, rows, columns, filters, activation
-                    )
+                for i in range(count):
+                    n, d = (plane + i) // D, ((plane + i) % D + before[0] - k * dilation[0]) // strides[0]
+                    to = own[i * skip :]
+                    gather(dy, n, d, first, 1, left, g * filters, to, rows, columns, filters)
+                    if activation != LINEAR:
+                        damp_gathered(y, n, d, first, left, g * filters, to, rows, columns, filters, activation)
                 terms = k * KH * KW * filters
                 for r in range(sh * sw):
                     rh, rw = r // sw, r % sw
                     high, _, _, at_h, apart_h = phase(rh, sh, dilation[1], before[1], KH)
                     wide, _, _, at_w, apart_w = phase(rw, sw, dilation[2], before[2], KW)
-                    t0, t1, length = ceil(r0 - rh, sh), ceil(r1 - rh, sh), ceil(W - rw, sw)
-                    if t0 < t1 and length > 0 and high * wide > 0:
-                        c = dx.ctypes.data + 4 * (((plane * H + rh + t0 * sh) * W + rw) * C + g * channels)
-                        a = own.ctypes.data + 4 * ((t0 + at_h - first) * columns + at_w - left) * filters
+                    t0 = ceil(r0 - rh, sh)
+                    extent = Extent(count, ceil(r1 - rh, sh) - t0, ceil(W - rw, sw))
+                    h = rh + t0 * sh
+                    if extent.rows > 0 and extent.length > 0 and high * wide > 0:
+                        at = ((plane * H + h) * W + rw) * C + g * channels
+                        c = Pixels(dx.ctypes.data + 4 * at, sw * C, sh * W * C, H * W * C)
+                        at = ((t0 + at_h - first) * columns + at_w - left) * filters
                         correlate(
-                            tile, a, filters, columns * filters, panels[g * each].ctypes.data + 4 * terms * WIDTH,
-                            panels.shape[1] * WIDTH, each, c if begun else 0, sw * C, sh * W * C, c, sw * C, sh * W * C,
-                            t1 - t0, length, high, wide, apart_h * columns * filters, apart_w * filters, filters,
-                            channels, 0,
+                            tile, Pixels(own.ctypes.data + 4 * at, filters, columns * filters, skip), extent,
+                            Taps(high, wide, apart_h * columns * filters, apart_w * filters, filters),
+                            panels[g * each].ctypes.data + 4 * terms * WIDTH, panels.shape[1] * WIDTH, each,
+                            c if begun else Pixels(0, 0, 0, 0), c, channels, 0,
                         )  # fmt: skip
-                    elif t0 < t1 and not begun:
-                        clear(dx, plane, rh + t0 * sh, sh, r1, rw, sw, g * channels, channels)
+                    elif extent.rows > 0 and not begun:
+                        for i in range(count):
+                            clear(dx, plane + i, h, sh, r1, rw, sw, g * channels, channels)
                     terms += high * wide * filters
             begun = True
         if not begun:
-            clear(dx, plane, r0, 1, r1, 0, 1, 0, C)
+            for i in range(count):
+                clear(dx, plane + i, r0, 1, r1, 0, 1, 0, C)
 
 
-@kernel("int f5 f5 f5 f3 f5 axes axes axes int int int f2 int", **PARALLEL)
+@kernel("int f5 f5 f5 f3 f5 axes axes axes int int int int f2 int", **PARALLEL)
 def convolve_inputs(
-    tile, W, y, dy, panels, dx, strides, dilation, before, groups, activation, blocks, scratch, threads
+    tile, W, y, dy, panels, dx, strides, dilation, before, groups, activation, blocks, bunch, scratch, threads
 ):
-    """dx = Σ dz Wᵀ, each plane of dx in `blocks`; panels and scratch are filled."""
+    """dx = Σ dz Wᵀ, each plane of dx in `blocks` or `bunch` at once; panels and scratch are filled."""
     if threads == 1:
         pack_turned_share(tile, 0, 1, W, strides, dilation, before, groups, panels)
         inputs_share(
-            tile, 0, 1, W.shape[:3], y, dy, panels, dx, strides, dilation, before, groups, activation, blocks, scratch
+            tile,
+            0,
+            1,
+            W.shape[:3],
+            y,
+            dy,
+            panels,
+            dx,
+            strides,
+            dilation,
+            before,
+            groups,
+            activation,
+            blocks,
+            bunch,
+            scratch,
         )
     else:
         for t in prange(threads):
@@ -274,5 +296,5 @@ def convolve_inputs(
         for t in prange(threads):
             inputs_share(
                 tile, t, threads, W.shape[:3], y, dy, panels, dx, strides, dilation, before, groups, activation, blocks,
-                scratch,
+                bunch, scratch,
             )  # fmt: skip

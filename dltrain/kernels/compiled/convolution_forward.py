@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit, prange
 
-from dltrain.kernels.compiled.convolution_tiles import correlate, gather
+from dltrain.kernels.compiled.convolution_tiles import Extent, Pixels, Taps, correlate, gather
 from dltrain.kernels.compiled.gemm import ceil
 from dltrain.kernels.compiled.jit import INNER, OPTIONS, PARALLEL, kernel
 from dltrain.kernels.compiled.pointwise import activate
@@ -35,48 +36,72 @@ def pack_share(tile, t, threads, W, groups, panels):
 
 @njit(**INNER)
 def forward_share(
-    tile, t, threads, x, sizes, panels, b, out, strides, dilation, before, groups, activation, blocks, scratch
+    tile, t, threads, x, sizes, panels, b, out, strides, dilation, before, groups, activation, blocks, bunch, scratch
 ):
-    """The part of one thread of out = f(x * W + b)."""
+    """The part of one thread of out = f(x * W + b): some blocks of rows of a plane, or some whole small planes."""
     N, OD, OH, OW, O = out.shape
     KD, KH, KW = sizes
-    channels, filters = x.shape[4] // groups, O // groups
+    H, W, C = x.shape[2:]
+    channels, filters = C // groups, O // groups
     terms, each = KH * KW * channels, len(panels) // groups
     columns = (OW - 1) * strides[2] + (KW - 1) * dilation[2] + 1
     pixels, own = out.reshape((N * OD * OH * OW, O)), scratch[t]
-    bias = b.ctypes.data if b.size else 0
-    for task in range(t * N * OD * blocks // threads, (t + 1) * N * OD * blocks // threads):
-        plane, block = task // blocks, task % blocks
+    bias = np.int64(b.ctypes.data) if b.size else 0  # a signed number, as addresses are computed with
+    bunches = ceil(N * OD, bunch)
+    for task in range(t * bunches * blocks // threads, (t + 1) * bunches * blocks // threads):
+        plane, block = task // blocks * bunch, task % blocks
         r0, r1 = OH * block // blocks, OH * (block + 1) // blocks
-        n, d = plane // OD, plane % OD * strides[0] - before[0]
+        extent = Extent(min(bunch, N * OD - plane), r1 - r0, OW)
         pixel = (plane * OH + r0) * OW
+        first = r0 * strides[1] - before[1]
         rows = (r1 - r0 - 1) * strides[1] + (KH - 1) * dilation[1] + 1
-        low, high = planes(d, dilation[0], x.shape[1], KD)
+        inside = groups == 1 and before[2] == 0 and columns <= W and first >= 0 and first + rows <= H and KD == 1
+        low, high = planes(plane % OD * strides[0] - before[0], dilation[0], x.shape[1], KD)
         for g in range(groups if r0 < r1 else 0):
-            c = out.ctypes.data + 4 * (pixel * O + g * filters)
+            c = Pixels(out.ctypes.data + 4 * (pixel * O + g * filters), O, OW * O, OH * OW * O)
             for k in range(low, high):
-                gather(
-                    x, n, d + k * dilation[0], r0 * strides[1] - before[1], 1, -before[2], g * channels, own,
-                    rows, columns, channels,
-                )  # fmt: skip
-                start = (bias + 4 * g * filters if bias else 0) if k == low else c
+                if inside and bunch == 1:  # nothing reaches beyond the image: it is read where it lies
+                    d = plane // OD * x.shape[1] + plane % OD * strides[0]
+                    at, line, skip = x.ctypes.data + 4 * (d * H + first) * W * C, W * C, 0
+                else:
+                    at, line, skip = own.ctypes.data, columns * channels, rows * columns * channels
+                    for i in range(extent.planes):
+                        n, d = (plane + i) // OD, (plane + i) % OD * strides[0] - before[0] + k * dilation[0]
+                        gather(x, n, d, first, 1, -before[2], g * channels, own[i * skip :], rows, columns, channels)
+                a = Pixels(at, strides[2] * channels, strides[1] * line, skip)
+                begin = Pixels(bias + 4 * g * filters if bias else 0, 0, 0, 0)
                 correlate(
-                    tile, own.ctypes.data, strides[2] * channels, strides[1] * columns * channels,
+                    tile, a, extent, Taps(KH, KW, dilation[1] * line, dilation[2] * channels, channels),
                     panels[g * each].ctypes.data + 4 * k * terms * WIDTH, KD * terms * WIDTH, each,
-                    start, 0 if k == low else O, 0 if k == low else OW * O, c, O, OW * O, r1 - r0, OW,
-                    KH, KW, dilation[1] * columns * channels, dilation[2] * channels, channels,
-                    filters, activation == RELU and k == high - 1,
+                    begin if k == low else c, c, filters, activation == RELU and k == high - 1,
                 )  # fmt: skip
-        activate(pixels, pixel, pixel + (r1 - r0) * OW, 0, O, activation)
+        activate(pixels, pixel, pixel + extent.planes * (r1 - r0) * OW, 0, O, activation)
 
 
-@kernel("int f5 f5 f3 f1 f5 axes axes axes int int int f2 int", **PARALLEL)
-def convolve(tile, x, W, panels, b, out, strides, dilation, before, groups, activation, blocks, scratch, threads):
-    """out = f(x * W + b), each plane of out in `blocks`; panels and scratch are filled."""
+@kernel("int f5 f5 f3 f1 f5 axes axes axes int int int int f2 int", **PARALLEL)
+def convolve(
+    tile, x, W, panels, b, out, strides, dilation, before, groups, activation, blocks, bunch, scratch, threads
+):
+    """out = f(x * W + b), each plane of out in `blocks` or `bunch` planes at once; panels and scratch are filled."""
     if threads == 1:
         pack_share(tile, 0, 1, W, groups, panels)
         forward_share(
-            tile, 0, 1, x, W.shape[:3], panels, b, out, strides, dilation, before, groups, activation, blocks, scratch
+            tile,
+            0,
+            1,
+            x,
+            W.shape[:3],
+            panels,
+            b,
+            out,
+            strides,
+            dilation,
+            before,
+            groups,
+            activation,
+            blocks,
+            bunch,
+            scratch,
         )
     else:
         for t in prange(threads):
@@ -84,7 +109,7 @@ def convolve(tile, x, W, panels, b, out, strides, dilation, before, groups, acti
         for t in prange(threads):
             forward_share(
                 tile, t, threads, x, W.shape[:3], panels, b, out, strides, dilation, before, groups, activation, blocks,
-                scratch,
+                bunch, scratch,
             )  # fmt: skip
 
 
@@ -94,31 +119,18 @@ def pack_kernel(tile, W, groups, panels):
     pack_share(tile, 0, 1, W, groups, panels)
 
 
-@kernel("int f5 axes f3 f1 f5 axes axes axes int int int f2 int", **PARALLEL)
+@kernel("int f5 axes f3 f1 f5 axes axes axes int int int int f2 int", **PARALLEL)
 def convolve_packed(
-    tile, x, sizes, panels, b, out, strides, dilation, before, groups, activation, blocks, scratch, threads
+    tile, x, sizes, panels, b, out, strides, dilation, before, groups, activation, blocks, bunch, scratch, threads
 ):
     """out = f(x * W + b) for a W that is packed already."""
     if threads == 1:
         forward_share(
-            tile, 0, 1, x, sizes, panels, b, out, strides, dilation, before, groups, activation, blocks, scratch
+            tile, 0, 1, x, sizes, panels, b, out, strides, dilation, before, groups, activation, blocks, bunch, scratch
         )
     else:
         for t in prange(threads):
             forward_share(
-                tile,
-                t,
-                threads,
-                x,
-                sizes,
-                panels,
-                b,
-                out,
-                strides,
-                dilation,
-                before,
-                groups,
-                activation,
-                blocks,
-                scratch,
-            )
+                tile, t, threads, x, sizes, panels, b, out, strides, dilation, before, groups, activation, blocks,
+                bunch, scratch,
+            )  # fmt: skip

@@ -8,6 +8,8 @@ the kernel meets neighbouring numbers, and a tile's rows are neighbouring pixels
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from numba import njit
 
 from dltrain.kernels.compiled.gemm import DEPTH, ceil
@@ -66,65 +68,81 @@ def run(tile, a, across, ak, ao, b, bk, bo, bp, panels, start, si, c, ci, length
         p += together
 
 
-@njit(**INNER)
-def rows_of_pixels(
-    tile,
-    a,
-    across,
-    down,
-    ak,
-    ao,
-    b,
-    bo,
-    bp,
-    panels,
-    start,
-    si,
-    sr,
-    c,
-    ci,
-    cr,
-    rows,
-    length,
-    inner,
-    outer,
-    columns,
-    relu,
-):
-    """`run` for rows of pixels, `down`, `sr` and `cr` apart in A, start and C; all rows meet a panel in the cache."""
-    count = ceil(length, ROWS)
-    together = AT_ONCE[length // count] if length % count == 0 else 1
-    for p in range(0, panels, together):
-        s = start + 4 * p * WIDTH if start else 0
-        for i in range(rows):
-            run(
-                tile, a + 4 * i * down, across, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, min(together, panels - p),
-                s + 4 * i * sr if s else 0, si, c + 4 * (p * WIDTH + i * cr), ci, length, inner, outer,
-                columns - p * WIDTH, relu,
-            )  # fmt: skip
+class Pixels(NamedTuple):
+    """Where the pixels of some planes lie in memory, or 0 for nowhere.
 
-
-@njit(**INNER)
-def correlate(
-    tile, a, across, down, b, bp, panels, start, si, sr, c, ci, cr, rows, length, high, wide, step_h, step_w, channels,
-    columns, relu,
-):  # fmt: skip
-    """C[i, j] = start[i, j] + Σ_k Σ_l A[i·down + j·across + k·step_h + l·step_w] · B[k, l] for high × wide points.
-
-    Each point is a sum over channels; panels of B hold (k, l, channel) one below the other.  The sum is made in parts,
-    each added to C, of whole rows of the kernel where they are short, else of some of its points or of some channels.
+    Parameters:
+        at: address of the first
+        across: numbers from a pixel to its neighbour
+        down: numbers from a row to the next
+        skip: numbers from a plane to the next
     """
-    near = step_w == channels or wide == 1
+
+    at: int
+    across: int
+    down: int
+    skip: int
+
+
+class Extent(NamedTuple):
+    """How many pixels a product makes: planes × rows × length."""
+
+    planes: int
+    rows: int
+    length: int
+
+
+class Taps(NamedTuple):
+    """Which pixels of A make one of C: high × wide points, each a sum over channels."""
+
+    high: int
+    wide: int
+    down: int
+    across: int
+    channels: int
+
+
+@njit(**INNER)
+def moved(pixels, by):
+    """The same pixels, some numbers further on."""
+    return Pixels(pixels.at + 4 * by if pixels.at else 0, pixels.across, pixels.down, pixels.skip)
+
+
+@njit(**INNER)
+def all_pixels(tile, A, extent, ak, ao, b, bo, bp, panels, start, C, inner, outer, columns, relu):
+    """`run` for all rows of pixels, which all meet a panel while it is in the cache."""
+    count = ceil(extent.length, ROWS)
+    together = AT_ONCE[extent.length // count] if extent.length % count == 0 else 1
+    for p in range(0, panels, together):
+        j = p * WIDTH
+        for plane in range(extent.planes):
+            for i in range(extent.rows):
+                a, s = moved(A, plane * A.skip + i * A.down), moved(start, plane * start.skip + i * start.down + j)
+                c = moved(C, plane * C.skip + i * C.down + j)
+                run(
+                    tile, a.at, A.across, ak, ao, b + 4 * p * bp, WIDTH, bo, bp, min(together, panels - p),
+                    s.at, s.across, c.at, c.across, extent.length, inner, outer, columns - j, relu,
+                )  # fmt: skip
+
+
+@njit(**INNER)
+def correlate(tile, A, extent, taps, b, bp, panels, start, C, columns, relu):
+    """C = start + Σ_k Σ_l A[k taps.down + l taps.across] · B[k, l], at all pixels; panels of B hold (k, l, channel).
+
+    The sum is made in parts, each added to C, of whole rows of the kernel where they are short, else of some of its
+    points or of some channels.
+    """
+    high, wide, channels = taps.high, taps.wide, taps.channels
+    near = taps.across == channels or wide == 1
     several = DEPTH // (wide * channels) if near else 0
     if several:
         inner = wide * channels
         parts = ceil(high, several)
         for part in range(parts):
             k0, k1 = high * part // parts, high * (part + 1) // parts
-            s, i, r = (c, ci, cr) if part else (start, si, sr)
-            rows_of_pixels(
-                tile, a + 4 * k0 * step_h, across, down, 1, step_h, b + 4 * k0 * inner * WIDTH, inner * WIDTH, bp,
-                panels, s, i, r, c, ci, cr, rows, length, inner, k1 - k0, columns, relu if part == parts - 1 else 0,
+            all_pixels(
+                tile, moved(A, k0 * taps.down), extent, 1, taps.down, b + 4 * k0 * inner * WIDTH, inner * WIDTH, bp,
+                panels, C if part else start, C, inner, k1 - k0, columns, relu if part == parts - 1 else 0,
             )  # fmt: skip
         return
     pieces = ceil(channels, DEPTH)
@@ -134,10 +152,9 @@ def correlate(
             l0, l1 = wide * part // parts, wide * (part + 1) // parts
             for piece in range(pieces):
                 q0, q1 = channels * piece // pieces, channels * (piece + 1) // pieces
-                begins, ends = k + part + piece == 0, k == high - 1 and part == parts - 1 and piece == pieces - 1
-                s, i, r = (start, si, sr) if begins else (c, ci, cr)
-                rows_of_pixels(
-                    tile, a + 4 * (k * step_h + l0 * step_w + q0), across, down, 1, step_w,
-                    b + 4 * ((k * wide + l0) * channels + q0) * WIDTH, channels * WIDTH, bp, panels,
-                    s, i, r, c, ci, cr, rows, length, q1 - q0, l1 - l0, columns, relu if ends else 0,
+                ends = k == high - 1 and part == parts - 1 and piece == pieces - 1
+                all_pixels(
+                    tile, moved(A, k * taps.down + l0 * taps.across + q0), extent, 1, taps.across,
+                    b + 4 * ((k * wide + l0) * channels + q0) * WIDTH, channels * WIDTH, bp,
+                    panels, C if k + part + piece else start, C, q1 - q0, l1 - l0, columns, relu if ends else 0,
                 )  # fmt: skip
