@@ -131,6 +131,7 @@ LAYERS = [
     layer("conv", (6, 7, 1), filters=2, kernel_size=2, dilation_rate=[3, 2], strides=[2, 3], padding=1),
     layer("conv", (4, 4, 4), filters=6, groups=2, bias_initializer={"normal": 0.5}),
     layer("conv", (4, 3, 3), filters=6, groups=3, kernel_size=2, use_bias=False),
+    layer("conv", (5, 4, 6), filters=6, groups=6, strides=[2, 1]),
     layer("conv", (3, 3, 4), filters=5, kernel_size=1),
     layer("conv", (4, 5, 3), filters=2, kernel_size=1, strides=[2, 3]),
     layer("conv", (1, 1, 2), filters=1, kernel_size=5),

@@ -48,6 +48,9 @@ class Drawn:
             break
         wide = int(rng.choice([4, 20, 40])) // groups + 1
         channels, filters = (groups * int(n) for n in rng.integers(1, wide, 2))
+        if rng.random() < 0.2:  # depthwise
+            groups = filters = channels
+            geometry = geometry._replace(window=geometry.window._replace(groups=groups))
         self.seed, self.window, self.activation = seed, geometry.window, str(rng.choice(["linear", "relu", "tanh"]))
         self.about = f"{space}x{channels}->{filters} {sizes} strides {strides} {padding} dilation {dilation} / {groups}"
         normal = rng.standard_normal

@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dltrain.kernels.arrays import Array, Derived, Empty
-from dltrain.kernels.compiled import convolution_backward, convolution_forward  # noqa: F401  (registers the kernels)
+from dltrain.kernels.compiled import (  # noqa: F401  (registers the kernels)
+    convolution_backward,
+    convolution_depthwise,
+    convolution_forward,
+)
 from dltrain.kernels.compiled.dense import CODES, NONE, SERIAL
 from dltrain.kernels.compiled.gemm import DEPTH, copies
 from dltrain.kernels.compiled.jit import FLOAT32, compiled, fits
@@ -50,6 +54,11 @@ class Job(NamedTuple):
     def window(self) -> tuple[Shape, Shape, Shape, int]:
         """How the kernel moves."""
         return self.strides, self.dilation, self.before, self.groups
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether each channel has one filter of its own."""
+        return 1 < self.groups == self.x[4] == self.out[4]
 
     @property
     def panels(self) -> Shape:
@@ -94,6 +103,8 @@ def convolution(
     if not (fits(W, b, out) and x.dtype == FLOAT32 and x.size):
         return reference.convolution(x, W, b, activation, window, out, empty)
     of = job(x.shape, W.shape, out.shape, window, compiled.threads)
+    if of.depthwise:
+        return depthwise(of, x, W, b, activation, out)
     blocks, bunch, scratch = block(of, empty)
     compiled.convolve(
         compiled.tile, tidy(x).reshape(of.x), W.reshape(of.W), empty(of.panels, FLOAT32), NONE if b is None else b,
@@ -110,6 +121,8 @@ def convolution_inference(
     if not (fits(weights, b, out) and x.dtype == FLOAT32 and x.size):
         return reference.convolution(x, weights, b, activation, window, out, empty)
     of = job(x.shape, weights.shape, out.shape, window, compiled.threads)
+    if of.depthwise:
+        return depthwise(of, x, weights, b, activation, out)
     blocks, bunch, scratch = block(of, empty)
     panels = derived(
         "panels", of.panels, lambda into: compiled.pack_kernel(compiled.tile, weights.reshape(of.W), of.groups, into)
@@ -117,6 +130,15 @@ def convolution_inference(
     compiled.convolve_packed(
         compiled.tile, tidy(x).reshape(of.x), of.W[:3], panels, NONE if b is None else b, out.reshape(of.out),
         *of.window, CODES[activation], blocks, bunch, scratch, of.threads,
+    )  # fmt: skip
+    return out
+
+
+def depthwise(of: Job, x: Array, W: Array, b: Array | None, activation: str, out: Array) -> Array:
+    """out = f(x * W + b) with one filter for each channel; weights lie as they are needed."""
+    compiled.depthwise(
+        tidy(x).reshape(of.x), W.reshape(of.W), NONE if b is None else b, out.reshape(of.out), *of.window[:3],
+        CODES[activation], of.threads,
     )  # fmt: skip
     return out
 
@@ -129,14 +151,21 @@ def convolution_weights(
         return reference.convolution_weights(x, y, dy, dW, db, activation, window, add, empty)
     of = job(x.shape, dW.shape, dy.shape, window, compiled.threads)
     (_, _, _, columns, filters), (_, _, wide, channels, _) = of.out, of.W
+    part, sums = empty((of.threads, dW.size), FLOAT32), empty((of.threads, filters), np.dtype(np.float64))
+    if of.depthwise:
+        compiled.depthwise_weights(
+            tidy(x).reshape(of.x), tidy(y).reshape(of.out), tidy(dy).reshape(of.out), dW.reshape(of.W),
+            NONE if db is None else db, *of.window[:3], CODES[activation], add, part, sums,
+            empty((of.threads, columns * filters), FLOAT32), of.threads,
+        )  # fmt: skip
+        return dW
     lines = max(1, DEPTH // columns)
     row = ((columns - 1) * of.strides[2] + (wide - 1) * of.dilation[2] + 1) * channels
     panel = -(-filters // of.groups // WIDTH) * WIDTH * lines * columns
     compiled.convolve_weights(
         compiled.tile, tidy(x).reshape(of.x), tidy(y).reshape(of.out), tidy(dy).reshape(of.out), dW.reshape(of.W),
-        NONE if db is None else db, *of.window, CODES[activation], add, lines, empty((of.threads, dW.size), FLOAT32),
-        empty((of.threads, filters), np.dtype(np.float64)), empty((of.threads, lines * row), FLOAT32),
-        empty((of.threads, panel), FLOAT32), of.threads,
+        NONE if db is None else db, *of.window, CODES[activation], add, lines, part, sums,
+        empty((of.threads, lines * row), FLOAT32), empty((of.threads, panel), FLOAT32), of.threads,
     )  # fmt: skip
     return dW
 
@@ -148,6 +177,12 @@ def convolution_inputs(
     if not (fits(W, dx) and y.dtype == dy.dtype == FLOAT32 and dx.size):
         return reference.convolution_inputs(W, y, dy, dx, activation, window, empty)
     of = job(dx.shape, W.shape, dy.shape, window, compiled.threads)
+    if of.depthwise:
+        compiled.depthwise_inputs(
+            W.reshape(of.W), tidy(y).reshape(of.out), tidy(dy).reshape(of.out), dx.reshape(of.x), *of.window[:3],
+            CODES[activation], empty((of.threads, of.out[3] * of.out[4]), FLOAT32), of.threads,
+        )  # fmt: skip
+        return dx
     _, high, wide, channels, filters = of.W
     (_, _, rows, columns, _), (_, down, across), filters = of.x, of.strides, filters // of.groups
     row = ((columns - 1) // across + (wide - 1) * of.dilation[2] // across + 3) * filters
