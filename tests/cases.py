@@ -158,6 +158,23 @@ LAYERS = [
     layer("pixel_shuffle", (2, 3, 8)),
     layer("pixel_shuffle", (4, 6), size=3),
     layer("pixel_shuffle", (2, 2, 1, 12), size=[2, 3, 1]),
+    layer("conv", (5, 4, 2), filters=3),
+    layer("conv", (5, 6, 2), filters=2, kernel_size=[2, 4], use_bias=False),
+    layer("conv", (6, 5, 1), filters=3, kernel_size=[3, 2], strides=2),
+    layer("conv", (7, 6, 2), filters=2, strides=[3, 2], padding="valid"),
+    layer("conv", (4, 5, 2), filters=2, kernel_size=[3, 1], padding=[2, 1], strides=[2, 1]),
+    layer("conv", (7, 6, 2), filters=2, dilation_rate=[2, 3]),
+    layer("conv", (6, 7, 1), filters=2, kernel_size=2, dilation_rate=[3, 2], strides=[2, 3], padding=1),
+    layer("conv", (4, 4, 4), filters=6, groups=2, bias_initializer={"normal": 0.5}),
+    layer("conv", (4, 3, 3), filters=6, groups=3, kernel_size=2, use_bias=False),
+    layer("conv", (5, 4, 6), filters=6, groups=6, strides=[2, 1]),
+    layer("conv", (3, 3, 4), filters=5, kernel_size=1),
+    layer("conv", (4, 5, 3), filters=2, kernel_size=1, strides=[2, 3]),
+    layer("conv", (1, 1, 2), filters=1, kernel_size=5),
+    layer("conv", (9, 3), filters=2),
+    layer("conv", (8, 2), filters=3, kernel_size=4, strides=3, dilation_rate=2, padding=3),
+    layer("conv", (3, 4, 3, 2), filters=2, kernel_size=[2, 3, 1]),
+    layer("conv", (4, 3, 4, 2), filters=2, kernel_size=2, strides=[2, 1, 2], padding="valid", groups=2),
 ]
 
 # Layers of `example_layers.py`, which are not registered for good.

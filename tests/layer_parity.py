@@ -91,4 +91,18 @@ CASES: dict[str, Case] = {
     "cropping": Case({"cropping": [1, [0, 2]]}, ((3, 4, 2),)),
     "pixel_shuffle": Case("pixel_shuffle", ((3, 2, 8),)),
     "multiply_channels": Case("multiply", ((3, 2, 4), (4,), (4,))),
+    "conv": Case({"conv": 3}, ((5, 4, 2),)),
+    "conv_even": Case({"conv": {"filters": 2, "kernel_size": [2, 4], "use_bias": False}}, ((5, 6, 2),)),
+    "conv_strides": Case({"conv": {"filters": 3, "kernel_size": [3, 2], "strides": [2, 3]}}, ((6, 5, 2),)),
+    "conv_valid": Case({"conv": {"filters": 2, "padding": "valid", "strides": 2}}, ((7, 6, 2),)),
+    "conv_padding": Case({"conv": {"filters": 2, "padding": [2, 1]}}, ((4, 5, 2),)),
+    "conv_dilation": Case({"conv": {"filters": 2, "padding": 2, "dilation_rate": [2, 3]}}, ((6, 5, 2),)),
+    "conv_dilation_strides": Case(
+        {"conv": {"filters": 2, "kernel_size": 2, "strides": [2, 3], "padding": 1, "dilation_rate": [3, 2]}},
+        ((6, 7, 1),),
+    ),
+    "conv_groups": Case({"conv": {"filters": 6, "groups": 2}}, ((4, 4, 4),)),
+    "conv_point": Case({"conv": {"filters": 5, "kernel_size": 1}}, ((3, 3, 4),)),
+    "conv_of_sequence": Case({"conv": {"filters": 3, "strides": 2, "padding": 2}}, ((7, 3),)),
+    "conv_of_volume": Case({"conv": {"filters": 2, "kernel_size": [2, 3, 1], "strides": [1, 2, 1]}}, ((3, 4, 3, 2),)),
 }

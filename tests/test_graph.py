@@ -19,7 +19,8 @@ from dltrain.model.mode import Mode
 from dltrain.training.differentiable import LossOfModel
 from dltrain.training.gradient_check import check_gradients
 
-ARGUMENTS: dict[str, Any] = {"dense": {"dense": 5}}  # of the kinds that need some
+ARGUMENTS: dict[str, Any] = {"dense": {"dense": 5}, "conv": {"conv": 5}}  # of the kinds that need some
+SHAPES = {"conv": ((5, 4), (4, 3, 2))}
 TWO_INPUTS = {
     "inputs": {"x": [4], "z": [4]},
     "graph": {
@@ -163,8 +164,8 @@ def test_micro_batches_of_the_mean_loss_add_up_to_the_batch() -> None:
 )
 def test_fused_is_unfused(kinds: tuple[str, ...], dtype: str, kernels: str, tolerance: float) -> None:
     chain = [ARGUMENTS.get(kind, kind) for kind in kinds]
-    for shape in ((4,), (3, 4)):
-        graph = graph_of({"graph": {"y": [*chain, {"dense": 3}]}}, {"x": shape}, dtype=dtype)
+    for shape in SHAPES.get(kinds[0], ((4,), (3, 4))):
+        graph = graph_of({"graph": {"y": [*chain, "flatten", {"dense": 3}]}}, {"x": shape}, dtype=dtype)
         plain = graph.astype(dtype, fusions=())
         assert len(graph.nodes) < len(plain.nodes)
         for training in (True, False, True):

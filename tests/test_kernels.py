@@ -20,6 +20,7 @@ from dltrain.errors import UsageError
 from dltrain.kernels import namespace, select
 from dltrain.kernels.arrays import Array
 from dltrain.kernels.pool import Pool
+from dltrain.kernels.window import Window
 
 pytest.importorskip("numba")
 
@@ -98,6 +99,10 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
     image = normal(N, 5, C, 3, seed=13)
     pooled, chosen = normal(N, 2, C, 3, seed=14), np.random.default_rng(N).integers(0, 6, (N, 2, C, 3)).astype(np.int32)
     scales = (np.full(2, 0.5, F), normal(C, seed=15))
+    image, window = normal(N, 4, 3, C), Window((2, 1), (1, 2), (1, 0))
+    kernel = normal(3, 2, C, 7, seed=13) / F(max(6 * C, 1) ** 0.5)
+    seen, dseen = normal(N, 2, 3, 7, seed=14), normal(N, 2, 3, 7, seed=15)
+    weights = (normal(*kernel.shape, seed=16), normal(7, seed=17))
     counts, two, sums = np.zeros((C, C), np.int64), np.zeros((2, 2), np.int64), np.zeros((5, C))
     return {
         "affine": ((x, W, normal(9)), (empty((N, 9), F),), lambda f, i, o: f(*i, "relu", *o, empty)),
@@ -108,6 +113,19 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         "affine_backward": (
             (x, W, np.tanh(normal(N, 9)), normal(N, 9, seed=3)), gradients,
             lambda f, i, o: f(*i, *o, "tanh", True, empty),
+        ),
+        "convolution": (
+            (image, kernel, normal(7)), (empty(seen.shape, F),), lambda f, i, o: f(*i, "relu", window, *o, empty)
+        ),
+        "convolution_inference": (
+            (image, kernel, normal(7)), (empty(seen.shape, F),),
+            lambda f, i, o: f(i[0], Weights(i[1]), i[2], "tanh", window, *o, empty, Weights(i[1]).derived),
+        ),
+        "convolution_weights": (
+            (image, np.tanh(seen), dseen), weights, lambda f, i, o: f(*i, *o, "tanh", window, True, empty)
+        ),
+        "convolution_inputs": (
+            (kernel, seen, dseen), (empty(image.shape, F),), lambda f, i, o: f(*i, *o, "relu", window, empty)
         ),
         "activation": ((x,), (out,), lambda f, i, o: f(*i, "leaky_relu", 0.1, *o)),
         "activation_backward": ((x, y, dy), (out,), lambda f, i, o: f(*i, "sigmoid", 0.0, *o)),

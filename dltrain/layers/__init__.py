@@ -1,6 +1,17 @@
 """The layers, one family a file; importing this package registers them all."""
 
-from dltrain.layers import activation, dense, dropout, merge, normalization, padding, pooling, resize, shape
+from dltrain.layers import (
+    activation,
+    convolution,
+    dense,
+    dropout,
+    merge,
+    normalization,
+    padding,
+    pooling,
+    resize,
+    shape,
+)
 from dltrain.layers.base import Layer, Parameter, ShapeError, Statistic
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "ShapeError",
     "Statistic",
     "activation",
+    "convolution",
     "dense",
     "dropout",
     "merge",

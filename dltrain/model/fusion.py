@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dltrain.layers.base import Layer
+from dltrain.layers.convolution import ConvActivation
 from dltrain.layers.dense import DenseActivation
 from dltrain.layers.normalization import BatchNormActivation
 
@@ -18,5 +19,8 @@ FUSIONS: tuple[Fusion, ...] = (
     (("dense", "relu"), DenseActivation),
     (("dense", "tanh"), DenseActivation),
     (("dense", "sigmoid"), DenseActivation),
+    (("conv", "relu"), ConvActivation),
+    (("conv", "tanh"), ConvActivation),
+    (("conv", "sigmoid"), ConvActivation),
     (("batch_norm", "relu"), BatchNormActivation),
 )

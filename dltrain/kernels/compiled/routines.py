@@ -58,6 +58,8 @@ def multiply(
 ):
     """Tiles below each other: C = start + A B for `count` × `rows` rows of C and 1 or AT_ONCE[rows] panels of B.
 
+    With 0 panels only the first vector of one panel is read, which is enough for results of at most LANES columns.
+
     Parameters:
         tile: `compiled.tile`
         rows: rows of a tile, 1 to ROWS

@@ -62,12 +62,12 @@ def write_multiply(rows: int, panels: int, w: Writer, count: Any, ar: Any, *prod
 
 
 def write_tile(rows: int, panels: int, w: Writer, product: Product) -> None:
-    """Write one tile: its sums are made in registers, from the first to the last term."""
+    """Write one tile: its sums are made in registers, from the first to the last term; 0 panels are half a one."""
     a, ai, ak, ao, b, bk, bo, bp, start, si, c, ci, inner, outer, columns, relu = product
-    lanes = [(v * LANES, p, v % VECTORS) for p in range(panels) for v in range(p * VECTORS, (p + 1) * VECTORS)]
+    lanes = [(v * LANES, v // VECTORS, v % VECTORS) for v in range(panels * VECTORS or 1)]
     places = [(i, *lane) for i in range(rows) for lane in lanes]
     sums = [w.slot(w.zero) for _ in places]
-    full = w.builder.icmp_signed(">=", columns, integer(panels * WIDTH))
+    full = w.builder.icmp_signed(">=", columns, integer(len(lanes) * LANES))
 
     def at(base: Any, stride: Any, i: int, first: int) -> Any:
         return w.element(base, w.builder.mul(stride, integer(i)), first)
@@ -85,7 +85,7 @@ def write_tile(rows: int, panels: int, w: Writer, product: Product) -> None:
             w.store(value, at(c, ci, i, first), w.mask(first, columns) if masked else None)
 
     for i in range(rows):  # C is not in the cache; while the sums are made there is time to fetch it
-        for first in range(0, panels * WIDTH, LINE):
+        for first in range(0, len(lanes) * LANES, LINE):
             w.fetch(at(c, ci, i, first))
     zero, minus_infinity = ir.Constant(F32, 0.0), ir.Constant(F32, float("-inf"))
     with w.builder.if_then(w.builder.not_(w.absent(start))):
@@ -125,7 +125,7 @@ def write_tile(rows: int, panels: int, w: Writer, product: Product) -> None:
 MULTIPLY = {
     (rows, panels): routine(f"dltrain_multiply_{rows}_{panels}", 18, LANES, partial(write_multiply, rows, panels))
     for rows in range(1, ROWS + 1)
-    for panels in {1, AT_ONCE[rows]}
+    for panels in {0, 1, AT_ONCE[rows]}
 }
 
 
