@@ -27,6 +27,7 @@ from dltrain.training.trained import Run, load_run, store_experiment, stored_exp
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
+    from dltrain.tasks import Tally
 
 Config = str | Path | Mapping[str, Any]
 
@@ -163,8 +164,6 @@ def evaluate(
         runs: folder of the run folders
         plugins: Python files that register further things
     """
-    from dltrain.metrics import per_class
-
     load_plugins(plugins)
     loaded, *others = load_runs(run, runs, checkpoint)
     members: list[dict[str, Any]] = []
@@ -174,8 +173,7 @@ def evaluate(
         members = ensemble.per_member(tallies)
     else:
         tally = loaded.tally(split, data, everything=True)
-    counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
-    classes = loaded.session.data.classes
+    heads = {name: per_task(head) for name, head in tally.heads.items() if head.count}
     return {
         "run": None if members else str(loaded.folder.path),
         "checkpoint": None if members else loaded.step,
@@ -183,9 +181,22 @@ def evaluate(
         "split": split if data is None else str(data),
         "samples": tally.count,
         "metrics": tally.results(),
-        "per_class": None if counts is None else per_class(counts, classes or []),
-        "confusion": None if counts is None else counts.tolist(),
-        "classes": classes,
+        **(heads.pop("") if "" in heads else {"per_class": None, "confusion": None, "classes": None}),
+        "heads": heads or None,
+    }
+
+
+def per_task(tally: Tally) -> dict[str, Any]:
+    """What a task counts: of each class or label, and which class was taken for which."""
+    from dltrain.metrics import per_class
+
+    data = tally.bound.data
+    counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
+    names = data.classes or (data.target_names if counts is not None else [])
+    return {
+        "per_class": None if counts is None else per_class(counts, names),
+        "confusion": None if counts is None or counts.ndim == 3 else counts.tolist(),
+        "classes": data.classes,
     }
 
 

@@ -140,6 +140,12 @@ class Loss:
     name: str
     shape: Shape
     targets: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """As a config writes it."""
+        return {self.name: dict(self.arguments)}
 
 
 LOSSES = [
@@ -150,6 +156,24 @@ LOSSES = [
     Loss("binary_cross_entropy", (3,), "binary"),
     Loss("mean_squared_error", (1,), "values"),
     Loss("mean_squared_error", (4,), "values"),
+    Loss("softmax_cross_entropy", (4,), "labels", {"label_smoothing": 0.2}),
+    Loss("binary_cross_entropy", (4,), "labels"),
+    Loss("binary_cross_entropy", (3,), "binary", {"label_smoothing": 0.1}),
+    Loss("mean_squared_error", (4,), "labels"),
+    Loss("quadratic", (4,), "values"),
+    Loss("quadratic", (1,), "values"),
+    Loss("quadratic", (3,), "labels"),
+    Loss("mean_absolute_error", (4,), "values"),
+    Loss("huber", (4,), "values"),
+    Loss("huber", (3,), "values", {"delta": 0.3}),
+    Loss("hinge", (1,), "binary"),
+    Loss("hinge", (4,), "labels"),
+    Loss("squared_hinge", (3,), "binary"),
+    Loss("squared_hinge", (2,), "labels"),
+    Loss("focal", (4,), "labels"),
+    Loss("focal", (3,), "binary", {"gamma": 1.5}),
+    Loss("focal", (3,), "labels", {"gamma": 0.5}),
+    Loss("focal", (2,), "labels", {"gamma": 0.0}),
 ]
 
 # {name: spec}: every kind has its checks in test_contracts.py; parity with plain transcriptions of the papers and with
@@ -210,6 +234,20 @@ METRICS = {
     "r2": ("r2", 1.0, True),
     "mean_squared_error": ("mean_squared_error", 0.0, False),
     "mean_absolute_error": ("mean_absolute_error", 0.0, False),
+    "root_mean_squared_error": ("root_mean_squared_error", 0.0, False),
+    "specificity": ("specificity", 1.0, True),
+    "balanced_accuracy": ("balanced_accuracy", 1.0, True),
+    "matthews_correlation": ("matthews_correlation", 1.0, True),
+    "cohen_kappa": ("cohen_kappa", 1.0, True),
+    "hamming_loss": ("hamming_loss", 0.0, False),
+    "subset_accuracy": ("subset_accuracy", 1.0, True),
+    "top_k_accuracy": ({"top_k_accuracy": 2}, 1.0, True),
+    "log_loss": ("log_loss", 0.0, False),
+    "brier_score": ("brier_score", 0.0, False),
+    "calibration_error": ("calibration_error", 0.0, False),
+    "roc_auc": ({"roc_auc": "weighted"}, 1.0, True),
+    "average_precision": ("average_precision", 1.0, True),
+    "milliseconds_per_sample": ("milliseconds_per_sample", 0.0, False),
 }
 REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
 CONSTRAINTS = {
@@ -257,7 +295,13 @@ SOURCES = {
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
 }
-TASKS = {"classification": 3, "binary_classification": 1, "regression": 2}  # width of the last layer in the tests
+TASKS = {
+    "classification": 3,
+    "binary_classification": 1,
+    "regression": 2,
+    "multi_label": 4,
+    "multi_task": 10,
+}  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
 
 OTHERS: dict[str, Mapping[str, Any]] = {

@@ -90,7 +90,7 @@ def test_all_problems_at_once_with_carets(tmp_path: Path) -> None:
     [
         ("loss: accuracy", ["4:7: loss: there is no loss of this name", "got 'accuracy'; 'accuracy' is a metric"]),
         ("loss: [softmax_cross_entropy]", ["leave the brackets out"]),
-        ("loss: mean_squared_error", ["does not fit the task classification", "expected softmax_cross_entropy"]),
+        ("loss: huber", ["does not fit the task classification", "expected softmax_cross_entropy"]),
         ("optimizer: {name: adam, lr: 3}", ["does not name one optimizer", "write `adam: {…}`"]),
         ("optimizer:\n  adam:\n  lr: 1", ["indent the parameters below `adam:`"]),
         ("optimizer:", ["4:11: optimizer: this does not name one optimizer", "got nothing"]),

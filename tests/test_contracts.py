@@ -36,14 +36,14 @@ from example_layers import EXAMPLES as EXAMPLE_LAYERS
 from example_layers import registered
 from loss_checks import LOSS_CHECKS
 from scipy.io import savemat
-from small_models import batch_of, graph_of, objective_of
+from small_models import batch_of, graph_of, heads_case, objective_of
 
 from dltrain import registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
 from dltrain.data.examples import Features
 from dltrain.errors import ConfigError
 from dltrain.kernels import select
-from dltrain.metrics import Confusion, Moments
+from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.registry import create
@@ -110,7 +110,9 @@ def test_layer(check: Callable[[Layer], None], case: Layer) -> None:
         check(case)
 
 
-@pytest.mark.parametrize("case", LOSSES, ids=lambda case: f"{case.name}-{case.shape[0]}")
+@pytest.mark.parametrize(
+    "case", LOSSES, ids=lambda case: f"{case.name}-{case.shape[0]}-{case.targets}-{case.arguments}"
+)
 @pytest.mark.parametrize("check", LOSS_CHECKS, ids=lambda check: check.__name__)
 def test_loss(check: Callable[[Loss], None], case: Loss) -> None:
     check(case)
@@ -184,23 +186,54 @@ def test_metric(name: str) -> None:
     """Right predictions give the best value, wrong ones a worse one, in any grouping of the samples."""
     spec, best, higher = METRICS[name]
     metric = create("metric", spec)
-    assert metric.higher_is_better is higher and metric.statistic in ("loss", "confusion", "moments")
-    if metric.statistic == "loss":
+    assert metric.higher_is_better is higher
+    if metric.statistic in ("loss", "timing"):
         return
     rng = np.random.default_rng(0)
-    classes = metric.statistic == "confusion"
-    targets = rng.integers(0, 3, 30) if classes else rng.standard_normal((30, 2))
-    right = np.eye(3)[targets] if classes else targets
+    make, targets, right = COLLECTED[metric.statistic](rng)
     values = []
-    for outputs, cuts in ((right, [30]), (rng.standard_normal(right.shape), [30]), (None, [7, 8, 30])):
+    for outputs, cuts in ((right, [30]), (rng.standard_normal(right.shape), [30]), (None, [7, 8, 8, 30])):
         outputs = values[-1][1] if outputs is None else outputs
-        collector = Confusion(3) if classes else Moments(2)
+        collector = make()
         for start, stop in zip([0, *cuts], cuts, strict=False):
             collector.update(outputs[start:stop], targets[start:stop], select("reference")(outputs))
         values.append((metric(collector.arrays), outputs))
-    assert values[0][0] == pytest.approx(best)
+        copies = {key: array.copy() for key, array in collector.arrays.items()}
+        other = make()
+        other.update(right[:5], targets[:5], select("reference")(outputs))
+        other.load(copies)
+        assert metric(other.arrays) == values[-1][0]
+    assert values[0][0] == pytest.approx(best, abs=1e-12)
     assert (values[1][0] < best) if higher else (values[1][0] > best)
     assert values[2][0] == pytest.approx(values[1][0], rel=1e-12)
+
+
+def classes_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and logits that are sure of them."""
+    labels = rng.integers(0, 3, 30)
+    return labels, 800 * np.eye(3)[labels]
+
+
+def labels_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Sets of labels, and logits that are right."""
+    sets = rng.integers(0, 2, (30, 3)).astype(np.float64)
+    return sets, 2 * sets - 1
+
+
+def values_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers, twice."""
+    values = rng.standard_normal((30, 2))
+    return values, values
+
+
+# {statistic: (its collector, targets, outputs that are right)}
+COLLECTED: dict[str, Callable[[Any], Any]] = {
+    "confusion": lambda rng: (lambda: Confusion(3), *classes_of(rng)),
+    "certainty": lambda rng: (lambda: Certainty(3), *classes_of(rng)),
+    "scores": lambda rng: (lambda: Scores(3, "softmax"), *classes_of(rng)),
+    "label_sets": lambda rng: (lambda: LabelSets(3), *labels_of(rng)),
+    "moments": lambda rng: (lambda: Moments(2), *values_of(rng)),
+}
 
 
 class Penalty:
@@ -323,24 +356,26 @@ def test_source(name: str, files: Path) -> None:
 def test_task(name: str) -> None:
     """Its model passes the gradient check with its own loss, and its metrics and predictions are whole."""
     width = TASKS[name]
-    graph = graph_of({"graph": {"y": [{"dense": 6}, "tanh", {"dense": width}]}}, {"x": (4,)})
-    outputs = max(width, 2)
-    objective = objective_of(graph, name, outputs)
-    batch = batch_of(graph, name, 9, np.random.default_rng(0), outputs)
+    rng, outputs = np.random.default_rng(0), max(width, 2)
+    if name == "multi_task":
+        objective, batch = heads_case(9, rng)
+    else:
+        graph = graph_of({"graph": {"y": [{"dense": 6}, "tanh", {"dense": width}]}}, {"x": (4,)})
+        objective, batch = objective_of(graph, name, outputs), batch_of(graph, name, 9, rng, outputs)
     bound = objective.task
     assert bound.task.units(bound.data) == width
     assert check_gradients(objective, batch, entries=10).passed
     mode = Mode(True)
     value = objective(batch, mode)
     tally = bound.tally()
-    tally.add(value.loss, value.penalty, value.outputs, batch, mode.kernels(value.outputs["y"]))
+    tally.add(value.loss, value.penalty, value.outputs, batch, mode.kernels(batch.inputs["x"]))
     results = tally.results()
     assert list(results) == tally.names and all(np.isfinite(list(results.values())))
     assert results["loss"] == pytest.approx(value.loss)
-    predictions = bound.task.predict(value.outputs["y"], bound.data)
+    predictions = bound.predict(value.outputs)
     assert len(predictions) == 9
-    for row in predictions:
-        if "probabilities" in row:
+    for row in [head for whole in predictions for head in (whole.values() if name == "multi_task" else [whole])]:
+        if "label" in row:
             assert sum(row["probabilities"].values()) == pytest.approx(1)
             assert max(row["probabilities"], key=row["probabilities"].__getitem__) == row["label"]
 
@@ -352,6 +387,7 @@ def test_hook(name: str) -> None:
 
     def trainer() -> Any:
         found = SimpleNamespace(monitor="validation.loss", stopped=[], higher_is_better=lambda metric: False)
+        found.violation = lambda record: 0.0
         found.stop = lambda reason, restore_best: found.stopped.append((reason, restore_best))
         return found
 

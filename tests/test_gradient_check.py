@@ -117,8 +117,8 @@ def test_a_wrong_compiled_kernel_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     kernels = namespace("compiled")
     right = kernels.softmax_cross_entropy
 
-    def wrong(z: np.ndarray, labels: np.ndarray, out: np.ndarray) -> float:
-        loss = right(z, labels, out)
+    def wrong(z: np.ndarray, labels: np.ndarray, out: np.ndarray, weights: np.ndarray | None = None) -> float:
+        loss = right(z, labels, out, weights)
         out *= np.float32(1.001)
         return loss
 

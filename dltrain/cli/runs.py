@@ -142,7 +142,10 @@ def best(summary: Mapping[str, Any]) -> str:
     from dltrain.cli.output import number
 
     value = summary.get("best")
-    return f"{value['metric']} {number(value['value'])} (epoch {value['epoch']})" if value else ""
+    if not value:
+        return ""
+    missed = "" if value.get("satisfied", True) else ", bounds missed"
+    return f"{value['metric']} {number(value['value'])} (epoch {value['epoch']}{missed})"
 
 
 def environment(found: Mapping[str, Any]) -> list[tuple[str, str]]:

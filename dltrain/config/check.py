@@ -146,7 +146,11 @@ def check_union(value: Any, annotation: Any, options: tuple[Any, ...], path: Pat
     if value is None:
         return [wrong(value, annotation, path, "a value is missing")]
     close = [problems for option, problems in zip(options, found, strict=True) if same_form(value, option)]
-    others = [option for option in options if option is not type(None)]
+    maps = isinstance(value, Mapping)
+    sections = [problems for option, problems in zip(options, found, strict=True) if is_section(option)]
+    if maps and sections:
+        return sections[0]
+    others = [option for option in options if option is not type(None) and (maps or not is_section(option))]
     if len(close) == 1 and (len(others) == 1 or len(close[0]) > 1 or close[0][0].path != path):
         return close[0]
     return found[options.index(others[0])] if len(others) == 1 else [wrong(value, annotation, path)]

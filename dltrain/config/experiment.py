@@ -44,7 +44,7 @@ class Experiment:
         self.task: Any = resolved["task"]
         self.model: dict[str, Any] = dict(config["model"])
         self.loss: Any = resolved["loss"]
-        self.metrics: list[Any] | None = resolved["metrics"]
+        self.metrics: list[Any] | dict[str, Any] | None = resolved["metrics"]
         self.optimizer: Any = resolved["optimizer"]
         self.regularize: list[Any] = resolved["regularize"]
         self.constrain: list[Any] = resolved["constrain"]

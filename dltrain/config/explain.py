@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from dltrain import registry
 from dltrain.config.experiment import Experiment
 from dltrain.config.provenance import Origin, Path
-from dltrain.config.sections import Data, Fields, Train, keys_of
+from dltrain.config.sections import Data, Fields, Goals, Train, keys_of
 from dltrain.config.words import describe
 from dltrain.config.yaml_writer import flow
 from dltrain.errors import UsageError
 from dltrain.suggest import hint
 
-PARTS: dict[str, Any] = {"config": Fields, "data": Data, "train": Train}
+PARTS: dict[str, Any] = {"config": Fields, "data": Data, "train": Train, "metrics": Goals}
 
 
 class Row(NamedTuple):

@@ -68,6 +68,9 @@ Preparation = Annotated[Any, Reference("preparation")]
 Loss = Annotated[Any, Reference("loss")]
 Metric = Annotated[Any, Reference("metric")]
 
+BOUND = r"(<=|>=|<|>) *(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)"
+Bound = Annotated[str, Form(BOUND, "a bound such as '>= 0.9' or '<= 0.1'")]
+
 DEFAULT_EPOCHS = 10
 
 
@@ -90,6 +93,22 @@ class Data:
         balance: Literal["oversample", "undersample"] | None = None,
     ) -> None:
         self.source, self.split, self.prepare, self.balance = source, split, prepare, balance
+
+
+class Goals:
+    """What is measured, and what of it says which checkpoint is the best.
+
+    Of those that keep all bounds it is the one with the best value to optimize; while none keeps them, the one that
+    violates them least.
+
+    Parameters:
+        optimize: the metric whose best value is looked for, of the validation part where there is one
+        satisfy: bounds for other metrics of that part, such as {recall: '>= 0.9'}
+        measure: metrics to compute, with their parameters; those named above are added; left out: the task's
+    """
+
+    def __init__(self, optimize: str, satisfy: dict[str, Bound] = {}, measure: list[Metric] | None = None) -> None:  # noqa: B006
+        self.optimize, self.satisfy, self.measure = optimize, satisfy, measure
 
 
 class Train:
@@ -146,7 +165,7 @@ class Fields:
         data: the examples
         model: the network
         loss: what is minimized; default: the task's
-        metrics: what is measured beside the loss; default: the task's
+        metrics: what is measured beside the loss, as a list, or {optimize, satisfy, measure}; default: the task's
         optimizer: how the parameters are changed
         regularize: penalties on the kernels
         constrain: what the kernels are brought back to after every step
@@ -164,7 +183,7 @@ class Fields:
         dtype: Literal["float32", "float64"] = "float32",
         task: Annotated[Any, Reference("task")] = "classification",
         loss: Loss | None = None,
-        metrics: list[Metric] | None = None,
+        metrics: list[Metric] | Goals | None = None,
         optimizer: Annotated[Any, Reference("optimizer")] = "adam",
         regularize: list[Annotated[Any, Reference("regularizer")]] = [],  # noqa: B006
         constrain: list[Annotated[Any, Reference("constraint")]] = [],  # noqa: B006
@@ -183,7 +202,7 @@ ORDER = (
     *("name", "seed", "dtype", "task", "data", "model", "loss", "metrics"),
     *("optimizer", "regularize", "constrain", "average", "train", "hooks"),
 )
-SECTIONS = (Data, Train, Fields)
+SECTIONS = (Data, Train, Goals, Fields)
 
 
 def is_section(kind: Any) -> bool:

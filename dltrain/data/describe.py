@@ -53,8 +53,9 @@ def describe(data: DataSet) -> dict[str, Any]:
     }
     if data.classes is not None:
         counts = {
-            part: np.bincount(examples.columns["y"], minlength=len(data.classes)).tolist()
+            part: np.bincount(labels[labels >= 0], minlength=len(data.classes)).tolist()
             for part, examples in data.parts.items()
+            for labels in [examples.columns["y"]]  # -1 is an ignored one
         }
         found["classes"] = [
             {"name": name, **{part: counts[part][k] for part in counts}} for k, name in enumerate(data.classes)

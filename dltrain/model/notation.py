@@ -39,7 +39,7 @@ def parse_model(
     model: Mapping[str, Any],
     *,
     variables: Mapping[str, Any] | None = None,
-    output_units: int | None = None,
+    output_units: int | Mapping[str, int] | None = None,
     input_wires: Sequence[str] = ("x",),
 ) -> Plan:
     """Read a model.
@@ -47,7 +47,7 @@ def parse_model(
     Parameters:
         model: the `model` part of a config
         variables: values of $names that the task and the data give; the model's own `vars` come first
-        output_units: width of a last layer that leaves it out
+        output_units: width of a last layer that leaves it out; of several outputs, by their wires
         input_wires: names of the data's inputs, for a model without `inputs`
 
     Raises:
@@ -83,7 +83,7 @@ class Parser:
         parts = {name: model[name] for name in ("inputs", "init", "graph", "outputs") if name in model}
         self.scope = Scope(self.variables, parameters(parts, ROOT, self.report), {}, self.report)
 
-    def plan(self, output_units: int | None, input_wires: Sequence[str]) -> Plan:
+    def plan(self, output_units: int | Mapping[str, int] | None, input_wires: Sequence[str]) -> Plan:
         """Everything read, checked and spelled out."""
         inputs = self.read_inputs()
         graph = self.read_graph(inputs)
@@ -94,7 +94,9 @@ class Parser:
         chains = Chains(graph, self.read_blocks(), wires, self.scope, self.report)
         chains.spell_out()
         outputs = self.read_outputs(graph)
-        nodes = self.give_widths(chains, [wires.ends[wire] for wire in outputs], output_units)
+        widths = output_units if isinstance(output_units, Mapping) else dict.fromkeys(outputs, output_units)
+        ends = {wires.ends[wire]: width for wire in outputs if (width := widths.get(wire)) is not None}
+        nodes = self.give_widths(chains, ends)
         nodes = self.give_initializers(chains, nodes)
         if not len(self.report):
             self.check_use(chains, inputs, outputs)
@@ -196,15 +198,15 @@ class Parser:
                 self.report.add(at, f"output {name!r} is named twice")
         return tuple(name for name in names if isinstance(name, str) and name in graph)
 
-    def give_widths(self, chains: Chains, ends: Sequence[str], units: int | None) -> list[NodeSpec]:
+    def give_widths(self, chains: Chains, ends: Mapping[str, int]) -> list[NodeSpec]:
         """The nodes, with the task's width where the last layer of an output leaves it out."""
-        last = {node.weights for node in chains.nodes if node.path in ends and units is not None}
+        last = {node.weights: ends[node.path] for node in chains.nodes if node.path in ends}
         nodes: list[NodeSpec] = []
         for node in chains.nodes:
             if node.path in chains.open and node.weights in last:
                 first = chains.layers[node.kind].arguments[0].name
                 places = {first: node.where, **node.places}
-                node = dataclasses.replace(node, arguments={first: units, **node.arguments}, places=places)
+                node = dataclasses.replace(node, arguments={first: last[node.weights], **node.arguments}, places=places)
             elif node.path in chains.open:
                 self.report.take(chains.open[node.path])
             nodes.append(node)

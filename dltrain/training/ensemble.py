@@ -38,6 +38,11 @@ class Ensemble:
             if other.kind != first.kind:
                 what = "the runs of an ensemble solve one task"
                 raise UsageError(what, where=other.folder.name, expected=first.kind, got=other.kind)
+            links, own = first.session.task.links, other.session.task.links
+            if links != own:
+                what, hint = "the losses of an ensemble turn outputs into probabilities alike", "see `loss` of both"
+                got = f"{own} instead of {links}"
+                raise UsageError(what, where=other.folder.name, got=got, hint=hint)
             a, b = first.session.data, other.session.data
             if (a.fingerprint, a.classes, a.target_names) != (b.fingerprint, b.classes, b.target_names):
                 what, expected = "the runs of an ensemble share their data", f"fingerprint {a.fingerprint[:16]}…"
@@ -75,15 +80,15 @@ class Ensemble:
                 batch = loader.batch(0, index)
                 outputs.append(evaluator.take(batch, index, tally))
             batch = loaders[0].batch(0, index)
-            mean = {task.wire: task.task.combine(outputs)}
+            mean = task.combine(outputs)
             loss, _ = task.loss(mean, batch, mode)
-            whole.add(loss, 0.0, mean, batch, mode.kernels(mean[task.wire]))
+            whole.add(loss, 0.0, mean, batch, mode.kernels(mean[task.wires[0]]))
         return whole, members
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
         """Predictions for a file or an array of raw features, one dict for each sample; see `Run.predict`."""
-        task = self.runs[0].session.task.task
-        return task.predict(task.combine([run.outputs(inputs) for run in self.runs]), self.runs[0].session.data)
+        task = self.runs[0].session.task
+        return task.predict(task.combine([run.outputs(inputs) for run in self.runs]))
 
     def per_member(self, tallies: Sequence[Tally]) -> list[dict[str, Any]]:
         """Run, checkpoint and metrics of each member, as JSON."""

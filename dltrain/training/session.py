@@ -23,6 +23,7 @@ from dltrain.registry import create
 from dltrain.tasks import Bound
 from dltrain.training.averaging import Averaging
 from dltrain.training.evaluation import BATCH_SIZE, Evaluator
+from dltrain.training.goal import Limit, measured
 from dltrain.training.hooks import Hook
 from dltrain.training.objective import Objective
 from dltrain.training.preview import schedules
@@ -103,6 +104,7 @@ class Session:
             evaluate=Every(train.evaluate_every),
             checkpoint=Every(train.checkpoint_every),
             monitor=monitor,
+            bounds=self.limits(),
             journal=journal,
             progress=progress,
             micro_batch=self.micro_batch,
@@ -206,8 +208,8 @@ class Session:
 
     def monitor(self, wanted: str | None) -> str:
         """The metric that says "best": the config's, else the loss of the validation part where there is one."""
-        part = "validation" if self.loader("validation") is not None else "train"
-        monitor = wanted or f"{part}.loss"
+        part, metrics = self.part, self.experiment.metrics
+        monitor = wanted or f"{part}.{metrics['optimize'] if isinstance(metrics, dict) else 'loss'}"
         where, _, name = monitor.partition(".")
         known = ["loss", *self.task.metrics]
         parts = ("train",) if part == "train" else ("validation", "train")
@@ -215,6 +217,21 @@ class Session:
             expected = " or ".join(f"{p}.{m}" for p in parts for m in known)
             self.experiment.fail([Problem(("train", "monitor"), "this is not measured", expected, repr(monitor))])
         return monitor
+
+    @property
+    def part(self) -> str:
+        """The part whose metrics say what is best: validation where there is one."""
+        return "validation" if self.loader("validation") is not None else "train"
+
+    def limits(self) -> dict[str, Limit]:
+        """The bounds that the best state must keep: {part.metric: bound}."""
+        metrics, part = self.experiment.metrics, self.part
+        written = metrics["satisfy"] if isinstance(metrics, dict) else {}
+        timed = next((name for name in written if name.endswith("milliseconds_per_sample")), None)
+        if timed and part == "train":
+            path, hint = ("metrics", "satisfy", timed), "give the data a validation part"
+            self.experiment.fail([Problem(path, "only evaluations are timed, and there is none", hint=hint)])
+        return {f"{part}.{name}": Limit.parse(bound) for name, bound in written.items()}
 
 
 def load_data(experiment: Experiment) -> DataSet:
@@ -224,7 +241,7 @@ def load_data(experiment: Experiment) -> DataSet:
         ConfigError: when a path, a column or the name of an array is not there, or a part would be empty.
         DataError: when the data cannot be used.
     """
-    needs = create("task", experiment.task).needs
+    needs = create("task", experiment.task).wanted()
     folders = DataFolders(experiment.folder)
     try:
         return load(experiment.data, needs=needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
@@ -269,11 +286,7 @@ def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet 
     try:
         data = load_data(experiment) if data is None else data
         graph = build_graph(experiment, data, experiment.seed, experiment.dtype)
-        unread = graph.outputs[:-1]
-        if unread:
-            path, hint = ("model", "outputs", 0), f"leave it out: the loss reads {graph.outputs[-1]!r}"
-            raise ConfigError([Problem(path, f"no loss reads the output {unread[0]!r}", "one output", hint=hint)])
-        bound = Bound(task, data, graph.outputs[-1], experiment.loss, experiment.metrics)
+        bound = task.bind(data, graph.outputs, experiment.loss, measured(experiment.metrics, task))
         bound.check(graph)
     except ConfigError as error:
         experiment.fail(error.problems)
@@ -288,7 +301,7 @@ def build_graph(experiment: Experiment, data: DataSet, seed: int, dtype: Any, sh
         ConfigError: when it does not fit.
     """
     task = create("task", experiment.task)
-    plan = parse_model(experiment.model, variables=task.variables(data), output_units=task.units(data))
+    plan = parse_model(experiment.model, variables=task.variables(data), output_units=task.widths(data))
     return Graph(plan, shapes or input_shapes(plan.inputs, data), dtype, seed)
 
 

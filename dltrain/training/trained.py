@@ -66,10 +66,10 @@ class Run:
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
         """Predictions for a file or an array of raw features, one dict for each sample; see `outputs`."""
-        return self.session.task.task.predict(self.outputs(inputs), self.session.data)
+        return self.session.task.predict(self.outputs(inputs))
 
-    def outputs(self, inputs: str | Path | Array) -> Array:
-        """The model's outputs for a file or an array of raw features.
+    def outputs(self, inputs: str | Path | Array) -> dict[str, Array]:
+        """The values of the task's wires for a file or an array of raw features.
 
         Raises:
             DataError: when the features are not those the model was trained on, or lead out of the finite numbers.
@@ -78,8 +78,9 @@ class Run:
         source = inputs if isinstance(inputs, np.ndarray) else Path(inputs)
         examples = load_like(source, session.data)
         outputs = session.evaluator().outputs(dict.fromkeys(session.graph.inputs, examples.columns["x"]))
-        if not np.isfinite(outputs).all():
-            sample = int(np.argwhere(~np.isfinite(outputs))[0][0])
+        finite = np.logical_and.reduce([np.isfinite(y).all(1) for y in outputs.values()])
+        if not finite.all():
+            sample = int(np.flatnonzero(~finite)[0])
             hint = "are its features in the range of the training data?"
             raise DataError("the model's output is not finite", where=f"{inputs}, sample {sample}", hint=hint)
         return outputs
