@@ -13,16 +13,17 @@ from dltrain.errors import UsageError
 from dltrain.layers.base import Shape
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
-from dltrain.model.summary import Summary, summarize
+from dltrain.model.summary import Summary
 from dltrain.runs.environment import environment
 from dltrain.runs.folder import RunFolder
 from dltrain.runs.listing import differences
 from dltrain.training.ensemble import Ensemble
 from dltrain.training.journal import NoJournal
+from dltrain.training.prepared import load_data
 from dltrain.training.preview import schedules
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.running import train
-from dltrain.training.session import build_graph, load_data, prepare
+from dltrain.training.session import build_graph, prepare
 from dltrain.training.trained import Run, load_run, store_experiment, stored_experiment
 
 if TYPE_CHECKING:
@@ -115,8 +116,12 @@ def fit(
     extra = dict(overrides)
     extra |= {} if seed is None else {"seed": seed}
     extra |= {} if name is None else {"name": name}
-    extra |= FAST if fast_dev_run else {}
     experiment = load_experiment(config, sets, extra)
+    if fast_dev_run:
+        if experiment.baseline is not None:
+            what, hint = "a baseline is fitted in one go", "`dltrain check` tries it on a few samples"
+            raise UsageError(what, where=experiment.name, got="--fast-dev-run", hint=hint)
+        experiment = load_experiment(config, sets, extra | FAST)
     run = RunFolder.newest(Path(runs), experiment.name) if resume else None
     if run is None:
         run = RunFolder.create(runs, experiment.name, lambda made: begin(made, experiment))
@@ -262,7 +267,7 @@ def gradcheck(
 
     if isinstance(config_or_run, (str, Path)) and not Path(config_or_run).is_file():
         loaded = load_run(config_or_run, runs=runs)
-        session = loaded.session
+        session: Any = loaded.session
         loaded.read_data()
     else:
         session = prepare(load_experiment(config_or_run, sets))
@@ -286,16 +291,7 @@ def check(
         plugins: Python files that register further things
     """
     load_plugins(plugins)
-    experiment = load_experiment(config, sets)
-    session = prepare(experiment, "reference")
-    parts, micro_batch = session.data.parts, session.micro_batch
-    session.budget(micro_batch, session.optimizer())  # before the parts are cut, whose size `batch_size: all` means
-    parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
-    trainer = session.trainer(NoJournal(), SilentProgress())
-    summary = summarize(session.graph, micro_batch, trainer.optimizer)
-    trainer.train_step()
-    if trainer.validation is not None:
-        trainer.evaluator.run(trainer.validation)
+    summary = prepare(load_experiment(config, sets), "reference").try_out()
     return summary.as_json(), summary
 
 
@@ -311,6 +307,9 @@ def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Seque
     """
     load_plugins(plugins)
     session = prepare(load_experiment(config, sets), "reference")
+    if session.experiment.baseline is not None:
+        what = "a baseline has no schedules: it is fitted in one go"
+        raise UsageError(what, where=session.experiment.name, expected="a config with a `model`")
     return schedules(session.trainer(NoJournal(), SilentProgress()))
 
 

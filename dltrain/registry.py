@@ -24,6 +24,7 @@ REQUIRED: Any = inspect.Parameter.empty
 PROVIDERS = {
     "layer": "dltrain.layers",
     "initializer": "dltrain.initializers",
+    "baseline": "dltrain.baselines",
     "loss": "dltrain.losses",
     "metric": "dltrain.metrics",
     "regularizer": "dltrain.regularizers",

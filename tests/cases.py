@@ -304,11 +304,29 @@ TASKS = {
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
 
+# {name: spec}; equality with scikit-learn called by hand is in test_baselines.py
+BASELINES = {
+    "dummy": "dummy",
+    "gaussian_naive_bayes": {"gaussian_naive_bayes": 1e-6},
+    "multinomial_naive_bayes": {"multinomial_naive_bayes": 0.5},
+    "bernoulli_naive_bayes": {"bernoulli_naive_bayes": {"alpha": 0.5, "binarize": 0.1}},
+    "k_nearest_neighbors": {"k_nearest_neighbors": {"n_neighbors": 4, "weights": "distance", "p": 1.5}},
+    "svm": {"svm": {"C": 3, "kernel": "poly", "degree": 2, "gamma": 0.05, "coef0": 1}},
+    "linear_regression": "linear_regression",
+    "ridge": {"ridge": 0.3},
+    "lasso": {"lasso": {"alpha": 0.01, "max_iter": 5000}},
+    "logistic_regression": {"logistic_regression": {"C": 0.5, "max_iter": 500}},
+    "decision_tree": {"decision_tree": {"max_depth": 5, "min_samples_leaf": 2, "ccp_alpha": 0.001}},
+    "random_forest": {"random_forest": {"n_estimators": 7, "max_features": 0.5}},
+    "gradient_boosting": {"gradient_boosting": {"max_iter": 7, "max_leaf_nodes": 5, "min_samples_leaf": 3}},
+}
+
 OTHERS: dict[str, Mapping[str, Any]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "initializer": INITIALIZERS,
     "metric": METRICS,
+    "baseline": BASELINES,
     "regularizer": REGULARIZERS,
     "constraint": CONSTRAINTS,
     "average": AVERAGES,

@@ -52,6 +52,11 @@ def test_mnist_reaches_98_3_percent(tmp_path: Path, data_folder: Path) -> None:
         ("spirals-mlp", "accuracy", 0.95),
         ("circles-dropout", "accuracy", 0.9),
         ("residual-digits", "accuracy", 0.96),
+        ("iris-baseline", "accuracy", 0.9),
+        ("wine-baseline", "accuracy", 0.95),
+        ("breast-cancer-baseline", "accuracy", 0.95),
+        ("digits-baseline", "accuracy", 0.98),
+        ("diabetes-baseline", "r2", 0.35),
     ],
 )
 def test_shipped_configs_learn(name: str, metric: str, bound: float, tmp_path: Path) -> None:
@@ -60,6 +65,7 @@ def test_shipped_configs_learn(name: str, metric: str, bound: float, tmp_path: P
 
 def test_every_shipped_config_is_tried() -> None:
     tried = {"digits-mlp", "mnist-mlp", "iris-softmax", "breast-cancer-logistic", "wine-mlp", "diabetes-regression"}
+    tried |= {f"{name}-baseline" for name in ("iris", "wine", "breast-cancer", "digits", "diabetes")}
     tried |= {"moons-mlp", "spirals-mlp", "circles-dropout", "residual-digits"}
     assert {path.stem for path in CONFIGS.rglob("*.yaml")} == tried
 

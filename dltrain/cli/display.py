@@ -145,7 +145,8 @@ class PlainProgress:
         for part, values in record.items():
             if isinstance(values, dict):
                 parts += [f"{part}.{name} {number(value)}" for name, value in values.items()]
-        parts.append(f"learning_rate {rate(record['learning_rate'])}")
+        if record["learning_rate"] is not None:  # a baseline has none
+            parts.append(f"learning_rate {rate(record['learning_rate'])}")
         if meter.samples_per_second:
             parts.append(f"{meter.samples_per_second:.0f} samples/s")
         if meter.left is not None and meter.share < 1:

@@ -14,7 +14,14 @@ from dltrain.cli.base import command, group
 
 NOT_REMOVED = 1
 SHOWN = 12  # evaluations of a run on the screen
-STATES = {"epochs": "done", "steps": "done", "time": "done", "early_stopping": "done early", "signal": "interrupted"}
+STATES = {
+    "epochs": "done",
+    "steps": "done",
+    "time": "done",
+    "fitted": "done",
+    "early_stopping": "done early",
+    "signal": "interrupted",
+}
 
 
 @group("runs")

@@ -15,6 +15,7 @@ ENDS = {
     "steps": "all steps are done",
     "early_stopping": "no more progress",
     "time": "the time is over",
+    "fitted": "fitted",
     "signal": "interrupted; everything is saved",
 }
 
@@ -79,6 +80,8 @@ def next_commands(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> li
         f"dltrain gradcheck {run}{extra}": "prove its gradients",
         f"dltrain runs show {run}": "config, metrics and checkpoints",
     }
+    if summary["stopped"] == "fitted":
+        commands.pop(f"dltrain gradcheck {run}{extra}")
     if summary["stopped"] != "signal":
         commands.pop(f"dltrain resume {run}{extra}")
     width = max(map(len, commands))

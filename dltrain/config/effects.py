@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dltrain import registry
+from dltrain.config.baseline import baseline_problems
 from dltrain.config.check import Problems, check, check_arguments, check_spec
 from dltrain.config.provenance import Path
 from dltrain.config.sections import Fields, Train, keys_of
@@ -28,10 +29,11 @@ def verify(config: Mapping[str, Any]) -> Problems:
     if "optimizer" in config and not any(problem.path[:1] == ("optimizer",) for problem in problems):
         problems += optimizer_problems(config["optimizer"])
     model = config.get("model")
-    if isinstance(model, Mapping):
+    if isinstance(model, Mapping) and config.get("baseline") is None:
         problems += model_problems(model)
     if not problems:
         problems += accumulation_problems(config)
+    problems += baseline_problems(config)
     if not any(problem.path[:1] in (("task",), ("loss",), ("metrics",)) for problem in problems):
         problems += fitting_problems(config)
     return list(dict.fromkeys(problems))

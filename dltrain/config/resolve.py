@@ -9,7 +9,7 @@ from typing import Any
 
 from dltrain import registry
 from dltrain.config.provenance import DEFAULT, INFERRED, Origin, Path
-from dltrain.config.sections import ORDER, Fields, Notation, is_section, keys_of
+from dltrain.config.sections import BASELINE, ORDER, Fields, Notation, is_section, keys_of
 from dltrain.config.words import members, unwrap
 from dltrain.registry import Argument, Reference
 
@@ -39,7 +39,8 @@ class Resolver:
         resolved = self.section(whole, Fields, (), ())
         if "name" not in config:
             self.filled["name",] = INFERRED
-        return {key: resolved[key] for key in ORDER if key in resolved}
+        other = ("baseline",) if config.get("baseline") is None else set(ORDER) - set(BASELINE)
+        return {key: resolved[key] for key in ORDER if key in resolved and key not in other}
 
     def value(self, value: Any, annotation: Any, source: Path, path: Path) -> Any:
         """A value with its defaults filled in.

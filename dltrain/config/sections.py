@@ -164,6 +164,8 @@ class Fields:
         task: the kind of learning problem
         data: the examples
         model: the network
+        baseline: a classic method in place of a network; it is fitted in one go, so that of the keys only name, seed,
+            dtype, task, data, loss and metrics belong to it
         loss: what is minimized; default: the task's
         metrics: what is measured beside the loss, as a list, or {optimize, satisfy, measure}; default: the task's
         optimizer: how the parameters are changed
@@ -177,7 +179,8 @@ class Fields:
     def __init__(
         self,
         data: Data,
-        model: Annotated[dict[str, Any], Notation()],
+        model: Annotated[dict[str, Any], Notation()] = None,  # type: ignore[assignment]
+        baseline: Annotated[Any, Reference("baseline")] | None = None,
         name: RunName = "experiment",
         seed: Seed = 0,
         dtype: Literal["float32", "float64"] = "float32",
@@ -192,16 +195,18 @@ class Fields:
         hooks: list[Annotated[Any, Reference("hook")]] = [],  # noqa: B006
     ) -> None:
         self.name, self.seed, self.dtype, self.task = name, seed, dtype, task
-        self.data, self.model, self.loss, self.metrics = data, model, loss, metrics
+        self.data, self.model, self.baseline, self.loss, self.metrics = data, model, baseline, loss, metrics
         self.optimizer, self.regularize, self.train, self.hooks = optimizer, regularize, train, hooks
         self.constrain, self.average = constrain, average
 
 
 # Order of the keys in a resolved config.
 ORDER = (
-    *("name", "seed", "dtype", "task", "data", "model", "loss", "metrics"),
+    *("name", "seed", "dtype", "task", "data", "model", "baseline", "loss", "metrics"),
     *("optimizer", "regularize", "constrain", "average", "train", "hooks"),
 )
+# The keys that have an effect on a baseline.
+BASELINE = ("name", "seed", "dtype", "task", "data", "baseline", "loss", "metrics")
 SECTIONS = (Data, Train, Goals, Fields)
 
 

@@ -5,5 +5,6 @@ from dltrain.tasks.base import Task
 from dltrain.tasks.bound import Bound
 from dltrain.tasks.heads import Heads, HeadsTally
 from dltrain.tasks.tally import Tally
+from dltrain.tasks.weighing import Weighing
 
-__all__ = ["Bound", "Heads", "HeadsTally", "Tally", "Task", "multi_label", "multi_task", "supervised"]
+__all__ = ["Bound", "Heads", "HeadsTally", "Tally", "Task", "Weighing", "multi_label", "multi_task", "supervised"]

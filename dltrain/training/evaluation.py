@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,11 +13,23 @@ from dltrain.model.mode import Mode
 
 if TYPE_CHECKING:
     from dltrain.data import Batch, Loader
-    from dltrain.model.graph import Graph
     from dltrain.model.memory import Arena
     from dltrain.tasks import Bound, Tally
 
 BATCH_SIZE = 512  # of evaluation: large enough for speed, and the same always, so that sums round the same
+
+
+class Model(Protocol):
+    """What can be evaluated: a network, or a baseline."""
+
+    def forward(
+        self,
+        inputs: Mapping[str, Array],
+        train: bool = False,
+        mode: Mode | None = None,
+        wires: Iterable[str] | None = None,
+    ) -> tuple[dict[str, Array], Any]:
+        """Outputs by wire, and a backward pass where there is one."""
 
 
 class Evaluator:
@@ -33,7 +45,7 @@ class Evaluator:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: Model,
         task: Bound,
         arena: Arena,
         kernels: Callable[[Array], Any],

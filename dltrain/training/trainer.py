@@ -201,6 +201,10 @@ class Trainer:
             self._load_weights(arrays, meta["average"])
             self.save()
 
+    def set_clock(self, seconds: float) -> None:
+        """Count the time, and the intervals of evaluations and checkpoints, from here."""
+        self.seconds = self.evaluate.last = self.checkpoint.last = seconds
+
     def higher_is_better(self, monitor: str) -> bool:
         """Whether a larger value of `part.metric` is the better one."""
         return self.objective.task.higher_is_better(monitor.partition(".")[2])
