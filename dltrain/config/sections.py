@@ -81,6 +81,8 @@ class Data:
         source: the data set
         split: how examples are drawn for validation and test, where the source does not say it itself
         prepare: preparations in their order, fitted on the training examples only
+        prepare_target: the same for the numbers that a regression learns; the loss is that of prepared targets, metrics
+            and predictions are in the unit of the data
         balance: make the classes equally frequent in training: oversample repeats examples of the smaller ones,
             undersample leaves out some of the larger ones, others in every epoch
     """
@@ -90,9 +92,11 @@ class Data:
         source: Source,
         split: Split = "random",
         prepare: list[Preparation] = [],  # noqa: B006
+        prepare_target: list[Preparation] = [],  # noqa: B006
         balance: Literal["oversample", "undersample"] | None = None,
     ) -> None:
         self.source, self.split, self.prepare, self.balance = source, split, prepare, balance
+        self.prepare_target = prepare_target
 
 
 class Goals:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dltrain.data import pipeline
+from dltrain.data import pipeline, target_preparation
 from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import PIECE
@@ -103,6 +103,14 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     raw = {part: whole.take(index) for part, index in positions.items()}
     constants = pipeline.fit(specs, raw["train"], pool.place)
     parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
+    scales = list(section.prepare_target)
+    if scales:
+        if needs_of(needs) != "values":
+            what, hint = "the targets are no numbers to prepare", "leave it out: it is for the task regression"
+            raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
+        constants |= target_preparation.fit(scales, raw["train"], target.names, pool.place)
+        for part, some in parts.items():
+            parts[part] = target_preparation.apply(scales, constants, some, dtype, pool.place)
     ready = parts["train"].described()
     return DataSet(
         parts=parts,
@@ -123,7 +131,13 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         heads=heads,
         class_counts=counts,
         target_columns=list(pool.target_names),
+        prepare_target=scales,
     )
+
+
+def needs_of(needs: Need | Mapping[str, Need]) -> str:
+    """What the targets of one task must be; those of several are mixed."""
+    return needs.kind if isinstance(needs, Need) else "mixed"
 
 
 def with_fills(categories: Mapping[int, list[str]], specs: list[Any]) -> dict[int, list[str]]:

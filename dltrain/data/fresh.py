@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dltrain.data import pipeline
+from dltrain.data import pipeline, target_preparation
 from dltrain.data.arrays import read_npy, read_npz
 from dltrain.data.cifar import read_cifar
 from dltrain.data.entries import MISSING
@@ -78,7 +78,10 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
         columns["y"] = targets_like(pool, like)
     described = Features(like.raw_shape, like.feature_names, pool.categories or like.raw().categories)
     examples = Examples(columns, np.arange(len(features)), described)
-    return pipeline.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
+    prepared = pipeline.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
+    if target and like.prepare_target:
+        return target_preparation.apply(like.prepare_target, like.constants, prepared, like.dtype, pool.place)
+    return prepared
 
 
 def kind_of(path: Path) -> str:

@@ -46,6 +46,10 @@ class Scale:
         """x / by, in float64."""
         return x / constants["by"]
 
+    def invert(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """x · by."""
+        return x * constants["by"]
+
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
         """As they were."""
         return features
@@ -86,6 +90,10 @@ class Standardize:
     def apply(self, x: Array, constants: Mapping[str, Array]) -> Array:
         """(x - mean) / deviation, in float64."""
         return (x - constants["mean"]) / constants["deviation"]
+
+    def invert(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """mean + x · deviation."""
+        return constants["mean"] + x * constants["deviation"]
 
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
         """As they were."""
@@ -148,6 +156,10 @@ class MinMax:
         """low + (x - least) (high - low) / range, in float64."""
         return self.low + (x - constants["least"]) * ((self.high - self.low) / constants["range"])
 
+    def invert(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """least + (x - low) · range / (high - low)."""
+        return constants["least"] + (x - self.low) * (constants["range"] / (self.high - self.low))
+
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
         """As they were."""
         return features
@@ -187,6 +199,10 @@ class Log1p:
             row, *place = (int(i) for i in np.argwhere(wrong)[0])
             raise Misfit("this value has no logarithm", row, tuple(place), "a value above -1")
         return np.log1p(x.astype(np.float64))
+
+    def invert(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """exp(x) - 1."""
+        return np.expm1(x)
 
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
         """As they were."""

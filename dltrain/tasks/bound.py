@@ -66,6 +66,7 @@ class Bound:
         if problems:
             raise ConfigError(problems)
         name = next((n for n, known in entries("task").items() if known.make is type(task)), "")
+        self._prepared = bool(getattr(data, "prepare_target", None))
         self._weighing = Weighing(task, data, (*path, "task", name))
 
     def check(self, graph: Graph) -> None:
@@ -106,12 +107,15 @@ class Bound:
         return len(batch.target) if weights is None else float(weights.sum())
 
     def judged(self, scores: Array, batch: Batch) -> tuple[Array, Array]:
-        """Outputs and targets of the samples that metrics count: all but those whose label is ignored."""
+        """Outputs and targets that metrics count: without samples of an ignored label, numbers in the data's unit."""
         targets = self.task.targets(batch, scores)
         if self._weighing.ignores:
             known = targets.reshape(-1) >= 0
             return scores[known], targets[known]
-        return scores, targets
+        return self._restored(scores), self._restored(targets)
+
+    def _restored(self, values: Array) -> Array:
+        return self.data.restore(values) if self._prepared else values
 
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose prediction is the mean of the members' predictions."""
@@ -124,7 +128,7 @@ class Bound:
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""
-        return self.task.predict(outputs[self.wire], self.data, self._loss.link)
+        return self.task.predict(self._restored(outputs[self.wire]), self.data, self._loss.link)
 
     def tally(self, everything: bool = False) -> Tally:
         """An empty account of a pass over data, with what the metrics read or with everything the task counts."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dltrain.data import DataSet
 from dltrain.errors import DataError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.mode import Mode
@@ -43,6 +44,9 @@ class Ensemble:
                 what, hint = "the losses of an ensemble turn outputs into probabilities alike", "see `loss` of both"
                 got = f"{own} instead of {links}"
                 raise UsageError(what, where=other.folder.name, got=got, hint=hint)
+            if not same_targets(first.session.data, other.session.data):
+                what, hint = "the runs of an ensemble prepare their targets alike", "see `data.prepare_target` of both"
+                raise UsageError(what, where=other.folder.name, hint=hint)
             a, b = first.session.data, other.session.data
             if (a.fingerprint, a.classes, a.target_names) != (b.fingerprint, b.classes, b.target_names):
                 what, expected = "the runs of an ensemble share their data", f"fingerprint {a.fingerprint[:16]}…"
@@ -96,3 +100,11 @@ class Ensemble:
             {"run": str(run.folder.path), "checkpoint": run.step, "metrics": tally.results()}
             for run, tally in zip(self.runs, tallies, strict=True)
         ]
+
+
+def same_targets(a: DataSet, b: DataSet) -> bool:
+    """Whether the targets of two data sets were prepared alike, with the same constants."""
+    constants = [{k: v for k, v in data.constants.items() if k.startswith("target.")} for data in (a, b)]
+    return a.prepare_target == b.prepare_target and all(
+        name in constants[1] and np.array_equal(value, constants[1][name]) for name, value in constants[0].items()
+    )
