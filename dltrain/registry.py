@@ -36,6 +36,7 @@ PROVIDERS = {
     "task": "dltrain.tasks",
     "hook": "dltrain.training.hooks",
     "average": "dltrain.training.averaging",
+    "exploration": "dltrain.explore",
 }
 
 

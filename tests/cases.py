@@ -259,6 +259,12 @@ SOURCES = {
 }
 TASKS = {"classification": 3, "binary_classification": 1, "regression": 2}  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
+EXPLORATIONS: dict[str, Any] = {
+    "pca": {"pca": 2},
+    "tsne": {"tsne": {"perplexity": 8, "max_iter": 250}},
+    "k_means": {"k_means": 4},
+    "gaussian_mixture": {"gaussian_mixture": {"max_components": 3, "covariance_types": ["full", "spherical"]}},
+}
 
 OTHERS: dict[str, Mapping[str, Any]] = {
     "optimizer": OPTIMIZERS,
@@ -273,4 +279,5 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "source": SOURCES,
     "task": TASKS,
     "hook": HOOKS,
+    "exploration": EXPLORATIONS,
 }
