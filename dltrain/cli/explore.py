@@ -125,10 +125,12 @@ def show(found: Mapping[str, Any]) -> None:
     from dltrain.explore.finding import Chart, Table
 
     width = min(output.console().width, WIDEST)
-    output.show(f"{found['data']}, {found['part']}: {found['samples']} samples with {found['features']} features")
+    output.show(f"{found['data']}, {found['part']}: {found['samples']:,} samples with {found['features']:,} features")
     for part in found["shown"]:
-        drawn = table(part) if isinstance(part, Table) else part
-        output.show("", *(chart(part, width) if isinstance(part, Chart) else [drawn]))
+        if isinstance(part, Table):
+            output.show("", part.title, table(part))
+        else:
+            output.show("", *(chart(part, width) if isinstance(part, Chart) else [part]))
     if found["notes"]:
         output.show("", *(f"note: {text}" for text in found["notes"]))
     output.show("", f"{found['folder']}: {', '.join(found['files'])}")
@@ -144,7 +146,7 @@ def table(part: Table) -> Any:
         for header, column in zip(part.headers, zip(*part.rows, strict=True), strict=True)
         if all(isinstance(cell, (int, float, type(None))) for cell in column)
     ]
-    return output.table(part.headers, cells, right=right, title=part.title)
+    return output.table(part.headers, cells, right=right)
 
 
 def chart(part: Chart, width: int) -> list[str]:

@@ -59,7 +59,7 @@ class GaussianMixture:
         covariance_types: list[CovarianceType] | None = None,
         n_init: PositiveInt = 3,
         max_iter: PositiveInt = 200,
-        samples: PositiveInt = 10_000,
+        samples: PositiveInt = 5000,
         seed: NonNegativeInt | None = None,
     ) -> None:
         self.max_components, self.n_init, self.max_iter = max_components, n_init, max_iter
@@ -98,7 +98,7 @@ class GaussianMixture:
             notes.append("the smallest BIC stands at the end of the curve: raise max_components")
         found = Finding({"mixtures": mixtures, "best": chosen}, notes=notes)
         headers = [name for name in best if name not in ("weights", "converged")]
-        table = [[row[name] for name in headers] for row in mixtures]
+        table = [[round(row[name]) if name in CRITERIA else row[name] for name in headers] for row in mixtures]
         found.shown.append(Table("mixtures", [name.replace("_", " ") for name in headers], table))
         count, kind = best["components"], best["covariance_type"]
         found.shown.append(f"smallest BIC: {kind} covariance, {count} {'component' if count == 1 else 'components'}")
