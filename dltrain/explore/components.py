@@ -68,7 +68,7 @@ class Pca:
         ]
         headers = ["component", "variance", "share", "together"]
         found.shown.append(Table(f"variance of the first {count} of {len(shares)} components", headers, rows))
-        said = ", ".join(f"{k} hold {float(share):.0%}" for share, k in needed.items())
+        said = ", ".join(f"{k} for {float(share):.0%}" for share, k in needed.items())
         found.shown.append(f"components needed: {said}")
         numbers = list(range(1, len(shares) + 1))
         curves = {"each": (numbers, shares.tolist()), "together": (numbers, cumulative.tolist())}
