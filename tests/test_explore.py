@@ -25,6 +25,7 @@ from test_cli import error_of, json_of, narrow
 from test_cli_runs import promised
 
 from dltrain import api, config
+from dltrain.cli.explore import progress
 from dltrain.cli.main import run
 from dltrain.errors import ConfigError, DataError, StorageError, UsageError
 from dltrain.explore import Subject
@@ -347,3 +348,18 @@ def test_a_signal_between_two_files_waits_for_the_last(tmp_path: Path, monkeypat
         write(found, subject, FACTS, "name", tmp_path, None)
     assert {path.name for path in (tmp_path / "name-1").iterdir()} == {"a.svg", "samples.csv", "result.json"}
     assert (tmp_path / "name-1" / "samples.csv").read_text() == "sample,k\n7,0\n9,1\n"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_one_line_of_a_terminal_or_rare_lines(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter([0.0, 9.0, 11.0, 11.0, 12.0])
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    with progress() as tell:
+        for text in ("k = 1", "k = 2", "k = 3" + "x" * 20):
+            tell(text)
+    lines = ["k = 1", "k = 2", f"k = 3{'x' * 14}", ""]
+    assert capsys.readouterr().err == ("".join(f"\r\x1b[K{line}" for line in lines) if terminal else "k = 2\n")

@@ -22,7 +22,7 @@ KEYS = (
     "files",
 )  # fmt: skip
 WIDEST = 100  # columns of a chart
-PERIODS = {True: 0.1, False: 10.0}  # seconds between two messages, on a terminal and elsewhere
+PERIOD = 10.0  # seconds between two messages where they do not stand on one line of a terminal
 
 
 def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -104,12 +104,10 @@ def progress() -> Iterator[Callable[[str], None]]:
 
     def tell(text: str) -> None:
         nonlocal last
-        if time.monotonic() - last < PERIODS[live]:
-            return
-        last = time.monotonic()
         if live:
             print(f"\r\x1b[K{text[: width - 1]}", end="", file=sys.stderr, flush=True)
-        else:
+        elif time.monotonic() - last >= PERIOD:
+            last = time.monotonic()
             note(text)
 
     try:

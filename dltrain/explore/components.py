@@ -39,7 +39,7 @@ class Pca:
     least_features = 2
 
     def __init__(
-        self, n_components: PositiveInt = 10, samples: PositiveInt = 10_000, seed: NonNegativeInt | None = None
+        self, n_components: PositiveInt = 10, samples: PositiveInt = 5000, seed: NonNegativeInt | None = None
     ) -> None:
         self.n_components, self.samples, self.seed = n_components, samples, seed
 
@@ -48,7 +48,10 @@ class Pca:
         from sklearn.decomposition import PCA
 
         tell(f"components of {len(subject)} samples with {subject.x.shape[1]} features")
-        model = PCA(random_state=subject.random_state)
+        tall = (
+            len(subject) >= subject.x.shape[1]
+        )  # then the covariance is the smaller matrix, and several times as fast
+        model = PCA(svd_solver="covariance_eigh" if tall else "full")
         places = np.asarray(model.fit_transform(subject.x))
         shares = model.explained_variance_ratio_
         needed = {f"{share:g}": needed_for(shares, share) for share in SHARES}
