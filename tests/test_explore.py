@@ -29,6 +29,7 @@ from dltrain.cli.explore import progress
 from dltrain.cli.main import run
 from dltrain.errors import ConfigError, DataError, StorageError, UsageError
 from dltrain.explore import Subject
+from dltrain.explore.finding import MOST_POINTS, Finding, scatter
 from dltrain.explore.folder import write
 from dltrain.explore.mixture import parameters
 from dltrain.runs.folder import names
@@ -334,7 +335,6 @@ def test_a_signal_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_signal_between_two_files_waits_for_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dltrain.explore import folder
-    from dltrain.explore.finding import Finding
 
     def interrupted(path: Path, text: str) -> None:
         path.write_text(text)
@@ -363,3 +363,18 @@ def test_progress_is_one_line_of_a_terminal_or_rare_lines(
             tell(text)
     lines = ["k = 1", "k = 2", f"k = 3{'x' * 14}", ""]
     assert capsys.readouterr().err == ("".join(f"\r\x1b[K{line}" for line in lines) if terminal else "k = 2\n")
+
+
+def test_points_stand_where_their_values_say_and_many_are_thinned() -> None:
+    def points(text: str) -> np.ndarray:
+        paths = [p.get("d", "") for p in ElementTree.fromstring(text).iter() if p.get("stroke") and p.get("d")]
+        return np.array([[float(n) for n in move.split("h")[0].split()] for p in paths for move in p.split("M")[1:]])
+
+    places = np.array([[0.0, 7.0], [1.0, 3.0], [2.0, 5.0]])
+    found = points(scatter("map", ("a", "b"), places, {"all": np.arange(3)}))
+    assert found[:, 0] == pytest.approx(np.interp(places[:, 0], [0, 2], [76, 596]), abs=0.06)
+    assert np.argsort(-found[:, 1]).tolist() == np.argsort(places[:, 1]).tolist()
+    many = np.random.default_rng(0).normal(size=(2 * MOST_POINTS + 1, 2))
+    groups = {"some": np.arange(1000), "others": np.arange(1000, len(many))}
+    thinned = points(scatter("map", ("a", "b"), many, groups))
+    assert MOST_POINTS * 0.6 < len(thinned) <= MOST_POINTS
