@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from dltrain import config as configs
-from dltrain.errors import UsageError
+from dltrain.errors import ConfigError, UsageError
 from dltrain.layers.base import Shape
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
@@ -311,6 +311,53 @@ def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Seque
         what = "a baseline has no schedules: it is fitted in one go"
         raise UsageError(what, where=session.experiment.name, expected="a config with a `model`")
     return schedules(session.trainer(NoJournal(), SilentProgress()))
+
+
+def explore(
+    method: Any,
+    config: Config,
+    *,
+    split: str = "train",
+    sets: Sequence[str] = (),
+    runs: str | Path = "runs",
+    out: str | Path | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Look at the data of a config, as it divides and prepares them, without training; see `dltrain list explorations`.
+
+    Returns what `result.json` holds, and under `shown` the tables, charts and sentences for a terminal.
+
+    Parameters:
+        method: an exploration: "pca", {"k_means": 12}, {"tsne": {"perplexity": 50}}
+        config: path or mapping
+        split: the part that is looked at: train, train_dev, validation or test
+        sets: changes as on the command line
+        runs: folder in which the folder of the pictures is made
+        out: the folder itself instead
+        tell: is told how far the work is
+        plugins: Python files that register further things
+    """
+    from dltrain.config.check import check as problems_of
+    from dltrain.explore import explore as explored
+    from dltrain.registry import Reference
+
+    load_plugins(plugins)
+    problems = problems_of(method, Annotated[Any, Reference("exploration")])
+    if problems:
+        raise ConfigError(problems)
+    experiment = load_experiment(config, sets)
+    tell("reading the data")
+    return explored(
+        method,
+        load_data(experiment),
+        part=split,
+        seed=experiment.seed,
+        name=experiment.name,
+        runs=Path(runs),
+        out=None if out is None else Path(out),
+        tell=tell,
+    )
 
 
 def begin(run: RunFolder, experiment: Experiment) -> None:

@@ -37,6 +37,7 @@ PROVIDERS = {
     "task": "dltrain.tasks",
     "hook": "dltrain.training.hooks",
     "average": "dltrain.training.averaging",
+    "exploration": "dltrain.explore",
 }
 
 

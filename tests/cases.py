@@ -303,6 +303,12 @@ TASKS = {
     "multi_task": 10,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
+EXPLORATIONS: dict[str, Any] = {
+    "pca": {"pca": 2},
+    "tsne": {"tsne": {"perplexity": 8, "max_iter": 250}},
+    "k_means": {"k_means": 4},
+    "gaussian_mixture": {"gaussian_mixture": {"max_components": 3, "covariance_types": ["full", "spherical"]}},
+}
 
 # {name: spec}; equality with scikit-learn called by hand is in test_baselines.py
 BASELINES = {
@@ -335,4 +341,5 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "source": SOURCES,
     "task": TASKS,
     "hook": HOOKS,
+    "exploration": EXPLORATIONS,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from cases import (
     EXAMPLES,
+    EXPLORATIONS,
     HOOKS,
     INITIALIZERS,
     LAYERS,
@@ -42,6 +44,7 @@ from dltrain import registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
 from dltrain.data.examples import Features
 from dltrain.errors import ConfigError
+from dltrain.explore import Subject
 from dltrain.kernels import select
 from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores
 from dltrain.model.mode import Mode
@@ -383,7 +386,6 @@ def test_task(name: str) -> None:
 @pytest.mark.parametrize("name", HOOKS)
 def test_hook(name: str) -> None:
     """Its state is JSON and says all: a hook that goes on from it does what the first one does."""
-    import json
 
     def trainer() -> Any:
         found = SimpleNamespace(monitor="validation.loss", stopped=[], higher_is_better=lambda metric: False)
@@ -401,3 +403,26 @@ def test_hook(name: str) -> None:
         hook.after_evaluation(run, record)
         other.after_evaluation(again, record)
     assert other.state() == hook.state() and again.stopped == run.stopped
+
+
+@pytest.mark.parametrize("name", EXPLORATIONS)
+def test_exploration(name: str) -> None:
+    """The seed decides, every sample gets its numbers, pictures are whole, and nothing is written to the data."""
+    from xml.etree import ElementTree
+
+    def found(x: np.ndarray, labels: np.ndarray | None) -> Any:
+        classes = None if labels is None else ["a", "b", "c"]
+        subject = Subject(x, np.arange(len(x)), labels, classes, names=["f0", "f1", "f2"], seed=3)
+        return create("exploration", EXPLORATIONS[name]).explore(subject, told.append)
+
+    told: list[str] = []
+    labels = np.arange(60) % 3
+    x = np.random.default_rng(0).normal(size=(60, 3)) + 20 * np.eye(3)[labels]
+    x.setflags(write=False)
+    first, again, bare = found(x, labels), found(x, labels), found(x, None)
+    assert told and first.result == again.result and first.figures == again.figures
+    assert first.shown and json.loads(json.dumps(first.result, allow_nan=False)) == first.result
+    assert all(len(column) == 60 and np.isfinite(column).all() for column in first.columns.values())
+    drawn = [ElementTree.fromstring(figure) for figure in first.figures.values()]
+    words = {element.text for tree in drawn for element in tree.iter() if element.tag.endswith("text")}
+    assert {"a", "b", "c"} <= words and bare.figures and bare.columns.keys() == first.columns.keys()

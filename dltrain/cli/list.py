@@ -30,6 +30,7 @@ KINDS = {
     "preparation": ("preparations", "what is done to data before training"),
     "task": ("tasks", "kinds of learning problems"),
     "hook": ("hooks", "what else happens during training"),
+    "exploration": ("explorations", "looks at data, for `dltrain explore`"),
     "config": ("configs", "complete configs that come with dltrain, for fit and init"),
 }
 
