@@ -346,7 +346,7 @@ def test_source(name: str, files: Path) -> None:
     pools = [create("source", spec).load(folders) for _ in range(2)]
     assert len(pools[0].columns["x"]) == len(pools[0].columns["y"]) == len(pools[0]) > 10
     assert all(pools[0].columns[key].tobytes() == pools[1].columns[key].tobytes() for key in ("x", "y"))
-    section = SimpleNamespace(source=spec, split=None, prepare=["standardize"])
+    section = SimpleNamespace(source=spec, split=None, prepare=["standardize"], prepare_target=[])
     data = [load(section, needs=needs, seed=0, folders=folders, dtype="float32") for _ in range(2)]
     assert data[0].fingerprint == data[1].fingerprint
     assert (data[0].classes is None) == (needs == "values")

@@ -110,6 +110,13 @@ def test_shipped_configs_begin_to_learn(
     assert api.fit(shipped(name), sets=sets, runs=tmp_path)["test"][metric] >= bound
 
 
+def test_a_shipped_config_is_whole_where_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in CONFIGS.rglob("*.yaml"):
+        Path(path.name).write_text(path.read_text())
+        assert config.load(Path(path.name)).resolved == config.load(path).resolved
+
+
 NETWORKS = sorted(path.stem for path in CONFIGS.rglob("*.yaml") if not path.stem.endswith("-baseline"))
 
 
