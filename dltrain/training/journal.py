@@ -14,6 +14,8 @@ from dltrain.training import checkpoint
 from dltrain.training.session import same_data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dltrain.runs.folder import RunFolder
     from dltrain.training.trainer import Trainer
 
@@ -96,7 +98,7 @@ class Journal:
         """Bring a trainer to the newest valid checkpoint, and cut the log to it; damaged files are reported.
 
         Raises:
-            CorruptFileError: when no checkpoint is whole, or it belongs to other data.
+            CorruptFileError: when no checkpoint is whole, or it belongs to other data, or to no moment of this run.
         """
         path, damaged = checkpoint.newest_valid(self.run.checkpoints_path)
         for broken, reason in damaged:
@@ -111,6 +113,7 @@ class Journal:
         arrays, meta = checkpoint.load(path)
         same_data(meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"], self.run.name)
         trainer.load_state(arrays, meta["trainer"])
+        check_position(trainer, path)
         trainer.seconds = trainer.evaluate.last = trainer.checkpoint.last = meta["seconds"]
         self.started -= trainer.seconds
         self.log.truncate(meta["log_offset"])
@@ -119,6 +122,27 @@ class Journal:
         """Close the logs."""
         self.log.close()
         self.timing.close()
+
+
+def check_position(trainer: Trainer, path: Path) -> None:
+    """Raise a CorruptFileError unless a step, its epoch and its batch are those of one moment of the run.
+
+    After the last batch of an epoch the trainer stands behind it only until the step is settled.
+
+    Parameters:
+        trainer: in the state of the checkpoint
+        path: of the checkpoint
+    """
+    epoch, index, per_epoch = trainer.epoch, trainer.index, trainer.loader.steps_per_epoch
+    last = per_epoch - trainer.settled
+    if not 0 <= index <= last:
+        what, expected, got = "no moment of this run has such a batch", f"0 to {last}", str(index)
+    elif trainer.step != epoch * per_epoch + index:
+        what = "the step does not fit its place"
+        expected, got = f"{epoch * per_epoch + index} after {epoch} epochs and {index} batches", str(trainer.step)
+    else:
+        return
+    raise CorruptFileError(what, where=str(path), expected=expected, got=got, hint="start a new run")
 
 
 class NoJournal:
