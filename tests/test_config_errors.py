@@ -41,7 +41,9 @@ got 0
 got the text 'no'; write false without quotes
      6 |     logits: [dense: {units: 0, use_bias: no}, rleu, dense]
        |                                          ^
-{file}:6:47: model.graph.logits.1: there is no layer or block of this name; got 'rleu'; did you mean 'relu'?
+{file}:6:47: model.graph.logits.1: there is no layer or block of this name; \
+expected one of `dltrain list layers`, or a block of this model; \
+got 'rleu'; did you mean 'relu'?
      6 |     logits: [dense: {units: 0, use_bias: no}, rleu, dense]
        |                                               ^
 {file}:7:20: optimizer.adam.lr: adam has no parameter 'lr'; expected learning_rate, beta_1, beta_2, epsilon, \
