@@ -116,6 +116,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["evaluate", "a", "--split", "test", "--data", "a.csv"], "these options exclude each other"),
         (["explain", "dense", "--set", "seed=1"], "--set changes a config; expected a config; got the name 'dense'"),
         (["explain", "lr"], "did you mean 'learning_rate'?"),
+        (["explain", "training.batch_size"], "did you mean 'train.batch_size'?"),
         (["resume", "a", "--plugin", "no.py"], "no.py"),
         (["evaluate", "a", "--plugin", "no.py"], "no.py"),
         (["predict", "a", "a.csv", "--plugin", "no.py"], "no.py"),
@@ -214,6 +215,20 @@ def test_explain_knows_everything_that_list_shows(kind: str, capsys: pytest.Capt
         assert ">>>" not in page
 
 
+def test_explain_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    (meaning,) = json_of(capsys, "explain", "train.batch_size")["meanings"]
+    keys = {"kind", "name", "summary", "doc", "page", "parameters", "type", "default", "choices", "example"}
+    assert set(meaning) == keys
+    assert meaning["default"] == "32" and meaning["page"] == "docs/config.md"
+    assert run(["explain", "model.init"]) == 0
+    page = capsys.readouterr().out
+    for line in ("model.init (key)", "type     the name of an initializer", "example  model: {", "more     docs/"):
+        assert line in page
+    assert "he_normal" in page
+    assert run(["explain", "data"]) == 0
+    assert "what it is" in capsys.readouterr().out
+
+
 def test_explain_says_where_values_come_from(capsys: pytest.CaptureFixture[str]) -> None:
     found = json_of(capsys, "explain", "digits-mlp", "--set", "train.epochs=3")["values"]
     values = {value["path"]: value for value in found}
@@ -270,6 +285,8 @@ def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> N
         ("dltrain fit digits", "digits-mlp"),
         ("dltrain list opt", "optimizers"),
         ("dltrain explain drop", "dropout"),
+        ("dltrain explain train.ba", "train.batch_size"),
+        ("dltrain explain optimizer.adam.cl", "optimizer.adam.clip_norm"),
         ("dltrain runs d", "diff"),
     ],
 )

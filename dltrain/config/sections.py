@@ -14,7 +14,7 @@ from annotated_types import Ge, Le
 
 from dltrain.config.interval import SECONDS, Interval
 from dltrain.registry import Argument, Reference, arguments_of
-from dltrain.types import PositiveInt
+from dltrain.types import Initializer, PositiveInt, Words
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,14 @@ Duration = Annotated[Interval, UnitsOnly(tuple(SECONDS), "a time such as '10 min
 Source = Annotated[Any, Reference("source")]
 Split = Annotated[Any, Reference("split")]
 Preparation = Annotated[Any, Reference("preparation")]
+Layer = Annotated[Any, Reference("layer")]
 Loss = Annotated[Any, Reference("loss")]
 Metric = Annotated[Any, Reference("metric")]
 
 DEFAULT_EPOCHS = 10
+EXTENDS = Argument(
+    "extends", str | None, None, "the config that this one changes: a file, or one that comes with dltrain"
+)
 
 
 class Data:
@@ -90,6 +94,35 @@ class Data:
         balance: Literal["oversample", "undersample"] | None = None,
     ) -> None:
         self.source, self.split, self.prepare, self.balance = source, split, prepare, balance
+
+
+class Model:
+    """The network: named chains of layers.
+
+    A wire is a value with a name; a chain is a list of layers, and starts from the wire above it unless its first item
+    is `from: wire`.
+
+    Parameters:
+        vars: values with names: $name anywhere below stands for the value
+        inputs: shapes without the batch axis; default: the data's
+        init: what fills the kernels of all layers that do not name a kernel_initializer
+        blocks: chains with $parameters; a block is used like a layer
+        graph: the chains
+        outputs: the wires that are results; default: the last
+    """
+
+    def __init__(
+        self,
+        *,
+        vars: Annotated[dict[str, Any], Words("a map {name: value}")] = {},  # noqa: B006
+        inputs: Annotated[dict[str, list[PositiveInt]], Words("a map {wire: shape}")] = {},  # noqa: B006
+        init: Initializer | None = None,
+        blocks: Annotated[dict[str, list[Layer]], Words("a map {name: chain}")] = {},  # noqa: B006
+        graph: Annotated[dict[str, list[Layer]], Words("a map {wire: chain}")],
+        outputs: Annotated[list[str] | str | None, Words("a wire, or a list of wires")] = None,
+    ) -> None:
+        self.graph, self.vars, self.inputs, self.init = graph, vars, inputs, init
+        self.blocks, self.outputs = blocks, outputs
 
 
 class Train:
