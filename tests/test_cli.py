@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -269,35 +268,6 @@ def test_shipped_configs_have_a_summary_and_no_flaw(name: str, capsys: pytest.Ca
     assert json_of(capsys, "explain", str(shipped_configs()[name]))["values"]
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["completion", shell]) == 0
-    script = capsys.readouterr().out
-    assert "_DLTRAIN_COMPLETE" in script
-    assert json_of(capsys, "completion", shell)["script"].strip() == script.strip()
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("dltrain ev", "evaluate"),
-        ("dltrain fit --fast", "--fast-dev-run"),
-        ("dltrain fit digits", "digits-mlp"),
-        ("dltrain list opt", "optimizers"),
-        ("dltrain explain drop", "dropout"),
-        ("dltrain explain train.ba", "train.batch_size"),
-        ("dltrain explain optimizer.adam.cl", "optimizer.adam.clip_norm"),
-        ("dltrain runs d", "diff"),
-    ],
-)
-def test_completion(words: str, expected: str) -> None:
-    count = str(len(words.split()) - 1)
-    environment = {**os.environ, "_DLTRAIN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
-    done = dltrain_process(env=environment)
-    assert f"plain,{expected}" in done.stdout.split("\n")
-    assert not done.stderr
-
-
 def test_a_reader_that_leaves_is_no_error() -> None:
     """`dltrain schema | head -1`."""
     command = [sys.executable, "-m", "dltrain", "schema"]
@@ -404,31 +374,6 @@ def test_explain_names_files_without_their_folder(capsys: pytest.CaptureFixture[
     page = capsys.readouterr().out
     assert " iris-softmax.yaml:" in page
     assert "/iris-softmax.yaml:" not in page
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_completion_in_bash(tmp_path: Path) -> None:
-    (tmp_path / "dltrain").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dltrain "$@"\n')
-    (tmp_path / "dltrain").chmod(0o755)
-    (tmp_path / "digits.yaml").touch()
-    (tmp_path / "script").write_text(dltrain_process("completion", "bash").stdout)
-    ask = (
-        "source ./script; COMP_WORDS=(dltrain $1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
-        '_dltrain_completion dltrain; echo "${COMPREPLY[@]}"'
-    )
-    root_folder = Path(dltrain.__file__).parent.parent
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(root_folder)}
-    expected = {"fit digi": {"digits-mlp", "digits.yaml"}, "explain drop": {"dropout"}, "list opt": {"optimizers"}}
-    for words, wanted in expected.items():
-        done = subprocess.run(
-            ["bash", "-c", ask, "bash", words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert wanted <= set(done.stdout.split()), words
 
 
 def test_output_that_knows_no_unicode() -> None:
