@@ -99,6 +99,8 @@ class Normal:
         >>> Normal(stddev=2).fill(weights, (1, 1), np.random.default_rng(0))
         >>> round(weights.std(), 1)
         np.float64(2.0)
+
+    Source: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks, 2012.
     """
 
     def __init__(self, stddev: NonNegativeFloat = 0.05) -> None:
@@ -123,6 +125,8 @@ class TruncatedNormal:
         >>> TruncatedNormal(stddev=1).fill(weights, (1, 1), np.random.default_rng(0))
         >>> round(float(weights.std()), 2), bool(abs(weights).max() < 2)
         (0.88, True)
+
+    Source: Johnson, Kotz and Balakrishnan, Continuous univariate distributions, volume 1, 1994.
     """
 
     def __init__(self, stddev: NonNegativeFloat = 0.05) -> None:
@@ -148,6 +152,8 @@ class Uniform:
         >>> Uniform(limit=3).fill(weights, (1, 1), np.random.default_rng(0))
         >>> round(float(weights.var()), 1), bool(abs(weights).max() <= 3)
         (3.0, True)
+
+    Source: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998.
     """
 
     def __init__(self, limit: NonNegativeFloat = 0.05) -> None:
