@@ -187,7 +187,10 @@ def test_time_is_estimated_to_grow_with_the_square_where_it_does() -> None:
         ({"train": {"epochs": 3}}, "train: 'train' has no effect on a baseline; leave it out"),
         ({"optimizer": "adam"}, "optimizer: 'optimizer' has no effect on a baseline"),
         ({"model": {"graph": {"y": ["dense"]}}}, "model: 'model' has no effect on a baseline; take either out"),
-        ({"baseline": "forest"}, "there is no baseline of this name; got 'forest'; did you mean 'random_forest'?"),
+        (
+            {"baseline": "forest"},
+            "expected one of `dltrain list baselines`; got 'forest'; did you mean 'random_forest'?",
+        ),
         ({"baseline": "ridge"}, "baseline: the baseline ridge does not fit the task classification; expected dummy,"),
         ({"baseline": {"svm": {"C": 0}}}, "baseline.svm.C: this number is out of its range; expected a number above 0"),
         ({"baseline": {"svm": {"kernel": "rbf", "degree": 4}}}, "'degree' has no effect with kernel 'rbf'"),

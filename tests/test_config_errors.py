@@ -29,7 +29,7 @@ sede: 1
 """
 
 SAID = """\
-{file}:3:3: data.splitt: there is no key 'splitt' in 'data'; expected source, split, prepare, balance; \
+{file}:3:3: data.splitt: there is no key 'splitt' in 'data'; expected source, split, prepare, prepare_target, balance; \
 did you mean 'split'?
      3 |   splitt: random
        |   ^
@@ -41,7 +41,9 @@ got 0
 got the text 'no'; write false without quotes
      6 |     logits: [dense: {units: 0, use_bias: no}, rleu, dense]
        |                                          ^
-{file}:6:47: model.graph.logits.1: there is no layer or block of this name; got 'rleu'; did you mean 'relu'?
+{file}:6:47: model.graph.logits.1: there is no layer or block of this name; \
+expected one of `dltrain list layers`, or a block of this model; \
+got 'rleu'; did you mean 'relu'?
      6 |     logits: [dense: {units: 0, use_bias: no}, rleu, dense]
        |                                               ^
 {file}:7:20: optimizer.adam.lr: adam has no parameter 'lr'; expected learning_rate, beta_1, beta_2, epsilon, \
@@ -223,5 +225,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
     with pytest.raises(UsageError, match="this is not a file"):
         load(tmp_path)
-    with pytest.raises((UsageError, StorageError)):
+    with pytest.raises(StorageError, match="the config cannot be read; got .*File name too long"):
         load(tmp_path / ("x" * 5000))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -58,52 +56,6 @@ def test_every_registered_thing_has_a_line() -> None:
     lines = {kind: set(rows) for kind, rows in OTHERS.items()}
     lines |= {"layer": {case.kind for case in LAYERS}, "loss": {case.name for case in LOSSES}}
     assert lines == {kind: set(registry.entries(kind)) for kind in registry.kinds()}
-
-
-@pytest.mark.parametrize("kind", registry.kinds())
-def test_every_registered_thing_is_documented(kind: str) -> None:
-    for entry in registry.entries(kind).values():
-        assert len(entry.summary) > 5, entry.name
-        for argument in entry.arguments:
-            assert argument.summary, (entry.name, argument.name)
-
-
-@pytest.mark.parametrize("kind", sorted(set(registry.kinds()) - {"source", "split", "preparation"}))
-def test_every_registered_thing_has_an_example(kind: str) -> None:
-    without = [entry.name for entry in registry.entries(kind).values() if "\nExample:\n    >>> " not in entry.doc]
-    assert without == []
-
-
-# What nobody published first: conventions and trivial things.  All else names its paper or book.
-WITHOUT_ORIGIN = {
-    "layer": {"linear", "flatten", "reshape"},
-    "loss": set(),
-    "optimizer": set(),
-    "schedule": {"constant", "staircase", "piecewise"},
-    "initializer": {"constant", "zeros", "ones", "normal", "truncated_normal", "uniform"},
-}
-
-
-@pytest.mark.parametrize("kind", WITHOUT_ORIGIN)
-def test_every_algorithm_names_its_source(kind: str) -> None:
-    without = {entry.name for entry in registry.entries(kind).values() if "\nSource: " not in entry.doc}
-    assert without == WITHOUT_ORIGIN[kind]
-
-
-# Rows of tables: their documentation is made, so no docstring shows it to test_doctests.py.
-ROWS = [
-    entry
-    for kind in registry.kinds()
-    for entry in registry.entries(kind).values()
-    if entry.doc != inspect.getdoc(entry.make)
-]
-
-
-@pytest.mark.parametrize("entry", ROWS, ids=lambda entry: f"{entry.kind}-{entry.name}")
-def test_example_of_a_table_row_runs(entry: registry.Entry) -> None:
-    test = doctest.DocTestParser().get_doctest(entry.doc, {}, entry.name, None, None)
-    assert test.examples
-    assert doctest.DocTestRunner().run(test).failed == 0
 
 
 @pytest.mark.parametrize("case", [*LAYERS, *EXAMPLES], ids=lambda case: case.name)

@@ -15,7 +15,7 @@ from dltrain import registry
 from dltrain.config.advice import advise, quoted
 from dltrain.config.interval import Interval
 from dltrain.config.provenance import Path
-from dltrain.config.sections import SECTIONS, Data, Fields, Notation, Train, is_section, keys_of
+from dltrain.config.sections import SECTIONS, Data, Fields, Model, Notation, Train, is_section, keys_of
 from dltrain.config.words import bound, describe, members, show, unwrap
 from dltrain.errors import Problem
 from dltrain.registry import Argument, Reference
@@ -249,7 +249,7 @@ def elsewhere(key: Any, section: Any) -> str:
     places = ((Data, "data."), (Train, "train."), (Fields, ""))
     others = [(home, cls) for cls, home in places if cls is not section]
     homes = {a.name: home + a.name for home, cls in others for a in keys_of(cls)}
-    homes |= {name: f"model.{name}" for name in ("vars", "inputs", "init", "blocks", "graph", "outputs")}
+    homes |= {key.name: f"model.{key.name}" for key in keys_of(Model)}
     homes |= {"learning_rate": "optimizer: {adam: {learning_rate: …}}", "l2": "regularize: [l2: …]"}
     near = closest(str(key), homes)
     return f"did you mean `{homes[near]}`?" if near else ""

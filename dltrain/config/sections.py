@@ -14,7 +14,7 @@ from annotated_types import Ge, Le
 
 from dltrain.config.interval import SECONDS, Interval
 from dltrain.registry import Argument, Reference, arguments_of
-from dltrain.types import PositiveInt
+from dltrain.types import Initializer, PositiveInt, Words
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Form:
     Parameters:
         pattern: regular expression for the whole text
         words: the form in words, for errors
+        example: such a text
     """
 
     pattern: str
     words: str
+    example: str
 
     def problem(self, value: str) -> str:
         """What is wrong with the text; empty when nothing is."""
@@ -59,19 +61,23 @@ class Notation:
 
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?"
-RunName = Annotated[str, Form(NAME, "a name of letters, digits, '-', '_' and '.', at most 64 long")]
+RunName = Annotated[str, Form(NAME, "a name of letters, digits, '-', '_' and '.', at most 64 long", "mine")]
 Seed = Annotated[int, Ge(0), Le(2**64 - 1)]
 Duration = Annotated[Interval, UnitsOnly(tuple(SECONDS), "a time such as '10 minutes' (seconds, minutes or hours)")]
 Source = Annotated[Any, Reference("source")]
 Split = Annotated[Any, Reference("split")]
 Preparation = Annotated[Any, Reference("preparation")]
+Layer = Annotated[Any, Reference("layer")]
 Loss = Annotated[Any, Reference("loss")]
 Metric = Annotated[Any, Reference("metric")]
 
 BOUND = r"(<=|>=|<|>) *(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)"
-Bound = Annotated[str, Form(BOUND, "a bound such as '>= 0.9' or '<= 0.1'")]
+Bound = Annotated[str, Form(BOUND, "a bound such as '>= 0.9' or '<= 0.1'", ">= 0.9")]
 
 DEFAULT_EPOCHS = 10
+EXTENDS = Argument(
+    "extends", str | None, None, "the config that this one changes: a file, or one that comes with dltrain"
+)
 
 
 class Data:
@@ -113,6 +119,35 @@ class Goals:
 
     def __init__(self, optimize: str, satisfy: dict[str, Bound] = {}, measure: list[Metric] | None = None) -> None:  # noqa: B006
         self.optimize, self.satisfy, self.measure = optimize, satisfy, measure
+
+
+class Model:
+    """The network: named chains of layers.
+
+    A wire is a value with a name; a chain is a list of layers, and starts from the wire above it unless its first item
+    is `from: wire`.
+
+    Parameters:
+        vars: values with names: $name anywhere below stands for the value
+        inputs: shapes without the batch axis; default: the data's
+        init: what fills the kernels of all layers that do not name a kernel_initializer
+        blocks: chains with $parameters; a block is used like a layer
+        graph: the chains
+        outputs: the wires that are results; default: the last
+    """
+
+    def __init__(
+        self,
+        *,
+        vars: Annotated[dict[str, Any], Words("a map {name: value}")] = {},  # noqa: B006
+        inputs: Annotated[dict[str, list[PositiveInt]], Words("a map {wire: shape}")] = {},  # noqa: B006
+        init: Initializer | None = None,
+        blocks: Annotated[dict[str, list[Layer]], Words("a map {name: chain}")] = {},  # noqa: B006
+        graph: Annotated[dict[str, list[Layer]], Words("a map {wire: chain}")],
+        outputs: Annotated[list[str] | str | None, Words("a wire, or a list of wires")] = None,
+    ) -> None:
+        self.graph, self.vars, self.inputs, self.init = graph, vars, inputs, init
+        self.blocks, self.outputs = blocks, outputs
 
 
 class Train:

@@ -25,6 +25,12 @@ class Scale:
     Parameters:
         by: the number; left out: the largest absolute value of the training part (255 is right for images of bytes)
         columns: names or positions of the columns; left out: all that hold numbers
+
+    Example:
+        >>> Scale(by=255).apply(np.array([[0, 51, 255]]), {"by": np.array(255.0)}).tolist()
+        [[0.0, 0.2, 1.0]]
+
+    Source: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998, section 4.3.
     """
 
     takes = "numbers"
@@ -66,6 +72,13 @@ class Standardize:
         axis: feature: each feature for itself; channel: each entry of the last axis, over all positions; all: one mean
             and deviation for everything
         columns: names or positions of the columns; left out: all that hold numbers
+
+    Example:
+        >>> x = np.array([[1.0, 7.0], [3.0, 7.0]])
+        >>> Standardize().apply(x, Standardize().fit(Examples({"x": x}, np.arange(2)))).tolist()
+        [[-1.0, 0.0], [1.0, 0.0]]
+
+    Source: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998, section 4.3.
     """
 
     takes = "numbers"
@@ -127,6 +140,8 @@ class MinMax:
         >>> x = np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]])
         >>> MinMax().apply(x, MinMax().fit(Examples({"x": x}, np.arange(3)))).tolist()
         [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
+
+    Source: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998, section 4.3.
     """
 
     takes = "numbers"
@@ -175,6 +190,8 @@ class Log1p:
     Example:
         >>> Log1p().apply(np.array([[0.0, np.e - 1]]), {}).tolist()
         [[0.0, 1.0]]
+
+    Source: Tukey, Exploratory data analysis, 1977.
     """
 
     takes = "numbers"

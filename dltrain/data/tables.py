@@ -53,6 +53,8 @@ class Csv:
         ...     pool = Csv("a.csv", "good", drop=["name"]).load(DataFolders(folder))
         >>> pool.columns["x"].tolist(), pool.categories, pool.columns["y"].tolist()
         ([[1.0, 1.0], [nan, 0.0]], {1: ['blue', 'red']}, ['yes', 'no'])
+
+    Source: Y. Shafranovich: Common format and MIME type for comma-separated values, RFC 4180, 2005.
     """
 
     def __init__(

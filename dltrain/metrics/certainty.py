@@ -22,6 +22,8 @@ class TopKAccuracy:
     Example:
         >>> TopKAccuracy(k=2)({"ranks": np.array([5, 2, 1])})
         0.875
+
+    Source: Russakovsky et al., ImageNet large scale visual recognition challenge, 2015.
     """
 
     statistic, higher_is_better = "certainty", True

@@ -19,6 +19,8 @@ class Accuracy:
     Example:
         >>> Accuracy()({"counts": np.array([[3, 1], [0, 4]])})
         0.875
+
+    Source: Hastie, Tibshirani and Friedman, The elements of statistical learning, 2009 (misclassification error).
     """
 
     statistic, higher_is_better = "confusion", True
@@ -41,6 +43,8 @@ class Precision:
     Example:
         >>> Precision()({"counts": np.array([[3, 1], [1, 3]])})
         0.75
+
+    Source: Kent et al., Machine literature searching VIII, 1955.
     """
 
     statistic, higher_is_better = "confusion", True
@@ -67,6 +71,8 @@ class Recall:
     Example:
         >>> Recall("macro")({"counts": np.array([[4, 0], [2, 2]])})
         0.75
+
+    Source: Kent et al., Machine literature searching VIII, 1955.
     """
 
     statistic, higher_is_better = "confusion", True
@@ -238,6 +244,8 @@ class SubsetAccuracy:
     Example:
         >>> SubsetAccuracy()({"sets": np.array([4, 3])})
         0.75
+
+    Source: Zhu, Ji, Xu and Gong, Multi-labelled classification using maximum entropy method, 2005.
     """
 
     statistic, higher_is_better = "label_sets", True

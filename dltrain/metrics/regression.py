@@ -25,6 +25,8 @@ class R2:
         >>> moments.update(outputs, targets, select("reference")(outputs))
         >>> round(R2()(moments.arrays), 4)
         0.7857
+
+    Source: Wright, Correlation and causation, 1921.
     """
 
     statistic, higher_is_better = "moments", True
@@ -46,6 +48,8 @@ class MeanSquaredErrorMetric:
     Example:
         >>> MeanSquaredErrorMetric()({"sums": np.array([[2.0], [0], [0], [5], [3]])})
         2.5
+
+    Source: Gauss, Theoria combinationis observationum, 1821.
     """
 
     statistic, higher_is_better = "moments", False
@@ -62,6 +66,8 @@ class MeanAbsoluteError:
     Example:
         >>> MeanAbsoluteError()({"sums": np.array([[2.0], [0], [0], [5], [3]])})
         1.5
+
+    Source: Willmott and Matsuura, Advantages of the mean absolute error over the root mean square error, 2005.
     """
 
     statistic, higher_is_better = "moments", False
@@ -78,6 +84,8 @@ class RootMeanSquaredError:
     Example:
         >>> RootMeanSquaredError()({"sums": np.array([[2.0], [0], [0], [8], [3]])})
         2.0
+
+    Source: Willmott and Matsuura, Advantages of the mean absolute error over the root mean square error, 2005.
     """
 
     statistic, higher_is_better = "moments", False

@@ -186,7 +186,7 @@ class Parser:
         if written is None:
             return ()
         names = [written.value] if isinstance(written.value, str) else written.value
-        known = ", ".join(graph)
+        known = ", ".join(graph) or "a wire, of which the graph has none"
         if not isinstance(names, list) or not names:
             self.report.add(written.place, "`outputs` names wires of the graph", known, show(names))
             return ()
@@ -195,7 +195,7 @@ class Parser:
             if not isinstance(name, str) or name not in graph:
                 self.report.add(at, "an output is a wire of the graph", known, show(name), hint(name, graph))
             elif name in names[:index]:
-                self.report.add(at, f"output {name!r} is named twice")
+                self.report.add(at, f"output {name!r} is named twice", "every wire once")
         return tuple(name for name in names if isinstance(name, str) and name in graph)
 
     def give_widths(self, chains: Chains, ends: Mapping[str, int]) -> list[NodeSpec]:
@@ -222,7 +222,8 @@ class Parser:
         lacking = [taking and INIT not in node.arguments for node, taking in zip(nodes, takes, strict=True)]
         if not any(lacking) and not len(self.report):
             what = f"every layer names its own {INIT}" if any(takes) else "no layer has a kernel"
-            self.report.add(place, f"`init` has no effect: {what}", hint="remove it", key=True)
+            expected = f"a layer with a kernel and without {INIT}"
+            self.report.add(place, f"`init` has no effect: {what}", expected, hint="remove it", key=True)
         if init is None:
             return list(nodes)
         given, places = {INIT: init.value}, {INIT: init.place}
@@ -235,16 +236,14 @@ class Parser:
         """Report everything that has no effect: values, blocks, inputs, wires and layers that nothing reads."""
         for name in self.variables.own:
             if name not in self.variables.used:
-                advice = f"write ${name} where it belongs, or remove it"
-                self.report.add((*ROOT, "vars", name), f"variable {name!r} is never used", hint=advice, key=True)
+                self.useless("vars", name, f"variable {name!r}", f"${name} in a chain or a shape")
         for name in chains.blocks:
             if name not in chains.used_blocks:
-                self.report.add((*ROOT, "blocks", name), f"block {name!r} is never used", hint="remove it", key=True)
+                self.useless("blocks", name, f"block {name!r}", f"`{name}` in a chain")
         read = {path for node in chains.nodes for path in node.inputs}
         for name in inputs:
             if name not in read:
-                advice = f"start a wire with `from: {name}`, join it by `with: {name}`, or remove it"
-                self.report.add((*ROOT, "inputs", name), f"input {name!r} is never used", hint=advice, key=True)
+                self.useless("inputs", name, f"input {name!r}", f"`from: {name}` or `with: {name}` in a chain")
         ends = {end: wire for wire, end in chains.wires.ends.items()}
         for node in chains.nodes:
             wire = ends.get(node.path)
@@ -252,7 +251,11 @@ class Parser:
                 continue
             if wire is None:
                 advice = "a branch or block that begins with `from` does not read the chain before it"
-                self.report.add(node.where, f"nothing reads {node.path!r}", hint=advice)
+                self.report.add(node.where, f"nothing reads {node.path!r}", "a layer after it", hint=advice)
             else:
-                advice = f"read it by `from: {wire}` or `with: {wire}`, name it in `outputs`, or remove it"
-                self.report.add((*ROOT, "graph", wire), f"wire {wire!r} is never used", hint=advice, key=True)
+                use = f"`from: {wire}` or `with: {wire}` in a chain below, or its name in `outputs`"
+                self.useless("graph", wire, f"wire {wire!r}", use)
+
+    def useless(self, section: str, name: str, thing: str, use: str) -> None:
+        """Report something that nothing uses."""
+        self.report.add((*ROOT, section, name), f"{thing} is never used", use, hint="use it, or remove it", key=True)

@@ -276,6 +276,16 @@ class Fitter:
         self.epoch, self.step = meta["epoch"], meta["step"]
         self.best, self.metrics = meta["best"], meta["metrics"]
 
+    def check_position(self, where: str) -> None:
+        """Refuse a state that is neither before the fit nor after it.
+
+        Raises:
+            CorruptFileError: when it is none of a baseline.
+        """
+        if (self.epoch, self.step) not in ((0, 0), (1, 1)):
+            what, got = "no moment of this run has such a step", str(self.step)
+            raise CorruptFileError(what, where=where, expected="0 or 1", got=got, hint="start a new run")
+
     def set_clock(self, seconds: float) -> None:
         """Count the time from here."""
         self.seconds = seconds

@@ -97,7 +97,7 @@ class Journal:
         """Bring a trainer to the newest valid checkpoint, and cut the log to it; damaged files are reported.
 
         Raises:
-            CorruptFileError: when no checkpoint is whole, or it belongs to other data.
+            CorruptFileError: when no checkpoint is whole, or it belongs to other data, or to no moment of this run.
         """
         path, damaged = checkpoint.newest_valid(self.run.checkpoints_path)
         for broken, reason in damaged:
@@ -112,6 +112,7 @@ class Journal:
         arrays, meta = checkpoint.load(path)
         same_data(meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"], self.run.name)
         trainer.load_state(arrays, meta["trainer"])
+        trainer.check_position(str(path))
         trainer.set_clock(meta["seconds"])
         self.started -= trainer.seconds
         self.log.truncate(meta["log_offset"])

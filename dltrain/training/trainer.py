@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dltrain.errors import DltrainError, NumericsError
+from dltrain.errors import CorruptFileError, DltrainError, NumericsError
 from dltrain.kernels import compiles_first
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
@@ -200,6 +200,28 @@ class Trainer:
             arrays, meta = best
             self._load_weights(arrays, meta["average"])
             self.save()
+
+    def check_position(self, where: str) -> None:
+        """Refuse a state whose step, epoch and batch are no moment of this run.
+
+        After the last batch of an epoch the trainer stands behind it only until the step is settled.
+
+        Parameters:
+            where: the file the state came from
+
+        Raises:
+            CorruptFileError: naming what does not fit.
+        """
+        per_epoch = self.loader.steps_per_epoch
+        last, step = per_epoch - self.settled, self.epoch * per_epoch + self.index
+        if not 0 <= self.index <= last:
+            what, expected, got = "no moment of this run has such a batch", f"0 to {last}", str(self.index)
+        elif self.step != step:
+            what, got = "the step does not fit its place", str(self.step)
+            expected = f"{step} after {self.epoch} epochs and {self.index} batches"
+        else:
+            return
+        raise CorruptFileError(what, where=where, expected=expected, got=got, hint="start a new run")
 
     def set_clock(self, seconds: float) -> None:
         """Count the time, and the intervals of evaluations and checkpoints, from here."""
