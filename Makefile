@@ -19,6 +19,7 @@ format:         ## put all files into ruff's form
 	ruff format .
 
 bench:          ## speed against other libraries; needs `pip install ".[bench]"`
+	python benchmarks/startup.py
 	python benchmarks/dense.py
 
 results:        ## train the shipped configs and print their test results

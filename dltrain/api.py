@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from dltrain import config as configs
-from dltrain.errors import UsageError
+from dltrain.errors import ConfigError, UsageError
 from dltrain.layers.base import Shape
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
-from dltrain.model.summary import Summary, summarize
+from dltrain.model.summary import Summary
 from dltrain.runs.environment import environment
 from dltrain.runs.folder import RunFolder
 from dltrain.runs.listing import differences
 from dltrain.training.ensemble import Ensemble
 from dltrain.training.journal import NoJournal
+from dltrain.training.prepared import load_data
 from dltrain.training.preview import schedules
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.running import train
-from dltrain.training.session import build_graph, load_data, prepare
+from dltrain.training.session import build_graph, prepare
 from dltrain.training.trained import Run, load_run, store_experiment, stored_experiment
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
+    from dltrain.tasks import Tally
 
 Config = str | Path | Mapping[str, Any]
 
@@ -114,8 +116,12 @@ def fit(
     extra = dict(overrides)
     extra |= {} if seed is None else {"seed": seed}
     extra |= {} if name is None else {"name": name}
-    extra |= FAST if fast_dev_run else {}
     experiment = load_experiment(config, sets, extra)
+    if fast_dev_run:
+        if experiment.baseline is not None:
+            what, hint = "a baseline is fitted in one go", "`dltrain check` tries it on a few samples"
+            raise UsageError(what, where=experiment.name, got="--fast-dev-run", hint=hint)
+        experiment = load_experiment(config, sets, extra | FAST)
     run = RunFolder.newest(Path(runs), experiment.name) if resume else None
     if run is None:
         run = RunFolder.create(runs, experiment.name, lambda made: begin(made, experiment))
@@ -163,8 +169,6 @@ def evaluate(
         runs: folder of the run folders
         plugins: Python files that register further things
     """
-    from dltrain.metrics import per_class
-
     load_plugins(plugins)
     loaded, *others = load_runs(run, runs, checkpoint)
     members: list[dict[str, Any]] = []
@@ -174,8 +178,7 @@ def evaluate(
         members = ensemble.per_member(tallies)
     else:
         tally = loaded.tally(split, data, everything=True)
-    counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
-    classes = loaded.session.data.classes
+    heads = {name: per_task(head) for name, head in tally.heads.items() if head.count}
     return {
         "run": None if members else str(loaded.folder.path),
         "checkpoint": None if members else loaded.step,
@@ -183,9 +186,22 @@ def evaluate(
         "split": split if data is None else str(data),
         "samples": tally.count,
         "metrics": tally.results(),
-        "per_class": None if counts is None else per_class(counts, classes or []),
-        "confusion": None if counts is None else counts.tolist(),
-        "classes": classes,
+        **(heads.pop("") if "" in heads else {"per_class": None, "confusion": None, "classes": None}),
+        "heads": heads or None,
+    }
+
+
+def per_task(tally: Tally) -> dict[str, Any]:
+    """What a task counts: of each class or label, and which class was taken for which."""
+    from dltrain.metrics import per_class
+
+    data = tally.bound.data
+    counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
+    names = data.classes or (data.target_names if counts is not None else [])
+    return {
+        "per_class": None if counts is None else per_class(counts, names),
+        "confusion": None if counts is None or counts.ndim == 3 else counts.tolist(),
+        "classes": data.classes,
     }
 
 
@@ -251,7 +267,7 @@ def gradcheck(
 
     if isinstance(config_or_run, (str, Path)) and not Path(config_or_run).is_file():
         loaded = load_run(config_or_run, runs=runs)
-        session = loaded.session
+        session: Any = loaded.session
         loaded.read_data()
     else:
         session = prepare(load_experiment(config_or_run, sets))
@@ -275,16 +291,7 @@ def check(
         plugins: Python files that register further things
     """
     load_plugins(plugins)
-    experiment = load_experiment(config, sets)
-    session = prepare(experiment, "reference")
-    parts, micro_batch = session.data.parts, session.micro_batch
-    session.budget(micro_batch, session.optimizer())  # before the parts are cut, whose size `batch_size: all` means
-    parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
-    trainer = session.trainer(NoJournal(), SilentProgress())
-    summary = summarize(session.graph, micro_batch, trainer.optimizer)
-    trainer.train_step()
-    if trainer.validation is not None:
-        trainer.evaluator.run(trainer.validation)
+    summary = prepare(load_experiment(config, sets), "reference").try_out()
     return summary.as_json(), summary
 
 
@@ -300,7 +307,57 @@ def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Seque
     """
     load_plugins(plugins)
     session = prepare(load_experiment(config, sets), "reference")
+    if session.experiment.baseline is not None:
+        what = "a baseline has no schedules: it is fitted in one go"
+        raise UsageError(what, where=session.experiment.name, expected="a config with a `model`")
     return schedules(session.trainer(NoJournal(), SilentProgress()))
+
+
+def explore(
+    method: Any,
+    config: Config,
+    *,
+    split: str = "train",
+    sets: Sequence[str] = (),
+    runs: str | Path = "runs",
+    out: str | Path | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Look at the data of a config, as it divides and prepares them, without training; see `dltrain list explorations`.
+
+    Returns what `result.json` holds, and under `shown` the tables, charts and sentences for a terminal.
+
+    Parameters:
+        method: an exploration: "pca", {"k_means": 12}, {"tsne": {"perplexity": 50}}
+        config: path or mapping
+        split: the part that is looked at: train, train_dev, validation or test
+        sets: changes as on the command line
+        runs: folder in which the folder of the pictures is made
+        out: the folder itself instead
+        tell: is told how far the work is
+        plugins: Python files that register further things
+    """
+    from dltrain.config.check import check as problems_of
+    from dltrain.explore import explore as explored
+    from dltrain.registry import Reference
+
+    load_plugins(plugins)
+    problems = problems_of(method, Annotated[Any, Reference("exploration")])
+    if problems:
+        raise ConfigError(problems)
+    experiment = load_experiment(config, sets)
+    tell("reading the data")
+    return explored(
+        method,
+        load_data(experiment),
+        part=split,
+        seed=experiment.seed,
+        name=experiment.name,
+        runs=Path(runs),
+        out=None if out is None else Path(out),
+        tell=tell,
+    )
 
 
 def begin(run: RunFolder, experiment: Experiment) -> None:

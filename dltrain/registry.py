@@ -24,6 +24,7 @@ REQUIRED: Any = inspect.Parameter.empty
 PROVIDERS = {
     "layer": "dltrain.layers",
     "initializer": "dltrain.initializers",
+    "baseline": "dltrain.baselines",
     "loss": "dltrain.losses",
     "metric": "dltrain.metrics",
     "regularizer": "dltrain.regularizers",
@@ -36,6 +37,7 @@ PROVIDERS = {
     "task": "dltrain.tasks",
     "hook": "dltrain.training.hooks",
     "average": "dltrain.training.averaging",
+    "exploration": "dltrain.explore",
 }
 
 
@@ -185,10 +187,14 @@ def unknown(
     """The problem of a name that is not registered."""
     known = list(known)
     other = next((other for other in PROVIDERS if other != kind and name in entries(other)), None)
-    listed = f"`dltrain list {kind}{'es' if kind.endswith('s') else 's'}` shows them all"
-    advice = f"{name!r} is {_article(other)}" if other else hint(name, known, listed)
-    expected = f"one of {', '.join(known)}" if 0 < len(known) <= 8 else ""
+    advice = f"{name!r} is {_article(other)}" if other else hint(name, known)
+    expected = f"one of {', '.join(known) if len(known) <= 8 else listing(kind)}"
     return Problem(path, f"there is no {kind} of this name", expected, _shown(name), advice, at_key=at_key)
+
+
+def listing(kind: str) -> str:
+    """The command that shows all names of a kind."""
+    return f"`dltrain list {kind}{'es' if kind.endswith('s') else 's'}`"
 
 
 @dataclass(frozen=True)
@@ -232,7 +238,7 @@ def _read_arguments(entry: Entry, value: Any, at: tuple[str | int, ...], at_key:
         value, paths = {}, {}
     elif not isinstance(value, Mapping) or takes_mapping(entry, value):
         if not entry.arguments:
-            problem = Problem(at, f"{entry.name} takes no parameters", got=_shown(value), hint=f"write `{entry.name}`")
+            problem = Problem(at, f"{entry.name} takes no parameters", f"`{entry.name}`", _shown(value))
             return Reading(entry, {}, {}, [problem])
         first = entry.arguments[0].name
         value, paths = {first: value}, {first: at}

@@ -7,7 +7,7 @@ take ranges and references from them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Lt
 
@@ -35,3 +35,23 @@ ScheduledRate = Annotated[Any, Reference("schedule", literal=Rate)]
 Numbers = Annotated[
     float | list[float] | list[list[float]], Words("a number, a list of numbers, or a list of rows of numbers")
 ]
+
+
+class Need(NamedTuple):
+    """What a task needs of a target.
+
+    Parameters:
+        kind: classes, binary (two classes), values (numbers) or labels (any number of labels a sample)
+        columns: names or positions of the targets it takes; none: all that the source gives
+        ignore: the label of samples whose class is not known
+        separator: what stands between the labels of a sample in text
+    """
+
+    kind: str
+    columns: tuple[str | int, ...] = ()
+    ignore: str | int | None = None
+    separator: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values; `Need(**plain)` makes it again."""
+        return {**self._asdict(), "columns": list(self.columns)}

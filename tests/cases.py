@@ -193,6 +193,12 @@ class Loss:
     name: str
     shape: Shape
     targets: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """As a config writes it."""
+        return {self.name: dict(self.arguments)}
 
 
 LOSSES = [
@@ -203,6 +209,24 @@ LOSSES = [
     Loss("binary_cross_entropy", (3,), "binary"),
     Loss("mean_squared_error", (1,), "values"),
     Loss("mean_squared_error", (4,), "values"),
+    Loss("softmax_cross_entropy", (4,), "labels", {"label_smoothing": 0.2}),
+    Loss("binary_cross_entropy", (4,), "labels"),
+    Loss("binary_cross_entropy", (3,), "binary", {"label_smoothing": 0.1}),
+    Loss("mean_squared_error", (4,), "labels"),
+    Loss("quadratic", (4,), "values"),
+    Loss("quadratic", (1,), "values"),
+    Loss("quadratic", (3,), "labels"),
+    Loss("mean_absolute_error", (4,), "values"),
+    Loss("huber", (4,), "values"),
+    Loss("huber", (3,), "values", {"delta": 0.3}),
+    Loss("hinge", (1,), "binary"),
+    Loss("hinge", (4,), "labels"),
+    Loss("squared_hinge", (3,), "binary"),
+    Loss("squared_hinge", (2,), "labels"),
+    Loss("focal", (4,), "labels"),
+    Loss("focal", (3,), "binary", {"gamma": 1.5}),
+    Loss("focal", (3,), "labels", {"gamma": 0.5}),
+    Loss("focal", (2,), "labels", {"gamma": 0.0}),
 ]
 
 # {name: spec}: every kind has its checks in test_contracts.py; parity with plain transcriptions of the papers and with
@@ -263,6 +287,20 @@ METRICS = {
     "r2": ("r2", 1.0, True),
     "mean_squared_error": ("mean_squared_error", 0.0, False),
     "mean_absolute_error": ("mean_absolute_error", 0.0, False),
+    "root_mean_squared_error": ("root_mean_squared_error", 0.0, False),
+    "specificity": ("specificity", 1.0, True),
+    "balanced_accuracy": ("balanced_accuracy", 1.0, True),
+    "matthews_correlation": ("matthews_correlation", 1.0, True),
+    "cohen_kappa": ("cohen_kappa", 1.0, True),
+    "hamming_loss": ("hamming_loss", 0.0, False),
+    "subset_accuracy": ("subset_accuracy", 1.0, True),
+    "top_k_accuracy": ({"top_k_accuracy": 2}, 1.0, True),
+    "log_loss": ("log_loss", 0.0, False),
+    "brier_score": ("brier_score", 0.0, False),
+    "calibration_error": ("calibration_error", 0.0, False),
+    "roc_auc": ({"roc_auc": "weighted"}, 1.0, True),
+    "average_precision": ("average_precision", 1.0, True),
+    "milliseconds_per_sample": ("milliseconds_per_sample", 0.0, False),
 }
 REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
 CONSTRAINTS = {
@@ -310,14 +348,44 @@ SOURCES = {
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
 }
-TASKS = {"classification": 3, "binary_classification": 1, "regression": 2}  # width of the last layer in the tests
+TASKS = {
+    "classification": 3,
+    "binary_classification": 1,
+    "regression": 2,
+    "multi_label": 4,
+    "multi_task": 10,
+}  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
+EXPLORATIONS: dict[str, Any] = {
+    "pca": {"pca": 2},
+    "tsne": {"tsne": {"perplexity": 8, "max_iter": 250}},
+    "k_means": {"k_means": 4},
+    "gaussian_mixture": {"gaussian_mixture": {"max_components": 3, "covariance_types": ["full", "spherical"]}},
+}
+
+# {name: spec}; equality with scikit-learn called by hand is in test_baselines.py
+BASELINES = {
+    "dummy": "dummy",
+    "gaussian_naive_bayes": {"gaussian_naive_bayes": 1e-6},
+    "multinomial_naive_bayes": {"multinomial_naive_bayes": 0.5},
+    "bernoulli_naive_bayes": {"bernoulli_naive_bayes": {"alpha": 0.5, "binarize": 0.1}},
+    "k_nearest_neighbors": {"k_nearest_neighbors": {"n_neighbors": 4, "weights": "distance", "p": 1.5}},
+    "svm": {"svm": {"C": 3, "kernel": "poly", "degree": 2, "gamma": 0.05, "coef0": 1}},
+    "linear_regression": "linear_regression",
+    "ridge": {"ridge": 0.3},
+    "lasso": {"lasso": {"alpha": 0.01, "max_iter": 5000}},
+    "logistic_regression": {"logistic_regression": {"C": 0.5, "max_iter": 500}},
+    "decision_tree": {"decision_tree": {"max_depth": 5, "min_samples_leaf": 2, "ccp_alpha": 0.001}},
+    "random_forest": {"random_forest": {"n_estimators": 7, "max_features": 0.5}},
+    "gradient_boosting": {"gradient_boosting": {"max_iter": 7, "max_leaf_nodes": 5, "min_samples_leaf": 3}},
+}
 
 OTHERS: dict[str, Mapping[str, Any]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "initializer": INITIALIZERS,
     "metric": METRICS,
+    "baseline": BASELINES,
     "regularizer": REGULARIZERS,
     "constraint": CONSTRAINTS,
     "average": AVERAGES,
@@ -326,4 +394,5 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "source": SOURCES,
     "task": TASKS,
     "hook": HOOKS,
+    "exploration": EXPLORATIONS,
 }

@@ -16,7 +16,7 @@ from dltrain.data import DataFolders, DataSet, load
 
 def loaded(source: Any, folder: Path, *, needs: str = "classes", split: Any = "random", **options: Any) -> DataSet:
     """Load a source whose files lie in a folder."""
-    section = SimpleNamespace(source=source, split=split, prepare=options.pop("prepare", []))
+    section = SimpleNamespace(source=source, split=split, prepare=options.pop("prepare", []), prepare_target=[])
     options = {"seed": 0, "dtype": "float32", **options}
     return load(section, needs=needs, folders=DataFolders(folder), **options)
 

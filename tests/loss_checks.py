@@ -45,11 +45,12 @@ class Surface:
             "values": lambda: np.random.default_rng(5).standard_normal(shape).astype(real),
         }
         self.targets = draw[case.targets]()
-        self.loss, self.mode = create("loss", case.name), Mode(True, kernels=select(kernels))
+        self.weights: Array | None = None
+        self.loss, self.mode = create("loss", case.spec), Mode(True, kernels=select(kernels))
 
     def both(self) -> tuple[Any, Array]:
         """Value and gradient."""
-        value, gradient = self.loss.forward(self.variables["z"], self.targets, self.mode)
+        value, gradient = self.loss.forward(self.variables["z"], self.targets, self.mode, self.weights)
         return value, gradient.copy()
 
     def value(self) -> Any:
@@ -63,7 +64,7 @@ class Surface:
     def astype(self, dtype: Any) -> Surface:
         """The same batch in another type of number."""
         other = Surface(self.case, self.variables["z"], dtype=dtype, kernels=self.kernels)
-        other.targets = self.targets
+        other.targets, other.weights = self.targets, self.weights
         return other
 
 
@@ -85,6 +86,32 @@ def mean_over_the_batch(case: Loss) -> None:
         parts.append(part.both())
     assert np.isclose(value, np.mean([v for v, _ in parts]), rtol=1e-13)
     np.testing.assert_allclose(gradient, np.concatenate([d for _, d in parts]) / 3, rtol=1e-12)
+
+
+def weights_are_those_of_a_weighted_mean(case: Loss) -> None:
+    """Weights 1 change nothing, whole ones are repetitions, 0 takes a sample out, and the gradient is the value's."""
+    surface = Surface(case, size=6)
+    counts = np.array([1, 2, 0, 1, 3, 1])
+    value, gradient = surface.both()
+    surface.weights = np.ones(6)
+    same = surface.both()
+    assert np.isclose(same[0], value, rtol=1e-13)
+    np.testing.assert_allclose(same[1], gradient, rtol=1e-12, atol=1e-16)
+    surface.weights = counts.astype(np.float64)
+    weighted, slope = surface.both()
+    for method, bound in (("complex", 1e-10), ("central", 1e-8)):
+        assert Comparison(surface, method, ALL, 0).tensor("z").error < bound
+    repeated = Surface(case, np.repeat(surface.variables["z"], counts, axis=0))
+    repeated.targets = np.repeat(surface.targets, counts, axis=0)
+    again = repeated.both()
+    assert np.isclose(again[0], weighted, rtol=1e-12)
+    first = np.cumsum(counts) - counts
+    for row in np.flatnonzero(counts):
+        np.testing.assert_allclose(slope[row], counts[row] * again[1][first[row]], rtol=1e-11, atol=1e-15)
+    assert not slope[counts == 0].any()
+    surface.weights = np.zeros(6)
+    nothing = surface.both()
+    assert nothing[0] == 0 and not nothing[1].any()
 
 
 def extremes_stay_finite(case: Loss) -> None:
@@ -123,6 +150,7 @@ def compiled_agrees(case: Loss) -> None:
 LOSS_CHECKS: list[Callable[[Loss], None]] = [
     value_is_what_is_differentiated,
     mean_over_the_batch,
+    weights_are_those_of_a_weighted_mean,
     extremes_stay_finite,
     dtype_and_inputs_are_kept,
     compiled_agrees,

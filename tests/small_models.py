@@ -20,7 +20,7 @@ SMOOTH = ("tanh", "sigmoid", "linear", "softmax", "log_softmax", "gelu", "softpl
 PIECEWISE = ("relu", {"leaky_relu": 0.2}, "relu6", "selu", {"elu": 0.7}, "hard_tanh", "hard_sigmoid", "prelu")
 
 
-def graph_of(model: Mapping[str, Any], shapes: Mapping[str, Any], units: int | None = None, **options: Any) -> Graph:
+def graph_of(model: Mapping[str, Any], shapes: Mapping[str, Any], units: Any = None, **options: Any) -> Graph:
     """A graph from a model in the notation."""
     plan = parse_model(model, output_units=units, input_wires=list(shapes))
     return Graph(plan, {wire: tuple(shape) for wire, shape in shapes.items()}, **options)
@@ -35,11 +35,55 @@ def objective_of(graph: Graph, task: str, outputs: int = 3, penalties: Sequence[
     return Objective(graph, bound, [create("regularizer", spec) for spec in penalties])
 
 
+HEADS = {
+    "kind": {"target": "kind"},
+    "size": {"task": "regression", "target": ["height", "width"], "weight": 0.3, "loss": {"huber": 0.5}},
+    "help": {"task": {"classification": {"class_weight": [1.0, 2.0, 0.5]}}, "target": "kind", "training_only": True},
+    "tags": {"task": "multi_label", "target": ["red", "blue"]},
+}
+
+
+def heads_case(size: int, rng: np.random.Generator, **options: Any) -> tuple[Objective, Batch]:
+    """A model with four heads, two on one target and two on one wire, and a batch."""
+    names = list("abc")
+    data: Any = SimpleNamespace(
+        heads={
+            "kind": {"classes": names, "target_names": ["kind"], "columns": [0, 1]},
+            "size": {"classes": None, "target_names": ["height", "width"], "columns": [1, 3]},
+            "help": {"classes": names, "target_names": ["kind"], "columns": [3, 4]},
+            "tags": {"classes": None, "target_names": ["red", "blue"], "columns": [4, 6]},
+        }
+    )
+    task = create("task", {"multi_task": {"heads": {**HEADS, "tags": {**HEADS["tags"], "wire": "size"}}}})
+    graph = graph_of(
+        {
+            "outputs": ["help", "kind", "size"],
+            "graph": {
+                "h": [{"dense": 6}, "tanh"],
+                "help": ["dense"],
+                "kind": [{"from": "h"}, {"dense": 5}, "tanh", "dense"],
+                "size": [{"from": "h"}, "dense"],
+            },
+        },
+        {"x": (4,)},
+        task.widths(data),
+        **options,
+    )
+    bound = task.bind(data, graph.outputs, None, None)
+    bound.check(graph)
+    kinds = rng.integers(0, 3, (size, 1))
+    target = np.concatenate([kinds, rng.standard_normal((size, 2)), kinds, rng.integers(0, 2, (size, 2))], axis=1)
+    x = rng.standard_normal((size, 4)).astype(graph.dtype)
+    return Objective(graph, bound), Batch({"x": x}, target, slice(None), 0, 0, np.arange(size))
+
+
 def batch_of(graph: Graph, task: str, size: int, rng: np.random.Generator, outputs: int = 3) -> Batch:
     """A batch of random samples."""
     inputs = {wire: rng.standard_normal((size, *shape)).astype(graph.dtype) for wire, shape in graph.inputs.items()}
     if task == "regression":
         target = rng.standard_normal((size, outputs)).astype(graph.dtype)
+    elif task == "multi_label":
+        target = rng.integers(0, 2, (size, outputs))
     else:
         target = rng.integers(0, outputs if task == "classification" else 2, size)
     return Batch(inputs, target, slice(None), 0, 0, np.arange(size))

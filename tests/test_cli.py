@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +115,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["evaluate", "a", "--split", "test", "--data", "a.csv"], "these options exclude each other"),
         (["explain", "dense", "--set", "seed=1"], "--set changes a config; expected a config; got the name 'dense'"),
         (["explain", "lr"], "did you mean 'learning_rate'?"),
+        (["explain", "training.batch_size"], "did you mean 'train.batch_size'?"),
         (["resume", "a", "--plugin", "no.py"], "no.py"),
         (["evaluate", "a", "--plugin", "no.py"], "no.py"),
         (["predict", "a", "a.csv", "--plugin", "no.py"], "no.py"),
@@ -214,6 +214,20 @@ def test_explain_knows_everything_that_list_shows(kind: str, capsys: pytest.Capt
         assert ">>>" not in page
 
 
+def test_explain_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    (meaning,) = json_of(capsys, "explain", "train.batch_size")["meanings"]
+    keys = {"kind", "name", "summary", "doc", "page", "parameters", "type", "default", "choices", "example"}
+    assert set(meaning) == keys
+    assert meaning["default"] == "32" and meaning["page"] == "docs/config.md"
+    assert run(["explain", "model.init"]) == 0
+    page = capsys.readouterr().out
+    for line in ("model.init (key)", "type     the name of an initializer", "example  model: {", "more     docs/"):
+        assert line in page
+    assert "he_normal" in page
+    assert run(["explain", "data"]) == 0
+    assert "what it is" in capsys.readouterr().out
+
+
 def test_explain_says_where_values_come_from(capsys: pytest.CaptureFixture[str]) -> None:
     found = json_of(capsys, "explain", "digits-mlp", "--set", "train.epochs=3")["values"]
     values = {value["path"]: value for value in found}
@@ -252,33 +266,6 @@ def test_shipped_configs_have_a_summary_and_no_flaw(name: str, capsys: pytest.Ca
     items = {item["name"]: item["summary"] for item in json_of(capsys, "list", "configs")["items"]}
     assert 20 < len(items[name]) < 110
     assert json_of(capsys, "explain", str(shipped_configs()[name]))["values"]
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["completion", shell]) == 0
-    script = capsys.readouterr().out
-    assert "_DLTRAIN_COMPLETE" in script
-    assert json_of(capsys, "completion", shell)["script"].strip() == script.strip()
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("dltrain ev", "evaluate"),
-        ("dltrain fit --fast", "--fast-dev-run"),
-        ("dltrain fit digits", "digits-mlp"),
-        ("dltrain list opt", "optimizers"),
-        ("dltrain explain drop", "dropout"),
-        ("dltrain runs d", "diff"),
-    ],
-)
-def test_completion(words: str, expected: str) -> None:
-    count = str(len(words.split()) - 1)
-    environment = {**os.environ, "_DLTRAIN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
-    done = dltrain_process(env=environment)
-    assert f"plain,{expected}" in done.stdout.split("\n")
-    assert not done.stderr
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
@@ -387,31 +374,6 @@ def test_explain_names_files_without_their_folder(capsys: pytest.CaptureFixture[
     page = capsys.readouterr().out
     assert " iris-softmax.yaml:" in page
     assert "/iris-softmax.yaml:" not in page
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_completion_in_bash(tmp_path: Path) -> None:
-    (tmp_path / "dltrain").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dltrain "$@"\n')
-    (tmp_path / "dltrain").chmod(0o755)
-    (tmp_path / "digits.yaml").touch()
-    (tmp_path / "script").write_text(dltrain_process("completion", "bash").stdout)
-    ask = (
-        "source ./script; COMP_WORDS=(dltrain $1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
-        '_dltrain_completion dltrain; echo "${COMPREPLY[@]}"'
-    )
-    root_folder = Path(dltrain.__file__).parent.parent
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(root_folder)}
-    expected = {"fit digi": {"digits-mlp", "digits.yaml"}, "explain drop": {"dropout"}, "list opt": {"optimizers"}}
-    for words, wanted in expected.items():
-        done = subprocess.run(
-            ["bash", "-c", ask, "bash", words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert wanted <= set(done.stdout.split()), words
 
 
 def test_output_that_knows_no_unicode() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from dltrain.cli.display import LiveProgress, Meter, PlainProgress, columns, display
+from dltrain.cli.display import LiveProgress, PlainProgress, columns, display
+from dltrain.cli.meter import Meter
 from dltrain.training.progress import SilentProgress
 from dltrain.training.triggers import Now
 

@@ -78,7 +78,9 @@ def test_evaluate(story: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> 
     found = json.loads(out)
     assert not err
     assert set(found) == promised("evaluate")
-    assert set(found) == {"run", "checkpoint", "members", "split", "samples", "metrics", "per_class", "confusion"}
+    assert set(found) == {
+        *("run", "checkpoint", "members", "split", "samples", "metrics", "per_class", "confusion", "heads")
+    }
     assert found["samples"] == 30
     assert sum(map(sum, found["confusion"])) == 30
     out, _ = call(["evaluate", "iris-softmax", "--split", "validation", "--checkpoint", "last"], capsys)

@@ -1,4 +1,4 @@
-"""Figure B1: mutated configs load, or are refused in sentences; nothing else ever happens."""
+"""Figure B1: mutated configs load, or are refused with place, key, what was expected and what was got; nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dltrain.config import Experiment, dump, load
-from dltrain.errors import ConfigError
+from dltrain.config.provenance import tidy
+from dltrain.errors import ConfigError, Problem
 
 TEXTS = [
     """\
@@ -110,7 +111,9 @@ BYTES = [
     b"@",
     b"\n",
 ]
-PLACE = re.compile(r"^\S+\.yaml:\d+:\d+: ")
+PLACE = re.compile(r"^\S+\.yaml:(\d+):(\d+): ")
+ABSENT = re.compile(r"^'\w+' is missing$|^the model has no graph$| needs a value for '\w+'$")
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 def mutate(text: str, rng: random.Random) -> bytes:
@@ -205,12 +208,26 @@ def attempt(path: Path, data: bytes) -> Experiment | None:
         shown = min(len(error.problems), 50)
         assert heads and len(heads) == shown, str(error)
         assert error.exit_code in (2, 4)
+        lines = data.decode("utf-8", "replace").splitlines() or [""]
         for head in heads:
-            assert PLACE.match(head), head
+            found = PLACE.match(head)
+            assert found, head
+            line, column = int(found[1]), int(found[2])
+            assert 1 <= line <= len(lines) + 1 and 1 <= column <= len([*lines, ""][line - 1]) + 1, head
             assert len(head) < 1000 and head.isprintable(), head
+            assert "; expected " in head, head
         for problem in error.problems:
-            assert problem.what and (problem.expected or problem.got or problem.hint), problem
+            assert problem.what and problem.expected and says_what_was_got(problem, "\n".join(lines)), problem
+            told = not problem.path or any(f": {tidy(problem.dotted)}: " in head for head in heads)
+            assert told or shown < len(error.problems), problem
         return None
+
+
+def says_what_was_got(problem: Problem, text: str) -> bool:
+    """Whether a problem shows what was written: as `got`, or in quotes where a name is wrong; or what is missing."""
+    quoted = [word[1:-1] for word in QUOTED.findall(problem.what)]
+    named = any(" ".join(word.split()) in " ".join(text.split()) for word in quoted)
+    return bool(problem.got or ABSENT.search(problem.what)) or named
 
 
 def fuzz(folder: Path, count: int, seed: int) -> tuple[int, int]:

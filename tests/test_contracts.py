@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import doctest
-import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from cases import (
     EXAMPLES,
+    EXPLORATIONS,
     HOOKS,
     INITIALIZERS,
     LAYERS,
@@ -36,14 +36,15 @@ from example_layers import EXAMPLES as EXAMPLE_LAYERS
 from example_layers import registered
 from loss_checks import LOSS_CHECKS
 from scipy.io import savemat
-from small_models import batch_of, graph_of, objective_of
+from small_models import batch_of, graph_of, heads_case, objective_of
 
 from dltrain import registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
 from dltrain.data.examples import Features
 from dltrain.errors import ConfigError
+from dltrain.explore import Subject
 from dltrain.kernels import select
-from dltrain.metrics import Confusion, Moments
+from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.registry import create
@@ -57,52 +58,6 @@ def test_every_registered_thing_has_a_line() -> None:
     assert lines == {kind: set(registry.entries(kind)) for kind in registry.kinds()}
 
 
-@pytest.mark.parametrize("kind", registry.kinds())
-def test_every_registered_thing_is_documented(kind: str) -> None:
-    for entry in registry.entries(kind).values():
-        assert len(entry.summary) > 5, entry.name
-        for argument in entry.arguments:
-            assert argument.summary, (entry.name, argument.name)
-
-
-@pytest.mark.parametrize("kind", sorted(set(registry.kinds()) - {"source", "split", "preparation"}))
-def test_every_registered_thing_has_an_example(kind: str) -> None:
-    without = [entry.name for entry in registry.entries(kind).values() if "\nExample:\n    >>> " not in entry.doc]
-    assert without == []
-
-
-# What nobody published first: conventions and trivial things.  All else names its paper or book.
-WITHOUT_ORIGIN = {
-    "layer": {"linear", "flatten", "reshape"},
-    "loss": set(),
-    "optimizer": set(),
-    "schedule": {"constant", "staircase", "piecewise"},
-    "initializer": {"constant", "zeros", "ones", "normal", "truncated_normal", "uniform"},
-}
-
-
-@pytest.mark.parametrize("kind", WITHOUT_ORIGIN)
-def test_every_algorithm_names_its_source(kind: str) -> None:
-    without = {entry.name for entry in registry.entries(kind).values() if "\nSource: " not in entry.doc}
-    assert without == WITHOUT_ORIGIN[kind]
-
-
-# Rows of tables: their documentation is made, so no docstring shows it to test_doctests.py.
-ROWS = [
-    entry
-    for kind in registry.kinds()
-    for entry in registry.entries(kind).values()
-    if entry.doc != inspect.getdoc(entry.make)
-]
-
-
-@pytest.mark.parametrize("entry", ROWS, ids=lambda entry: f"{entry.kind}-{entry.name}")
-def test_example_of_a_table_row_runs(entry: registry.Entry) -> None:
-    test = doctest.DocTestParser().get_doctest(entry.doc, {}, entry.name, None, None)
-    assert test.examples
-    assert doctest.DocTestRunner().run(test).failed == 0
-
-
 @pytest.mark.parametrize("case", [*LAYERS, *EXAMPLES], ids=lambda case: case.name)
 @pytest.mark.parametrize("check", LAYER_CHECKS, ids=lambda check: check.__name__)
 def test_layer(check: Callable[[Layer], None], case: Layer) -> None:
@@ -110,7 +65,9 @@ def test_layer(check: Callable[[Layer], None], case: Layer) -> None:
         check(case)
 
 
-@pytest.mark.parametrize("case", LOSSES, ids=lambda case: f"{case.name}-{case.shape[0]}")
+@pytest.mark.parametrize(
+    "case", LOSSES, ids=lambda case: f"{case.name}-{case.shape[0]}-{case.targets}-{case.arguments}"
+)
 @pytest.mark.parametrize("check", LOSS_CHECKS, ids=lambda check: check.__name__)
 def test_loss(check: Callable[[Loss], None], case: Loss) -> None:
     check(case)
@@ -184,23 +141,54 @@ def test_metric(name: str) -> None:
     """Right predictions give the best value, wrong ones a worse one, in any grouping of the samples."""
     spec, best, higher = METRICS[name]
     metric = create("metric", spec)
-    assert metric.higher_is_better is higher and metric.statistic in ("loss", "confusion", "moments")
-    if metric.statistic == "loss":
+    assert metric.higher_is_better is higher
+    if metric.statistic in ("loss", "timing"):
         return
     rng = np.random.default_rng(0)
-    classes = metric.statistic == "confusion"
-    targets = rng.integers(0, 3, 30) if classes else rng.standard_normal((30, 2))
-    right = np.eye(3)[targets] if classes else targets
+    make, targets, right = COLLECTED[metric.statistic](rng)
     values = []
-    for outputs, cuts in ((right, [30]), (rng.standard_normal(right.shape), [30]), (None, [7, 8, 30])):
+    for outputs, cuts in ((right, [30]), (rng.standard_normal(right.shape), [30]), (None, [7, 8, 8, 30])):
         outputs = values[-1][1] if outputs is None else outputs
-        collector = Confusion(3) if classes else Moments(2)
+        collector = make()
         for start, stop in zip([0, *cuts], cuts, strict=False):
             collector.update(outputs[start:stop], targets[start:stop], select("reference")(outputs))
         values.append((metric(collector.arrays), outputs))
-    assert values[0][0] == pytest.approx(best)
+        copies = {key: array.copy() for key, array in collector.arrays.items()}
+        other = make()
+        other.update(right[:5], targets[:5], select("reference")(outputs))
+        other.load(copies)
+        assert metric(other.arrays) == values[-1][0]
+    assert values[0][0] == pytest.approx(best, abs=1e-12)
     assert (values[1][0] < best) if higher else (values[1][0] > best)
     assert values[2][0] == pytest.approx(values[1][0], rel=1e-12)
+
+
+def classes_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and logits that are sure of them."""
+    labels = rng.integers(0, 3, 30)
+    return labels, 800 * np.eye(3)[labels]
+
+
+def labels_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Sets of labels, and logits that are right."""
+    sets = rng.integers(0, 2, (30, 3)).astype(np.float64)
+    return sets, 2 * sets - 1
+
+
+def values_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers, twice."""
+    values = rng.standard_normal((30, 2))
+    return values, values
+
+
+# {statistic: (its collector, targets, outputs that are right)}
+COLLECTED: dict[str, Callable[[Any], Any]] = {
+    "confusion": lambda rng: (lambda: Confusion(3), *classes_of(rng)),
+    "certainty": lambda rng: (lambda: Certainty(3), *classes_of(rng)),
+    "scores": lambda rng: (lambda: Scores(3, "softmax"), *classes_of(rng)),
+    "label_sets": lambda rng: (lambda: LabelSets(3), *labels_of(rng)),
+    "moments": lambda rng: (lambda: Moments(2), *values_of(rng)),
+}
 
 
 class Penalty:
@@ -310,7 +298,7 @@ def test_source(name: str, files: Path) -> None:
     pools = [create("source", spec).load(folders) for _ in range(2)]
     assert len(pools[0].columns["x"]) == len(pools[0].columns["y"]) == len(pools[0]) > 10
     assert all(pools[0].columns[key].tobytes() == pools[1].columns[key].tobytes() for key in ("x", "y"))
-    section = SimpleNamespace(source=spec, split=None, prepare=["standardize"])
+    section = SimpleNamespace(source=spec, split=None, prepare=["standardize"], prepare_target=[])
     data = [load(section, needs=needs, seed=0, folders=folders, dtype="float32") for _ in range(2)]
     assert data[0].fingerprint == data[1].fingerprint
     assert (data[0].classes is None) == (needs == "values")
@@ -323,24 +311,26 @@ def test_source(name: str, files: Path) -> None:
 def test_task(name: str) -> None:
     """Its model passes the gradient check with its own loss, and its metrics and predictions are whole."""
     width = TASKS[name]
-    graph = graph_of({"graph": {"y": [{"dense": 6}, "tanh", {"dense": width}]}}, {"x": (4,)})
-    outputs = max(width, 2)
-    objective = objective_of(graph, name, outputs)
-    batch = batch_of(graph, name, 9, np.random.default_rng(0), outputs)
+    rng, outputs = np.random.default_rng(0), max(width, 2)
+    if name == "multi_task":
+        objective, batch = heads_case(9, rng)
+    else:
+        graph = graph_of({"graph": {"y": [{"dense": 6}, "tanh", {"dense": width}]}}, {"x": (4,)})
+        objective, batch = objective_of(graph, name, outputs), batch_of(graph, name, 9, rng, outputs)
     bound = objective.task
     assert bound.task.units(bound.data) == width
     assert check_gradients(objective, batch, entries=10).passed
     mode = Mode(True)
     value = objective(batch, mode)
     tally = bound.tally()
-    tally.add(value.loss, value.penalty, value.outputs, batch, mode.kernels(value.outputs["y"]))
+    tally.add(value.loss, value.penalty, value.outputs, batch, mode.kernels(batch.inputs["x"]))
     results = tally.results()
     assert list(results) == tally.names and all(np.isfinite(list(results.values())))
     assert results["loss"] == pytest.approx(value.loss)
-    predictions = bound.task.predict(value.outputs["y"], bound.data)
+    predictions = bound.predict(value.outputs)
     assert len(predictions) == 9
-    for row in predictions:
-        if "probabilities" in row:
+    for row in [head for whole in predictions for head in (whole.values() if name == "multi_task" else [whole])]:
+        if "label" in row:
             assert sum(row["probabilities"].values()) == pytest.approx(1)
             assert max(row["probabilities"], key=row["probabilities"].__getitem__) == row["label"]
 
@@ -348,10 +338,10 @@ def test_task(name: str) -> None:
 @pytest.mark.parametrize("name", HOOKS)
 def test_hook(name: str) -> None:
     """Its state is JSON and says all: a hook that goes on from it does what the first one does."""
-    import json
 
     def trainer() -> Any:
         found = SimpleNamespace(monitor="validation.loss", stopped=[], higher_is_better=lambda metric: False)
+        found.violation = lambda record: 0.0
         found.stop = lambda reason, restore_best: found.stopped.append((reason, restore_best))
         return found
 
@@ -365,3 +355,26 @@ def test_hook(name: str) -> None:
         hook.after_evaluation(run, record)
         other.after_evaluation(again, record)
     assert other.state() == hook.state() and again.stopped == run.stopped
+
+
+@pytest.mark.parametrize("name", EXPLORATIONS)
+def test_exploration(name: str) -> None:
+    """The seed decides, every sample gets its numbers, pictures are whole, and nothing is written to the data."""
+    from xml.etree import ElementTree
+
+    def found(x: np.ndarray, labels: np.ndarray | None) -> Any:
+        classes = None if labels is None else ["a", "b", "c"]
+        subject = Subject(x, np.arange(len(x)), labels, classes, names=["f0", "f1", "f2"], seed=3)
+        return create("exploration", EXPLORATIONS[name]).explore(subject, told.append)
+
+    told: list[str] = []
+    labels = np.arange(60) % 3
+    x = np.random.default_rng(0).normal(size=(60, 3)) + 20 * np.eye(3)[labels]
+    x.setflags(write=False)
+    first, again, bare = found(x, labels), found(x, labels), found(x, None)
+    assert told and first.result == again.result and first.figures == again.figures
+    assert first.shown and json.loads(json.dumps(first.result, allow_nan=False)) == first.result
+    assert all(len(column) == 60 and np.isfinite(column).all() for column in first.columns.values())
+    drawn = [ElementTree.fromstring(figure) for figure in first.figures.values()]
+    words = {element.text for tree in drawn for element in tree.iter() if element.tag.endswith("text")}
+    assert {"a", "b", "c"} <= words and bare.figures and bare.columns.keys() == first.columns.keys()

@@ -389,7 +389,7 @@ def test_the_catalog_lists_sources_and_files(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_split_left_out_is_stratified_for_classes() -> None:
-    section = SimpleNamespace(source="iris", split=None, prepare=None)
+    section = SimpleNamespace(source="iris", split=None, prepare=None, prepare_target=[])
     from dltrain.data import load
 
     data = load(section, needs="classes", seed=0, folders=DataFolders(None), dtype="float32")

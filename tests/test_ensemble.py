@@ -34,8 +34,16 @@ def shares(predictions: list[dict[str, Any]]) -> np.ndarray:
     return np.array([list(row["probabilities"].values()) for row in predictions])
 
 
-@pytest.mark.parametrize("task", ["classification", "binary_classification", "regression"])
-def test_what_an_ensemble_predicts_is_the_mean_of_the_predictions(task: str) -> None:
+@pytest.mark.parametrize(
+    ("task", "link"),
+    [
+        *(("classification", link) for link in ("softmax", "identity")),
+        *(("binary_classification", link) for link in ("sigmoid", "softmax")),
+        *(("multi_label", link) for link in ("sigmoid", "softmax")),
+        ("regression", "identity"),
+    ],
+)
+def test_what_an_ensemble_predicts_is_the_mean_of_the_predictions(task: str, link: str) -> None:
     bound, width = create("task", task), 1 if task == "binary_classification" else 4
     names = ["no", "yes"] if width == 1 else list("pqrs")
     data: Any = SimpleNamespace(classes=names, target_names=names)
@@ -43,12 +51,12 @@ def test_what_an_ensemble_predicts_is_the_mean_of_the_predictions(task: str) -> 
     outputs = [(10.0**size * rng.standard_normal((6, width))).astype("float32") for size in (0, 1, 3)]
 
     def table(array: np.ndarray) -> np.ndarray:
-        return np.array([list(row.get("probabilities", row).values()) for row in bound.predict(array, data)])
+        return np.array([list(row.get("probabilities", row).values()) for row in bound.predict(array, data, link)])
 
-    mean = bound.combine(outputs)
+    mean = bound.combine(outputs, link)
     assert mean.dtype == np.float32 and np.isfinite(mean).all()
     np.testing.assert_allclose(table(mean), np.mean([table(o) for o in outputs], axis=0), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(table(bound.combine(outputs[:1])), table(outputs[0]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(table(bound.combine(outputs[:1], link)), table(outputs[0]), rtol=1e-5, atol=1e-6)
 
 
 def test_an_ensemble_is_measured_beside_its_members(runs: Path) -> None:
@@ -66,9 +74,7 @@ def test_an_ensemble_is_measured_beside_its_members(runs: Path) -> None:
         loader = run.loader("test")
         labels = loader.targets
         outputs.append(run.session.evaluator().outputs({wire: loader.sources[wire] for wire in loader.sources}))
-    predicted = [
-        shares(run.session.task.task.predict(o, run.session.data)) for run, o in zip(loaded, outputs, strict=True)
-    ]
+    predicted = [shares(run.session.task.predict(o)) for run, o in zip(loaded, outputs, strict=True)]
     mean = np.mean(predicted, axis=0)
     assert found["metrics"]["loss"] == pytest.approx(log_loss(labels, mean), rel=1e-6)
     assert found["metrics"]["accuracy"] == pytest.approx(accuracy_score(labels, mean.argmax(axis=1)))

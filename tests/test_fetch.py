@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from dltrain.cli.main import main
-from dltrain.data import fetching
-from dltrain.data.fetching import COLLECTIONS, Collection, RemoteFile, fetch
+from dltrain.data import collection as known
+from dltrain.data.collection import COLLECTIONS, Collection, RemoteFile
+from dltrain.data.fetching import fetch
 from dltrain.errors import StorageError, UsageError
 
 pytest.importorskip("pooch")
@@ -187,5 +188,5 @@ def test_the_table_is_whole() -> None:
             assert len(file.sha256) == 64 and int(file.sha256, 16) and file.size > 0 and len(set(file.urls)) >= 2
             assert all(url.endswith(file.name) for url in file.urls)
     with pytest.raises(UsageError, match="did you mean 'titanic'"):
-        fetching.collection("titanc")
+        known.collection("titanc")
     assert replace(COLLECTIONS["mnist"], summary="").files

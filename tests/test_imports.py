@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -18,13 +16,13 @@ PACKAGE = Path(dltrain.__file__).parent
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "configs" not in path.parts)
 
 # What each part may import, besides itself and everything in EVERYWHERE.  Imports for type checkers do not count.
-EVERYWHERE = {"errors", "registry", "suggest", "types", "seeds"}
+EVERYWHERE = {"errors", "registry", "suggest", "synonyms", "types", "seeds"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": {"api"},
     "__main__": {"cli"},
-    "cli": {"__init__", "api", "config", "data", "kernels", "model", "report", "runs", "training"},
-    "api": {"config", "data", "kernels", "layers", "metrics", "model", "optim", "runs", "tasks", "training"},
-    "training": {"model", "layers", "optim", "tasks", "data", "runs", "kernels", "config"},
+    "cli": {"__init__", "api", "config", "data", "explore", "kernels", "model", "report", "runs", "training"},
+    "api": {"config", "data", "explore", "kernels", "layers", "metrics", "model", "optim", "runs", "tasks", "training"},
+    "training": {"baselines", "model", "layers", "optim", "tasks", "data", "runs", "kernels", "config"},
     "tasks": {"losses", "metrics", "kernels", "layers"},
     "model": {"layers", "kernels", "initializers"},
     "layers": {"kernels", "initializers"},
@@ -35,13 +33,16 @@ ALLOWED: dict[str, set[str]] = {
     "initializers": {"kernels"},
     "optim": {"kernels"},
     "data": {"kernels", "runs"},  # of runs: the one function that reads HDF5
+    "explore": {"data", "report", "runs"},
     "runs": set(),
     "config": {"model"},  # the notation, which knows no arrays
     "kernels": set(),
     "registry": set(),
     "report": set(),
+    "baselines": set(),
     "errors": set(),
     "suggest": set(),
+    "synonyms": set(),
     "seeds": set(),
     "types": set(),
 }
@@ -146,15 +147,22 @@ def test_light_starts(code: str, forbidden: tuple[str, ...]) -> None:
     assert not loaded_by(code) & set(forbidden)
 
 
-def seconds(*command: str) -> float:
-    """Wall time of a process."""
-    started = time.perf_counter()
-    subprocess.run([sys.executable, *command], capture_output=True, check=True)
-    return time.perf_counter() - started
+OF_THE_FIRST_PAGE = {"dltrain", "dltrain.cli", "dltrain.cli.commands", "dltrain.cli.main"}
+MOST_MODULES = 45  # of the standard library beyond a bare interpreter: `re` and `typing` bring most of the thirty
 
 
-def test_help_is_there_at_once() -> None:
-    """Within 60 ms of a bare interpreter; pairs in turn, so that a busy moment hits both."""
-    seconds("-m", "dltrain", "--help")  # writes the byte code
-    differences = [seconds("-m", "dltrain", "--help") - seconds("-c", "pass") for _ in range(9)]
-    assert median(differences) < 0.060
+def modules_after(code: str) -> set[str]:
+    """All modules that a fresh interpreter has loaded after some code."""
+    script = f"{code}\nimport sys\nsys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def test_the_first_page_loads_next_to_nothing() -> None:
+    """What a start costs is what it loads; `benchmarks/startup.py` takes the time."""
+    loaded = modules_after(RUN.format(arguments=["--help"])) - modules_after("pass")
+    own = {name for name in loaded if name.partition(".")[0] == "dltrain"}
+    assert own == OF_THE_FIRST_PAGE
+    others = {name.partition(".")[0] for name in loaded - own}
+    assert not others - sys.stdlib_module_names
+    assert len(loaded) - len(own) <= MOST_MODULES

@@ -34,7 +34,7 @@ PRODUCTS = [
     (7, 9, 17), (8, 16, 32), (9, 17, 33), (13, 5, 84), (10, 64, 30), (64, 65, 31), (63, 64, 130), (128, 128, 10),
     (130, 300, 65), (20, 600, 33), (200, 513, 530),
 ]  # fmt: skip
-WINDOWS = Pool((2, 3), (2, 1), (0, 1))  # over an image (5, C), of which they make (2, C)
+WINDOWS = Pool((2, 3), (2, 1), (0, 1))  # over an picture (5, C), of which they make (2, C)
 SHAPES = [(0, 4), (1, 1), (1, 7), (5, 1), (7, 3), (33, 17), (128, 10), (300, 200)]
 
 
@@ -96,7 +96,7 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
     W = normal(C, 9, seed=10)
     gradients = (normal(C, 9, seed=11), normal(9, seed=12), empty(shape, F))
     probability = np.abs(y) / np.maximum(np.abs(y).sum(1, keepdims=True), F(1e-9)).astype(F)
-    image = normal(N, 5, C, 3, seed=13)
+    picture = normal(N, 5, C, 3, seed=13)
     pooled, chosen = normal(N, 2, C, 3, seed=14), np.random.default_rng(N).integers(0, 6, (N, 2, C, 3)).astype(np.int32)
     scales = (np.full(2, 0.5, F), normal(C, seed=15))
     image, window = normal(N, 4, 3, C), Window((2, 1), (1, 2), (1, 0))
@@ -165,31 +165,37 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
             lambda f, i, o: f(*i, 1e-3, *o, "relu", False, empty),
         ),
         "max_pool": (
-            (image,), (empty(pooled.shape, F), empty(pooled.shape, np.int32)), lambda f, i, o: f(*i, WINDOWS, *o)
+            (picture,), (empty(pooled.shape, F), empty(pooled.shape, np.int32)), lambda f, i, o: f(*i, WINDOWS, *o)
         ),
         "max_pool_backward": (
-            (pooled, chosen), (empty(image.shape, F),), lambda f, i, o: f(*i, WINDOWS, *o)
+            (pooled, chosen), (empty(picture.shape, F),), lambda f, i, o: f(*i, WINDOWS, *o)
         ),
-        "pick": ((image, chosen), (empty(pooled.shape, F),), lambda f, i, o: f(*i, WINDOWS, *o)),
+        "pick": ((picture, chosen), (empty(pooled.shape, F),), lambda f, i, o: f(*i, WINDOWS, *o)),
         "sum_pool": (
-            (image, *scales), (empty(pooled.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
+            (picture, *scales), (empty(pooled.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
         ),
         "sum_pool_backward": (
-            (pooled, *scales), (empty(image.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
+            (pooled, *scales), (empty(picture.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
         ),
-        "stretch": ((image,), (empty((N, 10, C, 3), F),), lambda f, i, o: f(*i, 1, ((-1, 0.75), (0, 0.25)), *o)),
+        "stretch": ((picture,), (empty((N, 10, C, 3), F),), lambda f, i, o: f(*i, 1, ((-1, 0.75), (0, 0.25)), *o)),
         "stretch_backward": (
-            (normal(N, 10, C, 3),), (empty(image.shape, F),), lambda f, i, o: f(*i, 1, ((-1, 0.75), (0, 0.25)), *o)
+            (normal(N, 10, C, 3),), (empty(picture.shape, F),), lambda f, i, o: f(*i, 1, ((-1, 0.75), (0, 0.25)), *o)
         ),
-        "reflect": ((image,), (empty((N, 10, C, 3), F),), lambda f, i, o: f(*i, 1, 2, 3, *o)),
+        "reflect": ((picture,), (empty((N, 10, C, 3), F),), lambda f, i, o: f(*i, 1, 2, 3, *o)),
         "reflect_backward": (
-            (normal(N, 10, C, 3),), (empty(image.shape, F),), lambda f, i, o: f(*i, 1, 2, 3, *o)
+            (normal(N, 10, C, 3),), (empty(picture.shape, F),), lambda f, i, o: f(*i, 1, 2, 3, *o)
         ),
-        "scale_channels": ((image, normal(N, 3)), (empty(image.shape, F),), lambda f, i, o: f(*i, *o)),
-        "channel_products": ((image, normal(N, 5, C, 3)), (empty((N, 3), F),), lambda f, i, o: f(*i, *o)),
+        "scale_channels": ((picture, normal(N, 3)), (empty(picture.shape, F),), lambda f, i, o: f(*i, *o)),
+        "channel_products": ((picture, normal(N, 5, C, 3)), (empty((N, 3), F),), lambda f, i, o: f(*i, *o)),
         "softmax_cross_entropy": ((x, labels), (out,), lambda f, i, o: f(*i, *o)),
         "binary_cross_entropy": ((x, targets), (out,), lambda f, i, o: f(*i, *o)),
         "mean_squared_error": ((x, y), (out,), lambda f, i, o: f(*i, *o)),
+        "mean_absolute_error": ((x, y), (out,), lambda f, i, o: f(*i, *o)),
+        "huber": ((x, y), (out,), lambda f, i, o: f(*i, *o, 0.7)),
+        "hinge": ((x, targets), (out,), lambda f, i, o: f(*i, *o, 2)),
+        "multi_class_hinge": ((x, labels), (out,), lambda f, i, o: f(*i, *o, 1)),
+        "focal": ((x, labels), (out,), lambda f, i, o: f(*i, *o, 2.0)),
+        "binary_focal": ((x, targets), (out,), lambda f, i, o: f(*i, *o, 1.5)),
         "count_confusion": ((x, labels), (counts,), lambda f, i, o: f(*i, *o)),
         "count_binary": ((x, targets), (two,), lambda f, i, o: f(*i, *o)),
         "add_moments": ((x, y), (sums,), lambda f, i, o: f(*i, *o)),

@@ -12,6 +12,7 @@ from dltrain.kernels import select
 from dltrain.metrics import BinaryConfusion, Confusion, Moments, per_class
 
 AVERAGED = {"precision": peer.precision_score, "recall": peer.recall_score, "f1": peer.f1_score}
+STATISTICS = ("loss", "timing", "confusion", "certainty", "scores", "label_sets", "moments")
 KERNELS = select("reference")(np.zeros(0))
 
 
@@ -114,5 +115,5 @@ def test_collectors_add_up_and_start_anew(make):
 
 def test_every_metric_says_what_it_reads_and_which_way_is_better():
     for name, entry in registry.entries("metric").items():
-        assert entry.make.statistic in ("loss", "confusion", "moments"), name
+        assert entry.make.statistic in STATISTICS, name
         assert isinstance(entry.make.higher_is_better, bool), name

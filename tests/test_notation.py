@@ -405,7 +405,7 @@ def endless() -> dict[str, Any]:
     [
         (explosion(40), "the model has more than 20000 layers"),
         (tower(1000), "chains stand in each other more than 48 deep"),
-        (doubling(30), "this value has more than 1000 parts"),
+        (doubling(30), "this value is too large; expected at most 1000 parts"),
         (nested(20000), "or 64 levels"),
         (endless(), "the model has more than 300000 values or 64 levels"),
         ({"graph": {"y": [{"dense": {"units": 3, "repeat": 10**12}}]}}, "the model has more than 20000 layers"),

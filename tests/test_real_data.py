@@ -49,7 +49,7 @@ def real(name: str, **options: Any) -> DataSet:
     file, needs, *_ = SETS[name]
     if file and not (FOLDER and (Path(FOLDER) / file).is_file()):
         pytest.skip(f"$DLTRAIN_DATA has no {file}")
-    section = SimpleNamespace(**{"split": None, "prepare": [], **lines_of(name)})
+    section = SimpleNamespace(**{"split": None, "prepare": [], "prepare_target": [], **lines_of(name)})
     return load(section, needs=needs, seed=0, folders=DataFolders(None), dtype="float32", **options)
 
 

@@ -44,6 +44,18 @@ def test_figures_load_nothing_and_follow_the_colour_scheme() -> None:
         assert not re.search(r"href|url\(|@import|<image|<foreignObject|\son\w+=", text)
         assert text.replace("http://www.w3.org/2000/svg", "").count("//") == 0
         assert "prefers-color-scheme:dark" in text
+        assert "var(" not in text  # converters that do not know CSS variables would draw everything black
+
+
+def test_long_names_stay_inside_the_figure() -> None:
+    text = heat_map("t", ["n" * 60], ["m" * 60], [[1]])
+    tree = parsed(text)
+    shown = [element.text or "" for element in tree.iter(f"{SVG}text")]
+    assert [len(said) for said in shown if said[0] in "nm"] == [24, 24]
+    start = min(
+        float(e.get("x", "0")) - 7 * len(e.text or "") for e in tree.iter(f"{SVG}text") if e.get("class") == "end"
+    )
+    assert start >= 0
 
 
 def test_a_line_has_a_gap_where_a_value_cannot_be_shown() -> None:

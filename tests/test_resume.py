@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from small_runs import StopAt, iris, result, unbroken
 
 from dltrain import api, registry
+from dltrain.errors import CorruptFileError
 from dltrain.runs import files
 from dltrain.training import checkpoint
 from dltrain.training.trainer import Trainer
@@ -225,30 +227,44 @@ def test_a_signal_ends_the_process_with_its_exit_code(number: int, tmp_path: Pat
     assert summary["exit_code"] == 128 + number
 
 
-DEFECTS = {
-    "optimizer count lost": ("optimizer", lambda meta, arrays: meta["optimizer"].update(step=0)),
-    "batch trained twice": ("index", lambda meta, arrays: meta.update(index=meta["index"] - 1)),
-    "batch left out": ("index", lambda meta, arrays: meta.update(index=meta["index"] + 1)),
-    "epoch off by one": ("epoch", lambda meta, arrays: meta.update(epoch=meta["epoch"] + 1)),
-    "step lost": ("step", lambda meta, arrays: meta.update(step=meta["step"] - 1)),
-    "best forgotten": ("best", lambda meta, arrays: meta.update(best=None)),
-    "patience reset": ("hooks", lambda meta, arrays: meta["hooks"][0].update(wait=0, best=None)),
-    "metric sums reset": ("tally", lambda meta, arrays: meta["tally"].update(loss_sum=0.0, count=0)),
-    "confusion reset": ("arrays", lambda meta, arrays: arrays["tally/confusion/counts"].fill(0)),
-    "first moment lost": ("arrays", lambda meta, arrays: arrays["optimizer/first_moment"].fill(0)),
-    "second moment lost": ("arrays", lambda meta, arrays: arrays["optimizer/second_moment"].fill(0)),
-    "running mean lost": ("arrays", lambda meta, arrays: arrays["model/logits.1.batch_norm.moving_mean"].fill(0)),
-    "a weight changed": ("arrays", lambda meta, arrays: arrays["model/logits.0.dense.kernel"].__imul__(0.999)),
-    "plateau forgotten": ("optimizer", lambda meta, arrays: meta["optimizer"]["seen"].update(learning_rate=None)),
-    "average lost": ("arrays", lambda meta, arrays: arrays["average/logits.4.dense.kernel"].fill(0)),
-    "average begun anew": ("average", lambda meta, arrays: meta.update(average=1)),
-    "evaluation left out": ("settled", lambda meta, arrays: meta.update(settled=True)),
+DEFECTS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
+    "optimizer count lost": lambda meta, arrays: meta["optimizer"].update(step=0),
+    "batch trained twice": lambda meta, arrays: meta.update(index=meta["index"] - 1),
+    "batch left out": lambda meta, arrays: meta.update(index=meta["index"] + 1),
+    "epoch off by one": lambda meta, arrays: meta.update(epoch=meta["epoch"] + 1),
+    "step lost": lambda meta, arrays: meta.update(step=meta["step"] - 1),
+    "best forgotten": lambda meta, arrays: meta.update(best=None),
+    "patience reset": lambda meta, arrays: meta["hooks"][0].update(wait=0, best=None),
+    "metric sums reset": lambda meta, arrays: meta["tally"].update(loss_sum=0.0, count=0),
+    "confusion reset": lambda meta, arrays: arrays["tally/confusion/counts"].fill(0),
+    "first moment lost": lambda meta, arrays: arrays["optimizer/first_moment"].fill(0),
+    "second moment lost": lambda meta, arrays: arrays["optimizer/second_moment"].fill(0),
+    "running mean lost": lambda meta, arrays: arrays["model/logits.1.batch_norm.moving_mean"].fill(0),
+    "a weight changed": lambda meta, arrays: arrays["model/logits.0.dense.kernel"].__imul__(0.999),
+    "plateau forgotten": lambda meta, arrays: meta["optimizer"]["seen"].update(learning_rate=None),
+    "average lost": lambda meta, arrays: arrays["average/logits.4.dense.kernel"].fill(0),
+    "average begun anew": lambda meta, arrays: meta.update(average=1),
+    "evaluation left out": lambda meta, arrays: meta.update(settled=True),
+    # the same at a place that a run may be in: only the bytes can tell
+    "batch trained and counted twice": lambda meta, arrays: meta.update(index=meta["index"] - 1, step=meta["step"] - 1),
+    "batch left out, but counted": lambda meta, arrays: meta.update(index=meta["index"] + 1, step=meta["step"] + 1),
+    "epoch closed without its evaluation": lambda meta, arrays: meta.update(
+        settled=True, epoch=meta["epoch"] + 1, index=0
+    ),
+}
+# what is refused before a step is made, and how; all others must show in the bytes
+REFUSED = {
+    "batch trained twice": "the step does not fit its place; expected 9 after 1 epochs and 2 batches; got 10",
+    "batch left out": "the step does not fit its place; expected 11 after 1 epochs and 4 batches; got 10",
+    "epoch off by one": "the step does not fit its place; expected 17 after 2 epochs and 3 batches; got 10",
+    "step lost": "the step does not fit its place; expected 10 after 1 epochs and 3 batches; got 9",
+    "evaluation left out": "no moment of this run has such a batch; expected 0 to 6; got 7",
 }
 
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_planted_resume_defect_is_caught(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figure D3: the comparison of bytes is sharp enough to see each of these."""
+    """Figure D3: a state that no run can be in is refused by name, any other defect shows in the bytes."""
     config = iris(hooks=[{"early_stopping": {"patience": 4}}], train__epochs=12, train__monitor="validation.accuracy")
     config |= {"optimizer": {"adam": {"learning_rate": 0.1}}, "average": {"ema": 0.5}}
     if name == "plateau forgotten":
@@ -256,22 +272,24 @@ def test_a_planted_resume_defect_is_caught(name: str, tmp_path: Path, monkeypatc
     summary = api.fit(config, runs=tmp_path)
     assert summary["stopped"] == "early_stopping"
     expected = result(summary["run"])
-    late = name in ("evaluation left out", "best forgotten", "patience reset")
+    late = name in ("evaluation left out", "epoch closed without its evaluation", "best forgotten", "patience reset")
     stop = summary["steps"] - 7 if late else 10  # an epoch's end shortly before the run's, else within an epoch
     stopped = api.fit(config, runs=tmp_path / "stopped", progress=StopAt(stop))
     assert stopped["stopped"] == "signal"
     load_state = Trainer.load_state
 
     def defective(trainer: Trainer, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
-        DEFECTS[name][1](meta, arrays)
+        DEFECTS[name](meta, arrays)
         load_state(trainer, arrays, meta)
 
     monkeypatch.setattr(Trainer, "load_state", defective)
-    try:
-        resumed = api.resume(stopped["run"])
-    except Exception:
-        return  # noticed at once
-    assert result(resumed["run"]) != expected
+    if name in REFUSED:
+        with pytest.raises(CorruptFileError) as caught:
+            api.resume(stopped["run"])
+        file = checkpoint.path_of(Path(stopped["run"], "checkpoints"), stop)
+        assert str(caught.value) == f"{file}: {REFUSED[name]}; start a new run"
+    else:
+        assert result(api.resume(stopped["run"])["run"]) != expected
 
 
 def kills(count: int, folder: Path) -> dict[str, Any]:

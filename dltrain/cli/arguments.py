@@ -37,7 +37,7 @@ def complete_collection(ctx: click.Context, parameter: click.Parameter, incomple
     """The names of the data sets that can be fetched."""
     from click.shell_completion import CompletionItem
 
-    from dltrain.data.fetching import COLLECTIONS
+    from dltrain.data.collection import COLLECTIONS
 
     return [CompletionItem(name) for name in COLLECTIONS if name.startswith(incomplete)]
 

@@ -29,9 +29,8 @@ def cli(config: str, sets: tuple[str, ...], threads: int | None, plugins: tuple[
         emit(result)
     else:
         from dltrain.cli.output import console, show
-        from dltrain.model.summary import table
 
-        made = table(summary, min(console().width, WIDEST))
+        made = summary.table(min(console().width, WIDEST))
         width, made.width = made.width or 0, None
         made.width = max(width, console(least=WIDEST).measure(made).minimum)
         show(made)

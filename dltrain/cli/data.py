@@ -61,7 +61,8 @@ def fetch_data(name: str | None, folder: Path, listed: bool, as_json: bool) -> N
     """
     from dltrain.cli import output
     from dltrain.cli.download import shown
-    from dltrain.data.fetching import COLLECTIONS, collection, fetch
+    from dltrain.data.collection import COLLECTIONS, collection
+    from dltrain.data.fetching import fetch
     from dltrain.errors import UsageError
 
     if listed or name is None:

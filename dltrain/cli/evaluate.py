@@ -12,7 +12,7 @@ from dltrain.cli import arguments
 from dltrain.cli.base import command
 
 LARGEST_CONFUSION = 30  # classes; a larger matrix is unreadable, its worst pairs are listed instead
-KEYS = ("run", "checkpoint", "members", "split", "samples", "metrics", "per_class", "confusion")
+KEYS = ("run", "checkpoint", "members", "split", "samples", "metrics", "per_class", "confusion", "heads")
 
 
 @command("evaluate")
@@ -74,11 +74,14 @@ def show(result: Mapping[str, Any]) -> None:
     columns = [result["metrics"], *(member["metrics"] for member in members)]
     values = [[name, *(output.number(c[name]) if name in c else "" for c in columns)] for name in result["metrics"]]
     output.show(output.table(["metric", *names], values, right=names))
-    if result["per_class"]:
-        rows = class_rows(result["per_class"])
-        output.show("", output.table(rows[0], rows[1:], right=rows[0][1:]))
-    if result["confusion"]:
-        output.show("", confusion(result["confusion"], names_of(result)))
+    for name, part in {"": result, **(result["heads"] or {})}.items():
+        if name and part["per_class"]:
+            output.show("", f"{name}:")
+        if part["per_class"]:
+            rows = class_rows(part["per_class"])
+            output.show("", output.table(rows[0], rows[1:], right=rows[0][1:]))
+        if part["confusion"]:
+            output.show("", confusion(part["confusion"], names_of(part)))
 
 
 def weights_of(checkpoint: int | Sequence[int]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,14 @@ HIDDEN = ("Parameters:", "Example:", "Raises:", "Returns:")
 
 
 def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
-    """Configs, and the names of everything registered."""
+    """Configs, the names of everything registered, and the paths of keys."""
     from click.shell_completion import CompletionItem
 
-    from dltrain import registry
+    from dltrain.config.explain import names
+    from dltrain.config.keys import continuations
 
-    names = {name for kind in registry.kinds() for name in registry.entries(kind)}
-    found = [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
-    return [*found, *arguments.complete_config(ctx, parameter, incomplete)]
+    found = sorted({name for name in names() if name.startswith(incomplete)} | set(continuations(incomplete)))
+    return [*map(CompletionItem, found), *arguments.complete_config(ctx, parameter, incomplete)]
 
 
 @command("explain")
@@ -37,7 +37,8 @@ def cli(subject: str, sets: tuple[str, ...], plugins: tuple[str, ...], as_json: 
     """Show where every value of a CONFIG comes from, or what a NAME means.
 
     A value comes from the file, from a file that it extends, from the command line, from a default, or is
-    inferred.  NAME is a layer, loss, optimizer, …, or a section of a config: config, data or train.
+    inferred.  NAME is a layer, loss, optimizer, …; a section of a config (config, data, model, train); a key or a
+    parameter (batch_size, groups); or the path of one (train.batch_size, optimizer.adam.beta_1).
     """
     from dltrain.cli.output import emit
 
@@ -55,47 +56,18 @@ def cli(subject: str, sets: tuple[str, ...], plugins: tuple[str, ...], as_json: 
         else:
             show_rows(found)
         return
+    from dltrain.config.explain import name
     from dltrain.errors import UsageError
 
     if sets:
         raise UsageError(
             "--set changes a config", where="dltrain explain", expected="a config", got=f"the name {subject!r}"
         )
-    meanings = meanings_of(subject)
+    meanings = name(subject)
     if as_json:
         emit({"meanings": [meaning(m) for m in meanings]})
     else:
         show_meanings(meanings)
-
-
-def meanings_of(subject: str) -> Sequence[Description]:
-    """What a name means.
-
-    Raises:
-        UsageError: when it is none, with the thing that has a parameter of this name or of one near it.
-    """
-    from dltrain import registry
-    from dltrain.config.explain import name
-    from dltrain.errors import UsageError
-    from dltrain.suggest import SYNONYMS, closest, normal
-
-    try:
-        return name(subject)
-    except UsageError as error:
-        owners: dict[str, list[str]] = {}
-        for kind in registry.kinds():
-            for entry in registry.entries(kind).values():
-                for argument in entry.arguments:
-                    owners.setdefault(argument.name, []).append(entry.name)
-        near = closest(subject, owners)
-        known_otherwise = near in SYNONYMS.get(normal(subject), ()) or near == subject
-        if near is None or ("did you mean" in error.hint and not known_otherwise):
-            raise
-        others = " and others" if len(owners[near]) > 3 else ""
-        which = f"{near} is a parameter of {', '.join(owners[near][:3])}{others}"
-        advice = which if near == subject else f"did you mean {near!r}? ({which})"
-        hint = f"{advice}; `dltrain explain {owners[near][0]}` explains it"
-        raise UsageError(error.what, expected=error.expected, got=error.got, hint=hint) from None
 
 
 def is_config(subject: str) -> bool:
@@ -103,12 +75,10 @@ def is_config(subject: str) -> bool:
     path = Path(subject)
     if path.suffix in (".yaml", ".yml") or path.is_file() or len(path.parts) > 1:
         return True
-    from dltrain import registry
-    from dltrain.config.explain import PARTS
+    from dltrain.config.explain import names
     from dltrain.config.shipped import find_shipped
 
-    taken = subject in PARTS or any(subject in registry.entries(kind) for kind in registry.kinds())
-    return not taken and find_shipped(subject) is not None
+    return subject not in names() and find_shipped(subject) is not None
 
 
 def meaning(found: Description) -> dict[str, Any]:
@@ -138,12 +108,27 @@ def show_meanings(meanings: Iterable[Description]) -> None:
 
     for found in meanings:
         output.show(f"{found.name} ({found.kind})", "", prose(found.doc))
+        if facts := facts_of(found):
+            output.show("", *facts)
         if found.parameters:
             cells = [
                 (p.name, p.type, "required" if p.default is None else p.default, p.summary) for p in found.parameters
             ]
             output.show("", output.table(["parameter", "type", "default", "what it is"], cells))
         output.show("")
+
+
+def facts_of(found: Description) -> list[str]:
+    """The lines that say what a key takes and where it stands."""
+    default = "required" if found.default is None else found.default
+    facts = {
+        "type": found.type,
+        "default": default if found.kind in ("key", "parameter") else "",
+        "one of": ", ".join(found.choices),
+        "example": found.example,
+        "more": found.page,
+    }
+    return [f"{word:9}{text}" for word, text in facts.items() if text]
 
 
 def prose(doc: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS = {
     "layer": ("layers", "operations of a model, in `model.graph`"),
     "initializer": ("initializers", "what weights start from"),
+    "baseline": ("baselines", "classic methods in place of a network, in `baseline`"),
     "loss": ("losses", "what is minimized"),
     "metric": ("metrics", "what is measured beside the loss"),
     "regularizer": ("regularizers", "penalties on the weights"),
@@ -29,6 +30,7 @@ KINDS = {
     "preparation": ("preparations", "what is done to data before training"),
     "task": ("tasks", "kinds of learning problems"),
     "hook": ("hooks", "what else happens during training"),
+    "exploration": ("explorations", "looks at data, for `dltrain explore`"),
     "config": ("configs", "complete configs that come with dltrain, for fit and init"),
 }
 

@@ -59,19 +59,23 @@ def cli(
         show(result["predictions"])
 
 
-def flat(prediction: Mapping[str, Any]) -> dict[str, Any]:
-    """One prediction as columns.
+def flat(prediction: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """One prediction as columns; those of several heads have names that begin with the head's.
 
     Example:
         >>> flat({"label": "a", "probabilities": {"a": 0.75, "b": 0.25}})
         {'label': 'a', 'probability_a': 0.75, 'probability_b': 0.25}
+        >>> flat({"digit": {"label": "7"}, "tags": {"labels": ["big", "odd"]}})
+        {'digit.label': '7', 'tags.labels': 'big;odd'}
     """
     columns: dict[str, Any] = {}
     for key, value in prediction.items():
-        if isinstance(value, Mapping):
-            columns |= {f"probability_{name}": share for name, share in value.items()}
+        if key == "probabilities":
+            columns |= {f"{before}probability_{name}": share for name, share in value.items()}
+        elif isinstance(value, Mapping):
+            columns |= flat(value, f"{before}{key}.")
         else:
-            columns[key] = value
+            columns[before + key] = ";".join(value) if isinstance(value, list) else value
     return columns
 
 
@@ -112,14 +116,22 @@ def show(predictions: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _row(sample: int, prediction: Mapping[str, Any]) -> dict[str, str]:
+    return {"sample": str(sample), **_columns(prediction, "")}
+
+
+def _columns(prediction: Mapping[str, Any], before: str) -> dict[str, str]:
     from dltrain.cli.output import number
 
-    row = {"sample": str(sample)}
+    row: dict[str, str] = {}
     for key, value in prediction.items():
-        if not isinstance(value, Mapping):
-            row[key] = number(value) if isinstance(value, float) else str(value)
-            continue
-        likely = sorted(value.items(), key=lambda item: -item[1])[:2]
-        row["probability"] = number(likely[0][1])
-        row["or else"] = f"{likely[1][0]} ({number(likely[1][1])})" if len(likely) > 1 else ""
+        if isinstance(value, Mapping) and key != "probabilities":
+            row |= _columns(value, f"{before}{key}.")
+        elif not isinstance(value, Mapping):
+            shown = ", ".join(value) if isinstance(value, list) else str(value)
+            row[before + key] = number(value) if isinstance(value, float) else shown
+        else:
+            likely = sorted(value.items(), key=lambda item: -item[1])[:2]
+            sets = "labels" in prediction  # of which any number may be right
+            row[f"{before}probability"] = f"{likely[0][0]} {number(likely[0][1])}" if sets else number(likely[0][1])
+            row[f"{before}or else"] = f"{likely[1][0]} ({number(likely[1][1])})" if len(likely) > 1 else ""
     return row

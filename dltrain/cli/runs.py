@@ -14,7 +14,14 @@ from dltrain.cli.base import command, group
 
 NOT_REMOVED = 1
 SHOWN = 12  # evaluations of a run on the screen
-STATES = {"epochs": "done", "steps": "done", "time": "done", "early_stopping": "done early", "signal": "interrupted"}
+STATES = {
+    "epochs": "done",
+    "steps": "done",
+    "time": "done",
+    "fitted": "done",
+    "early_stopping": "done early",
+    "signal": "interrupted",
+}
 
 
 @group("runs")
@@ -142,7 +149,10 @@ def best(summary: Mapping[str, Any]) -> str:
     from dltrain.cli.output import number
 
     value = summary.get("best")
-    return f"{value['metric']} {number(value['value'])} (epoch {value['epoch']})" if value else ""
+    if not value:
+        return ""
+    missed = "" if value.get("satisfied", True) else ", bounds missed"
+    return f"{value['metric']} {number(value['value'])} (epoch {value['epoch']}{missed})"
 
 
 def environment(found: Mapping[str, Any]) -> list[tuple[str, str]]:

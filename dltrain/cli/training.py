@@ -15,6 +15,7 @@ ENDS = {
     "steps": "all steps are done",
     "early_stopping": "no more progress",
     "time": "the time is over",
+    "fitted": "fitted",
     "signal": "interrupted; everything is saved",
 }
 
@@ -60,7 +61,8 @@ def text(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> str:
     lines = ["", f"{done}, {duration(summary['seconds'])}: {ENDS[summary['stopped']]}"]
     best, test = summary["best"], summary.get("test")
     if best:
-        lines.append(f"best     epoch {best['epoch']}, {best['metric']} {number(best['value'])}")
+        kept = {True: ", all bounds kept", False: ", the bounds missed least"}.get(best.get("satisfied"), "")
+        lines.append(f"best     epoch {best['epoch']}, {best['metric']} {number(best['value'])}{kept}")
     if test:
         lines.append("test     " + ", ".join(f"{name} {number(value)}" for name, value in test.items()))
     return "\n".join([*lines, f"run      {summary['run']}", "", *next_commands(summary, plugins)])
@@ -70,7 +72,7 @@ def next_commands(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> li
     """What a user may want to do now, one command a line."""
     run = _short(summary["run"])
     extra = "".join(f" --plugin {shlex.quote(str(file))}" for file in plugins)
-    measured = {name for values in (summary.get("metrics") or {}).values() for name in values}
+    measured = {name.rpartition(".")[2] for values in (summary.get("metrics") or {}).values() for name in values}
     classes = not measured or measured & CLASS_METRICS
     commands = {
         f"dltrain resume {run}{extra}": "go on where it stopped",
@@ -78,6 +80,8 @@ def next_commands(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> li
         f"dltrain gradcheck {run}{extra}": "prove its gradients",
         f"dltrain runs show {run}": "config, metrics and checkpoints",
     }
+    if summary["stopped"] == "fitted":
+        commands.pop(f"dltrain gradcheck {run}{extra}")
     if summary["stopped"] != "signal":
         commands.pop(f"dltrain resume {run}{extra}")
     width = max(map(len, commands))

@@ -15,7 +15,7 @@ from dltrain import registry
 from dltrain.config.advice import advise, quoted
 from dltrain.config.interval import Interval
 from dltrain.config.provenance import Path
-from dltrain.config.sections import SECTIONS, Data, Fields, Notation, Train, is_section, keys_of
+from dltrain.config.sections import SECTIONS, Data, Fields, Model, Notation, Train, is_section, keys_of
 from dltrain.config.words import bound, describe, members, show, unwrap
 from dltrain.errors import Problem
 from dltrain.registry import Argument, Reference
@@ -146,7 +146,11 @@ def check_union(value: Any, annotation: Any, options: tuple[Any, ...], path: Pat
     if value is None:
         return [wrong(value, annotation, path, "a value is missing")]
     close = [problems for option, problems in zip(options, found, strict=True) if same_form(value, option)]
-    others = [option for option in options if option is not type(None)]
+    maps = isinstance(value, Mapping)
+    sections = [problems for option, problems in zip(options, found, strict=True) if is_section(option)]
+    if maps and sections:
+        return sections[0]
+    others = [option for option in options if option is not type(None) and (maps or not is_section(option))]
     if len(close) == 1 and (len(others) == 1 or len(close[0]) > 1 or close[0][0].path != path):
         return close[0]
     return found[options.index(others[0])] if len(others) == 1 else [wrong(value, annotation, path)]
@@ -245,7 +249,7 @@ def elsewhere(key: Any, section: Any) -> str:
     places = ((Data, "data."), (Train, "train."), (Fields, ""))
     others = [(home, cls) for cls, home in places if cls is not section]
     homes = {a.name: home + a.name for home, cls in others for a in keys_of(cls)}
-    homes |= {name: f"model.{name}" for name in ("vars", "inputs", "init", "blocks", "graph", "outputs")}
+    homes |= {key.name: f"model.{key.name}" for key in keys_of(Model)}
     homes |= {"learning_rate": "optimizer: {adam: {learning_rate: …}}", "l2": "regularize: [l2: …]"}
     near = closest(str(key), homes)
     return f"did you mean `{homes[near]}`?" if near else ""

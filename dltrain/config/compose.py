@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from dltrain import registry
 from dltrain.config.provenance import Node, Origin, Provenance, Refusal
-from dltrain.config.sections import SECTIONS, Fields, Notation, keys_of
+from dltrain.config.sections import Fields, Notation, is_section, keys_of
 from dltrain.config.shipped import shipped_folder
 from dltrain.config.words import show, unwrap
 from dltrain.config.yaml_reader import Document, read_file
@@ -185,14 +185,16 @@ def inner(annotation: Any, key: str | int) -> Any:
     kind, marks = unwrap(annotation)
     if any(isinstance(mark, Notation) for mark in marks):
         return PARTS.get(str(key), Any)
-    if kind in SECTIONS:
+    if is_section(kind):
         return next((a.annotation for a in keys_of(kind) if a.name == key), Any)
+    if getattr(kind, "__origin__", None) is dict:
+        return kind.__args__[1]
     return item_of(kind) if isinstance(key, int) else Any
 
 
 def item_of(kind: Any) -> Any:
-    """The type of a list's items; looks through `list | None`."""
-    options = [option for option in getattr(kind, "__args__", ()) if option is not type(None)]
+    """The type of a list's items; looks through `list | None`, and past a section that may stand in its place."""
+    options = [o for o in getattr(kind, "__args__", ()) if o is not type(None) and not is_section(o)]
     if len(options) == 1 and getattr(options[0], "__origin__", None) is list:
         return item_of(options[0])
     return options[0] if len(options) == 1 else Any

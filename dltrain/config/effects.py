@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dltrain import registry
+from dltrain.config.baseline import baseline_problems
 from dltrain.config.check import Problems, check, check_arguments, check_spec
 from dltrain.config.provenance import Path
 from dltrain.config.sections import Fields, Train, keys_of
@@ -28,10 +29,11 @@ def verify(config: Mapping[str, Any]) -> Problems:
     if "optimizer" in config and not any(problem.path[:1] == ("optimizer",) for problem in problems):
         problems += optimizer_problems(config["optimizer"])
     model = config.get("model")
-    if isinstance(model, Mapping):
+    if isinstance(model, Mapping) and config.get("baseline") is None:
         problems += model_problems(model)
     if not problems:
         problems += accumulation_problems(config)
+    problems += baseline_problems(config)
     if not any(problem.path[:1] in (("task",), ("loss",), ("metrics",)) for problem in problems):
         problems += fitting_problems(config)
     return list(dict.fromkeys(problems))
@@ -113,25 +115,97 @@ def items_of(chain: Any, path: Path) -> Iterator[tuple[Mapping[str, Any], Path]]
 
 
 def fitting_problems(config: Mapping[str, Any]) -> Problems:
-    """Loss and metrics that do not fit the task, metrics named twice, monitors that are not measured."""
-    task = registry.read(config.get("task", "classification"), "task").entry
-    if task is None:
+    """Losses and metrics that do not fit their task, metrics named twice, goals and monitors that are not measured."""
+    reading = registry.read(config.get("task", "classification"), "task")
+    if reading.entry is None:
         return []
+    heads = reading.arguments.get("heads")
+    if not isinstance(heads, Mapping):
+        problems, names = task_problems(reading.entry, config, ())
+        return problems + goal_problems(config, names) + monitor_problems(config, ["loss", *names])
+    problems, names = head_problems(config.get("model"), heads, reading.paths["heads"]), []
+    for head, section in heads.items():
+        entry = registry.read(section.get("task", "classification"), "task").entry
+        if entry is not None:
+            found, own = task_problems(entry, section, (*reading.paths["heads"], head))
+            problems += found
+            names += [f"{head}.{name}" for name in ("loss", *own)]
+    return problems + goal_problems(config, names) + monitor_problems(config, ["loss", *names])
+
+
+def head_problems(model: Any, heads: Mapping[str, Any], path: Path) -> Problems:
+    """Heads without a proper name or a wire that is an output of the model, and outputs that no head reads."""
+    odd = [head for head in heads if not re.fullmatch(r"[A-Za-z_]\w*", str(head), re.ASCII)]
+    if odd or not heads:
+        expected = "{name: head}, each name a word of letters, digits and _"
+        at = [((*path, head), "this is no name for a head", True) for head in odd]
+        return [Problem(p, what, expected, at_key=key) for p, what, key in at or [(path, "there are no heads", False)]]
+    graph = model.get("graph") if isinstance(model, Mapping) else None
+    if not isinstance(graph, Mapping) or not graph:
+        return []
+    outputs = model.get("outputs") or [list(graph)[-1]]
+    wires = {head: section.get("wire") or head for head, section in heads.items()}
+    hint = "name the wires of all heads in `model: outputs:`, or another `wire` for the head"
+    expected = ", ".join(map(str, outputs))
+    problems = [
+        Problem((*path, head), f"the model has no output {wire!r}", expected, "", hint, at_key=True)
+        for head, wire in wires.items()
+        if wire not in outputs
+    ]
+    return problems + [
+        Problem(
+            ("model", "outputs", k), f"no loss reads the output {wire!r}", "the wire of a head", hint="leave it out"
+        )
+        for k, wire in enumerate(outputs)
+        if wire not in wires.values() and "outputs" in model
+    ]
+
+
+def task_problems(task: registry.Entry, section: Mapping[str, Any], path: Path) -> tuple[Problems, list[str]]:
+    """What does not fit one task, and the names of its metrics.
+
+    Parameters:
+        task: the task
+        section: has `loss` and `metrics`: the config, or one head of several
+        path: where it stands
+    """
     problems: Problems = []
     losses = getattr(task.make, "losses", None)
-    if config.get("loss") is not None and losses and name_of(config["loss"]) not in losses:
+    if section.get("loss") is not None and losses and name_of(section["loss"]) not in losses:
         what = f"this loss does not fit the task {task.name}"
-        problems.append(Problem(("loss",), what, " or ".join(losses), show(config["loss"])))
-    metrics = config.get("metrics")
-    known = getattr(task.make, "metrics", None) if metrics is None else metrics
-    if known is None:
-        return problems
-    names = [name_of(spec) for spec in known]
+        problems.append(Problem((*path, "loss"), what, " or ".join(losses), show(section["loss"])))
+    metrics, place = section.get("metrics"), (*path, "metrics")
+    goals: list[str] = []
+    if isinstance(metrics, Mapping):
+        goals = [name for name in (metrics["optimize"], *(metrics.get("satisfy") or ())) if name != "loss"]
+        metrics, place = metrics.get("measure"), (*place, "measure")
+    names = [name_of(spec) for spec in (getattr(task.make, "metrics", ()) if metrics is None else metrics)]
     for index, name in enumerate(names):
         if name in names[:index]:
             what = f"the metric {name!r} is named twice"
-            problems.append(Problem(("metrics", index), what, "each metric once", repr(name), "remove one of the two"))
-    return problems + monitor_problems(config, ["loss", *names])
+            problems.append(Problem((*place, index), what, "each metric once", repr(name), "remove one of the two"))
+    known = registry.entries("metric")
+    return problems, list(dict.fromkeys([*names, *(name for name in goals if name in known)]))
+
+
+def goal_problems(config: Mapping[str, Any], names: list[str]) -> Problems:
+    """Goals that name what is not measured, or say twice what is best."""
+    metrics, train = config.get("metrics"), config.get("train")
+    if not isinstance(metrics, Mapping):
+        return []
+    problems: Problems = []
+    named: list[tuple[Path, str]] = [(("optimize",), metrics["optimize"])]
+    named += [(("satisfy", name), name) for name in metrics.get("satisfy") or ()]
+    for place, name in named:
+        if name not in ("loss", *names):
+            near, path = closest(name, ["loss", *names, *registry.entries("metric")]), ("metrics", *place)
+            advice = "" if near is None else f"did you mean {near!r}?"
+            what, expected = "this is not measured", ", ".join(["loss", *names])
+            problems.append(Problem(path, what, expected, repr(name), advice, at_key=len(place) > 1))
+    if isinstance(train, Mapping) and train.get("monitor") is not None:
+        what = "`metrics: optimize` says already what is best"
+        problems.append(Problem(("train", "monitor"), what, got=repr(train["monitor"]), hint="remove one of the two"))
+    return problems
 
 
 def monitor_problems(config: Mapping[str, Any], names: list[str]) -> Problems:

@@ -34,22 +34,23 @@ class Experiment:
         source.filled = resolver.filled
         self.source = source
         self.folder = folder
-        self.data, self.train = Data(**resolved["data"]), Train(**resolved["train"])
-        if resolved["train"]["epochs"] != self.train.epochs:
+        self.data, self.train = Data(**resolved["data"]), Train(**resolved.get("train", {}))
+        if "train" in resolved and resolved["train"]["epochs"] != self.train.epochs:
             resolved["train"]["epochs"] = self.train.epochs
         self.resolved: dict[str, Any] = resolved
         self.name: str = resolved["name"]
         self.seed: int = resolved["seed"]
         self.dtype: str = resolved["dtype"]
         self.task: Any = resolved["task"]
-        self.model: dict[str, Any] = dict(config["model"])
+        self.model: dict[str, Any] = dict(config.get("model") or {})
+        self.baseline: Any = resolved.get("baseline")
         self.loss: Any = resolved["loss"]
-        self.metrics: list[Any] | None = resolved["metrics"]
-        self.optimizer: Any = resolved["optimizer"]
-        self.regularize: list[Any] = resolved["regularize"]
-        self.constrain: list[Any] = resolved["constrain"]
-        self.average: Any = resolved["average"]
-        self.hooks: list[Any] = resolved["hooks"]
+        self.metrics: list[Any] | dict[str, Any] | None = resolved["metrics"]
+        self.optimizer: Any = resolved.get("optimizer")
+        self.regularize: list[Any] = resolved.get("regularize", [])
+        self.constrain: list[Any] = resolved.get("constrain", [])
+        self.average: Any = resolved.get("average")
+        self.hooks: list[Any] = resolved.get("hooks", [])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and self.resolved == other.resolved

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dltrain import registry
+from dltrain.config import keys
 from dltrain.config.experiment import Experiment
 from dltrain.config.provenance import Origin, Path
-from dltrain.config.sections import Data, Fields, Train, keys_of
+from dltrain.config.sections import Data, Fields, Goals, Model, Train, keys_of
 from dltrain.config.words import describe
 from dltrain.config.yaml_writer import flow
 from dltrain.errors import UsageError
 from dltrain.suggest import hint
 
-PARTS: dict[str, Any] = {"config": Fields, "data": Data, "train": Train}
+PARTS: dict[str, Any] = {"config": Fields, "data": Data, "model": Model, "metrics": Goals, "train": Train}
+# the page that describes a kind of things, or the keys of a section; all others are on docs/config.md
+PAGES = {
+    **dict.fromkeys(("layer", "initializer"), "layers"),
+    **dict.fromkeys(("optimizer", "schedule"), "optimizers"),
+    **dict.fromkeys(("regularizer", "constraint", "average", "hook"), "regularization"),
+    **dict.fromkeys(("source", "split", "preparation", "data"), "data"),
+    **dict.fromkeys(("task", "loss", "metric", "metrics"), "tasks"),
+    "baseline": "baselines",
+    "exploration": "explore",
+    "model": "notation",
+}
 
 
 class Row(NamedTuple):
@@ -42,13 +55,31 @@ class Parameter(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What a name means: its kind, its documentation and its parameters."""
+    """What a name means: its kind, its documentation and its parameters.
+
+    Parameters:
+        kind: of the registered thing; or section, key, or parameter of registered things
+        name: as written in a config, a key with the path to it
+        summary: in one line
+        doc: the whole documentation
+        parameters: of a thing, or the keys of a section
+        page: where more is written
+        type: of a key, in words
+        default: of a key, as it would be written; None when it is required
+        choices: the names that may stand at a key, where they are a closed list
+        example: a piece of a config
+    """
 
     kind: str
     name: str
     summary: str
     doc: str
     parameters: list[Parameter]
+    page: str
+    type: str = ""
+    default: str | None = None
+    choices: Sequence[str] = ()
+    example: str = ""
 
 
 def rows(experiment: Experiment) -> list[Row]:
@@ -74,32 +105,52 @@ def name(wanted: str) -> list[Description]:
     """What a name means: one description for each kind that has it.
 
     Parameters:
-        wanted: name of a registered thing, or of a section (config, data, train)
+        wanted: name of a registered thing, of a section (config, data, model, train), of a key or parameter; or a path
 
     Example:
         >>> name("dropout")[0].parameters[0].type
         'a number from 0 up to but not including 1'
+        >>> name("train.keep")[0].default, name("batch_size")[0].name
+        ('2', 'train.batch_size')
 
     Raises:
         UsageError: when nothing has this name.
     """
-    found = [part(wanted)] if wanted in PARTS else []
-    known: list[str] = list(PARTS)
-    for kind in registry.kinds():
-        entries = registry.entries(kind)
-        known += entries
-        if wanted in entries:
-            found.append(thing(entries[wanted]))
+    if "." in wanted:
+        return [path(wanted)]
+    found = [part(wanted)] if wanted in PARTS else [path(at) for at in keys_by_name().get(wanted, ())]
+    entries = [entry for kind in registry.kinds() for entry in registry.entries(kind).values()]
+    found += [thing(entry) for entry in entries if entry.name == wanted]
+    found = found or shared(wanted, entries)
     if not found:
+        known = [*PARTS, *keys_by_name(), *(e.name for e in entries), *(a.name for e in entries for a in e.arguments)]
         advice = hint(wanted, known, "`dltrain list` shows all names")
-        expected = "the name of a layer, loss, optimizer …"
+        expected = "the name of a layer, loss, optimizer …, or a key of a config"
         raise UsageError("nothing has this name", expected=expected, got=repr(wanted), hint=advice)
+    return found
+
+
+def names() -> set[str]:
+    """All names and keys that have a meaning alone."""
+    return {*PARTS, *keys_by_name(), *(name for kind in registry.kinds() for name in registry.entries(kind))}
+
+
+@functools.cache
+def keys_by_name() -> dict[str, list[str]]:
+    """{key: its paths}, of the top level and of the sections."""
+    found: dict[str, list[str]] = {}
+    for key in keys.top_level().values():
+        found.setdefault(key.name, []).append(key.name)
+    for home, section in PARTS.items():
+        for key in keys_of(section) if home in found else ():
+            found.setdefault(key.name, []).append(f"{home}.{key.name}")
     return found
 
 
 def thing(entry: registry.Entry) -> Description:
     """The description of a registered thing."""
-    return Description(entry.kind, entry.name, entry.summary, entry.doc, parameters(entry.arguments))
+    told = parameters(entry.arguments)
+    return Description(entry.kind, entry.name, entry.summary, entry.doc, told, page(entry.kind))
 
 
 def part(wanted: str) -> Description:
@@ -108,10 +159,61 @@ def part(wanted: str) -> Description:
 
     section = PARTS[wanted]
     doc = inspect.getdoc(section) or ""
-    return Description("section", wanted, doc.partition("\n")[0], doc, parameters(keys_of(section)))
+    example = "" if wanted == "config" else flow(keys.example(keys.walk(wanted)))[1:-1]
+    told = parameters(keys_of(section))
+    return Description("section", wanted, doc.partition("\n")[0], doc, told, page(wanted), "a map", example=example)
 
 
-def parameters(arguments: tuple[registry.Argument, ...]) -> list[Parameter]:
+def path(wanted: str) -> Description:
+    """The description of what stands at a path of a config."""
+    trail = keys.walk(wanted)
+    last = trail[-1][1]
+    if isinstance(last, registry.Entry):
+        return thing(last)
+    kinds = [found.kind for _, found in trail if isinstance(found, registry.Entry)]
+    home = (kinds or [kind_of(last) or trail[0][0]])[-1]
+    return argument(last, "key", ".".join(name for name, _ in trail), page(home), flow(keys.example(trail))[1:-1])
+
+
+def kind_of(key: registry.Argument) -> str:
+    """The kind of things that a key names, alone or in a list; empty when none."""
+    return (
+        ""
+        if keys.is_map(key)
+        else next((thing.kind for thing in keys.inside(key).values() if isinstance(thing, registry.Entry)), "")
+    )
+
+
+def argument(key: registry.Argument, kind: str, name: str, page: str, example: str, doc: str = "") -> Description:
+    """The description of a key, or of a parameter."""
+    told = parameters(a for a in keys.inside(key).values() if isinstance(a, registry.Argument))
+    default = None if key.required else flow(key.default)
+    choices = keys.choices(key.annotation)
+    doc = doc or key.summary
+    return Description(kind, name, key.summary, doc, told, page, describe(key.annotation), default, choices, example)
+
+
+def shared(wanted: str, entries: Iterable[registry.Entry]) -> list[Description]:
+    """What a word means as a parameter of registered things: one description for all that have the very same."""
+    owners: dict[str, list[tuple[registry.Entry, registry.Argument]]] = {}
+    for entry in entries:
+        if (found := entry.argument(wanted)) is not None:
+            owners.setdefault(repr(found), []).append((entry, found))
+    told = []
+    for same in owners.values():
+        (entry, key), names = same[0], ", ".join(dict.fromkeys(entry.name for entry, _ in same))
+        example = flow(keys.example([(entry.name, entry), (wanted, key)]))[1:-1]
+        doc = f"{key.summary}\n\nA parameter of {names}."
+        told.append(argument(key, "parameter", wanted, page(entry.kind), example, doc))
+    return told
+
+
+def page(home: str) -> str:
+    """The page that describes a kind of things or the keys of a section."""
+    return f"docs/{PAGES.get(home, 'config')}.md"
+
+
+def parameters(arguments: Iterable[registry.Argument]) -> list[Parameter]:
     """Parameters in words."""
     return [
         Parameter(a.name, describe(a.annotation), None if a.required else flow(a.default), a.summary) for a in arguments

@@ -9,7 +9,7 @@ from typing import Any
 
 from dltrain import registry
 from dltrain.config.provenance import DEFAULT, INFERRED, Origin, Path
-from dltrain.config.sections import ORDER, Fields, Notation, is_section, keys_of
+from dltrain.config.sections import BASELINE, ORDER, Fields, Notation, is_section, keys_of
 from dltrain.config.words import members, unwrap
 from dltrain.registry import Argument, Reference
 
@@ -39,7 +39,8 @@ class Resolver:
         resolved = self.section(whole, Fields, (), ())
         if "name" not in config:
             self.filled["name",] = INFERRED
-        return {key: resolved[key] for key in ORDER if key in resolved}
+        other = ("baseline",) if config.get("baseline") is None else set(ORDER) - set(BASELINE)
+        return {key: resolved[key] for key in ORDER if key in resolved and key not in other}
 
     def value(self, value: Any, annotation: Any, source: Path, path: Path) -> Any:
         """A value with its defaults filled in.
@@ -55,7 +56,7 @@ class Resolver:
         if value is None:
             return None
         if options := members(kind):
-            fitting = [option for option in options if option is not type(None)]
+            fitting = of_form(value, [option for option in options if option is not type(None)])
             return self.value(value, fitting[0], source, path) if len(fitting) == 1 else plain(value)
         if any(isinstance(mark, Notation) for mark in marks):
             return self.model(value, source, path)
@@ -68,6 +69,9 @@ class Resolver:
         if typing.get_origin(kind) is list and isinstance(value, (list, tuple)):
             item = typing.get_args(kind)[0]
             return [self.value(v, item, (*source, i), (*path, i)) for i, v in enumerate(value)]
+        if typing.get_origin(kind) is dict and is_section(typing.get_args(kind)[1]) and isinstance(value, Mapping):
+            item = typing.get_args(kind)[1]
+            return {key: self.value(v, item, (*source, key), (*path, key)) for key, v in value.items()}
         return self.copy(value, source, path)
 
     def section(self, value: Mapping[str, Any], section: Any, source: Path, path: Path) -> dict[str, Any]:
@@ -166,6 +170,14 @@ class Resolver:
         inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         for key, child in inner:
             self.default(child, (*path, key))
+
+
+def of_form(value: Any, options: list[Any]) -> list[Any]:
+    """The options that a value can be by its form, where a list and a section are to be told apart."""
+    forms = {option: typing.get_origin(option) or option for option in options}
+    if len(options) == 2 and list in forms.values() and any(is_section(form) for form in forms.values()):
+        return [option for option, form in forms.items() if (form is list) == isinstance(value, (list, tuple))]
+    return options
 
 
 def plain(value: Any) -> Any:

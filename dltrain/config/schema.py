@@ -9,14 +9,13 @@ from typing import Any, Literal
 
 from dltrain import registry
 from dltrain.config.interval import UNITS, Interval
-from dltrain.config.sections import Fields, Form, Notation, is_section, keys_of
+from dltrain.config.sections import EXTENDS, Fields, Form, Model, Notation, is_section, keys_of
 from dltrain.config.words import bound, describe, members, unwrap
 from dltrain.registry import Argument, Entry, Reference
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": r"^\$[A-Za-z_]", "description": "a $name of the model"}
 NUMBERS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
-INIT = "what fills the kernels of all layers that do not name a kernel_initializer"
 SIMPLE = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 
 Schema = dict[str, Any]
@@ -31,7 +30,7 @@ def schema() -> Schema:
     """
     definitions = {kind: things(kind) for kind in registry.kinds()} | notation()
     whole = section(Fields)
-    whole["properties"]["extends"] = {"type": "string", "description": "the config that this one changes"}
+    whole["properties"]["extends"] = {"type": "string", "description": EXTENDS.summary}
     whole.pop("required", None)  # what it extends may have them
     return {"$schema": DIALECT, "title": "dltrain config", **whole, **only_layers(), "$defs": definitions}
 
@@ -147,18 +146,21 @@ def single(properties: Mapping[str, Schema]) -> Schema:
 def notation() -> dict[str, Schema]:
     """The model notation: a map of chains of layers, blocks, branches and references."""
     chain: Schema = {"$ref": "#/$defs/chain"}
-    values = {"type": "object", "description": "{name: value}: $name anywhere below stands for the value"}
     shape = {"type": "array", "items": either([{"type": "integer", "minimum": 1}, REFERENCE])}
     inputs = {"type": "object", "additionalProperties": either([shape, {"type": "null"}])}
     outputs = either([{"type": "string"}, {"type": "array", "items": {"type": "string"}}])
     chains = {"type": "object", "additionalProperties": chain}
+    parts: dict[str, Schema] = {
+        "vars": {"type": "object"},
+        "inputs": inputs,
+        "init": either([{"$ref": "#/$defs/initializer"}, REFERENCE, {"type": "null"}]),
+        "blocks": chains,
+        "graph": chains,
+        "outputs": outputs,
+    }
     model = {
-        "vars": values,
-        "inputs": inputs | {"description": "{wire: shape without the batch axis}; default: the data's"},
-        "init": either([{"$ref": "#/$defs/initializer"}, REFERENCE, {"type": "null"}]) | {"description": INIT},
-        "blocks": chains | {"description": "{name: chain with $parameters}; a block is used like a layer"},
-        "graph": chains | {"description": "{wire: chain}; a chain starts from the wire above, or where `from:` says"},
-        "outputs": outputs | {"description": "the wires that are results; default: the last"},
+        key.name: parts[key.name] | {"description": f"{key.summary} ({describe(key.annotation)})"}
+        for key in keys_of(Model)
     }
     found = {"type": "object", "properties": model, "additionalProperties": False}
     items = {"type": "array", "items": {"$ref": "#/$defs/item"}}

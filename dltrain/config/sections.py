@@ -14,7 +14,7 @@ from annotated_types import Ge, Le
 
 from dltrain.config.interval import SECONDS, Interval
 from dltrain.registry import Argument, Reference, arguments_of
-from dltrain.types import PositiveInt
+from dltrain.types import Initializer, PositiveInt, Words
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Form:
     Parameters:
         pattern: regular expression for the whole text
         words: the form in words, for errors
+        example: such a text
     """
 
     pattern: str
     words: str
+    example: str
 
     def problem(self, value: str) -> str:
         """What is wrong with the text; empty when nothing is."""
@@ -59,16 +61,23 @@ class Notation:
 
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_])?"
-RunName = Annotated[str, Form(NAME, "a name of letters, digits, '-', '_' and '.', at most 64 long")]
+RunName = Annotated[str, Form(NAME, "a name of letters, digits, '-', '_' and '.', at most 64 long", "mine")]
 Seed = Annotated[int, Ge(0), Le(2**64 - 1)]
 Duration = Annotated[Interval, UnitsOnly(tuple(SECONDS), "a time such as '10 minutes' (seconds, minutes or hours)")]
 Source = Annotated[Any, Reference("source")]
 Split = Annotated[Any, Reference("split")]
 Preparation = Annotated[Any, Reference("preparation")]
+Layer = Annotated[Any, Reference("layer")]
 Loss = Annotated[Any, Reference("loss")]
 Metric = Annotated[Any, Reference("metric")]
 
+BOUND = r"(<=|>=|<|>) *(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)"
+Bound = Annotated[str, Form(BOUND, "a bound such as '>= 0.9' or '<= 0.1'", ">= 0.9")]
+
 DEFAULT_EPOCHS = 10
+EXTENDS = Argument(
+    "extends", str | None, None, "the config that this one changes: a file, or one that comes with dltrain"
+)
 
 
 class Data:
@@ -78,6 +87,8 @@ class Data:
         source: the data set
         split: how examples are drawn for validation and test, where the source does not say it itself
         prepare: preparations in their order, fitted on the training examples only
+        prepare_target: the same for the numbers that a regression learns; the loss is that of prepared targets, metrics
+            and predictions are in the unit of the data
         balance: make the classes equally frequent in training: oversample repeats examples of the smaller ones,
             undersample leaves out some of the larger ones, others in every epoch
     """
@@ -87,9 +98,56 @@ class Data:
         source: Source,
         split: Split = "random",
         prepare: list[Preparation] = [],  # noqa: B006
+        prepare_target: list[Preparation] = [],  # noqa: B006
         balance: Literal["oversample", "undersample"] | None = None,
     ) -> None:
         self.source, self.split, self.prepare, self.balance = source, split, prepare, balance
+        self.prepare_target = prepare_target
+
+
+class Goals:
+    """What is measured, and what of it says which checkpoint is the best.
+
+    Of those that keep all bounds it is the one with the best value to optimize; while none keeps them, the one that
+    violates them least.
+
+    Parameters:
+        optimize: the metric whose best value is looked for, of the validation part where there is one
+        satisfy: bounds for other metrics of that part, such as {recall: '>= 0.9'}
+        measure: metrics to compute, with their parameters; those named above are added; left out: the task's
+    """
+
+    def __init__(self, optimize: str, satisfy: dict[str, Bound] = {}, measure: list[Metric] | None = None) -> None:  # noqa: B006
+        self.optimize, self.satisfy, self.measure = optimize, satisfy, measure
+
+
+class Model:
+    """The network: named chains of layers.
+
+    A wire is a value with a name; a chain is a list of layers, and starts from the wire above it unless its first item
+    is `from: wire`.
+
+    Parameters:
+        vars: values with names: $name anywhere below stands for the value
+        inputs: shapes without the batch axis; default: the data's
+        init: what fills the kernels of all layers that do not name a kernel_initializer
+        blocks: chains with $parameters; a block is used like a layer
+        graph: the chains
+        outputs: the wires that are results; default: the last
+    """
+
+    def __init__(
+        self,
+        *,
+        vars: Annotated[dict[str, Any], Words("a map {name: value}")] = {},  # noqa: B006
+        inputs: Annotated[dict[str, list[PositiveInt]], Words("a map {wire: shape}")] = {},  # noqa: B006
+        init: Initializer | None = None,
+        blocks: Annotated[dict[str, list[Layer]], Words("a map {name: chain}")] = {},  # noqa: B006
+        graph: Annotated[dict[str, list[Layer]], Words("a map {wire: chain}")],
+        outputs: Annotated[list[str] | str | None, Words("a wire, or a list of wires")] = None,
+    ) -> None:
+        self.graph, self.vars, self.inputs, self.init = graph, vars, inputs, init
+        self.blocks, self.outputs = blocks, outputs
 
 
 class Train:
@@ -145,8 +203,10 @@ class Fields:
         task: the kind of learning problem
         data: the examples
         model: the network
+        baseline: a classic method in place of a network; it is fitted in one go, so that of the keys only name, seed,
+            dtype, task, data, loss and metrics belong to it
         loss: what is minimized; default: the task's
-        metrics: what is measured beside the loss; default: the task's
+        metrics: what is measured beside the loss, as a list, or {optimize, satisfy, measure}; default: the task's
         optimizer: how the parameters are changed
         regularize: penalties on the kernels
         constrain: what the kernels are brought back to after every step
@@ -158,13 +218,14 @@ class Fields:
     def __init__(
         self,
         data: Data,
-        model: Annotated[dict[str, Any], Notation()],
+        model: Annotated[dict[str, Any], Notation()] = None,  # type: ignore[assignment]
+        baseline: Annotated[Any, Reference("baseline")] | None = None,
         name: RunName = "experiment",
         seed: Seed = 0,
         dtype: Literal["float32", "float64"] = "float32",
         task: Annotated[Any, Reference("task")] = "classification",
         loss: Loss | None = None,
-        metrics: list[Metric] | None = None,
+        metrics: list[Metric] | Goals | None = None,
         optimizer: Annotated[Any, Reference("optimizer")] = "adam",
         regularize: list[Annotated[Any, Reference("regularizer")]] = [],  # noqa: B006
         constrain: list[Annotated[Any, Reference("constraint")]] = [],  # noqa: B006
@@ -173,17 +234,19 @@ class Fields:
         hooks: list[Annotated[Any, Reference("hook")]] = [],  # noqa: B006
     ) -> None:
         self.name, self.seed, self.dtype, self.task = name, seed, dtype, task
-        self.data, self.model, self.loss, self.metrics = data, model, loss, metrics
+        self.data, self.model, self.baseline, self.loss, self.metrics = data, model, baseline, loss, metrics
         self.optimizer, self.regularize, self.train, self.hooks = optimizer, regularize, train, hooks
         self.constrain, self.average = constrain, average
 
 
 # Order of the keys in a resolved config.
 ORDER = (
-    *("name", "seed", "dtype", "task", "data", "model", "loss", "metrics"),
+    *("name", "seed", "dtype", "task", "data", "model", "baseline", "loss", "metrics"),
     *("optimizer", "regularize", "constrain", "average", "train", "hooks"),
 )
-SECTIONS = (Data, Train, Fields)
+# The keys that have an effect on a baseline.
+BASELINE = ("name", "seed", "dtype", "task", "data", "baseline", "loss", "metrics")
+SECTIONS = (Data, Train, Goals, Fields)
 
 
 def is_section(kind: Any) -> bool:

@@ -132,7 +132,7 @@ def not_its_name(path: Path, depth: int, name: str | None, kind: str) -> Problem
     if entry is not None and entry.argument(step):
         advice = f"did you mean {dotted((*path[:depth], entry.name, *path[depth:]))!r}?"
     else:
-        advice = hint(step, known, f"`dltrain list {kind}s` shows them all")
+        advice = hint(step, known, f"{registry.listing(kind)} shows them all")
     got = show_step(step) + (f" ({dotted(path[:depth])} is {name!r} here)" if name else "")
     what = f"{dotted(path[: depth + 1])} is not the name of {article(kind)}"
     return Problem(path, what, f"the name of {article(kind)}, then one of its parameters", got, advice, at_key=True)

@@ -150,8 +150,10 @@ class Builder:
         import yaml
 
         if not isinstance(event, yaml.ScalarEvent):
-            what = "a list or map stands where a key should be"
-            raise self.stop(path, event, what, "a name", hint="put text that starts with [ or { in quotes")
+            got = "a list" if isinstance(event, yaml.SequenceStartEvent) else "a map"
+            raise self.stop(
+                path, event, "this is not a key", "a name", got, "put text that starts with [ or { in quotes"
+            )
         self.refuse_specials(event, path)
         name = str(event.value)
         if event.style is None and name == "<<":

@@ -50,6 +50,16 @@ class Npz:
         validation_path: a .npz file that is the validation part, named like the test part
         x_validation: name of the array with the features of the validation part
         y_validation: name of the array with the targets of the validation part
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     np.savez(Path(folder, "a.npz"), x=np.eye(3), y=[0, 1, 1])
+        ...     pool = Npz("a.npz").load(DataFolders(folder))
+        >>> pool.columns["x"].shape, pool.columns["y"].tolist()
+        ((3, 3), [0, 1, 1])
+
+    Source: NumPy enhancement proposal 1: A simple file format for NumPy arrays, 2007.
     """
 
     def __init__(

@@ -9,22 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from dltrain.data import pipeline
+from dltrain.data import pipeline, target_preparation
 from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import PIECE
-from dltrain.data.targets import check_features, labels_of, values_of
+from dltrain.data.targets import check_features, check_finite
+from dltrain.data.wanted import Target, read_target, read_targets
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import create, parse
+from dltrain.types import Need
+
+Needs = str | Need | Mapping[str, Need]  # what one task needs of the targets, or each head of several
 
 
-def load(section: Any, *, needs: str, seed: int, folders: DataFolders, dtype: str) -> DataSet:
+def load(section: Any, *, needs: Needs, seed: int, folders: DataFolders, dtype: str) -> DataSet:
     """Read, check, split and prepare the data of a config.
 
     Parameters:
         section: has `source`, `split` and `prepare`, specs as written in the config; a split of None means
             stratified for classes and random for values
-        needs: what the targets must be: "classes", "binary" (two classes) or "values" (numbers)
+        needs: what the targets must be: "classes", "binary" (two classes), "values" (numbers) or "labels" (sets of
+            labels), in words or as a `Need`; or a `Need` for each head of a task with several
         seed: of the run; the split depends on it and on nothing else
         folders: where data files are looked up
         dtype: float32 or float64
@@ -64,35 +69,55 @@ def place_of(written: Any, value: Any, name: str) -> tuple[Any, ...]:
     return (name,) if value == written else ()
 
 
-def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> DataSet:
+def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -> DataSet:
     """A data set from a pool that has been read; see `load`."""
     specs = list(section.prepare or [])
     x = check_features(pool, missing=any(create("preparation", spec).fills_missing for spec in specs))
     if "y" not in pool.columns:
         raise DataError("there are no targets to learn from", where=pool.where)
-    classes, names = None, pool.target_names or ["y"]
-    if needs == "values":
-        y, names = values_of(pool, dtype)
+    needs = Need(needs) if isinstance(needs, str) else needs
+    heads: dict[str, Any] = {}
+    if isinstance(needs, Need):
+        target = read_target(pool, needs, dtype)
+        plain = {"": needs.plain()}
     else:
-        y, classes = labels_of(pool, needs)
-        pool = replace(pool, classes=list(classes))
-    split = create("split", section.split or ("random" if needs == "values" else "stratified"))
-    positions = split.split(pool, None if classes is None else y, seed)
+        y, heads = read_targets(pool, needs, dtype)
+        target = Target(y, None, [name for head in heads.values() for name in head["target_names"]])
+        plain = {name: need.plain() for name, need in needs.items()}
+    y, classes = target.y, target.classes
     if classes is not None:
-        check_learnable(y[positions["train"]], classes, pool)
+        pool = replace(pool, classes=list(classes))
+    split = create("split", section.split or ("random" if classes is None else "stratified"))
+    positions = split.split(*groups_of(target, heads, pool), seed)
+    counts = None if classes is None else class_counts(y[positions["train"]], classes, pool)
+    for head in heads.values():
+        if head["classes"] is not None:
+            labels = y[positions["train"], head["columns"][0]].astype(np.int64)
+            head["class_counts"] = class_counts(labels, head["classes"], pool)
+    columns = {"x": x, "y": y}
+    if "weight" in pool.columns:
+        columns["weight"] = check_weights(pool)
     categories = with_fills(pool.categories, specs)
     features = Features(x.shape[1:], list(pool.feature_names) if x.ndim == 2 else [], categories)
-    whole = Examples({"x": x, "y": y}, np.arange(len(x)), features)
+    whole = Examples(columns, np.arange(len(x)), features)
     raw = {part: whole.take(index) for part, index in positions.items()}
     constants = pipeline.fit(specs, raw["train"], pool.place)
     parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
+    scales = list(section.prepare_target)
+    if scales:
+        if needs_of(needs) != "values":
+            what, hint = "the targets are no numbers to prepare", "leave it out: it is for the task regression"
+            raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
+        constants |= target_preparation.fit(scales, raw["train"], target.names, pool.place)
+        for part, some in parts.items():
+            parts[part] = target_preparation.apply(scales, constants, some, dtype, pool.place)
     ready = parts["train"].described()
     return DataSet(
         parts=parts,
         shape=ready.shape,
         classes=classes,
         feature_names=list(pool.feature_names),
-        target_names=list(names),
+        target_names=list(target.names),
         fingerprint=fingerprint(pool.columns, pool.categories),
         prepare=specs,
         constants=constants,
@@ -102,7 +127,17 @@ def assemble(pool: Pool, section: Any, *, needs: str, seed: int, dtype: str) -> 
         raw_shape=x.shape[1:],
         input_names=list(ready.names),
         categories=[[k, list(words)] for k, words in sorted(categories.items())],
+        needs=plain,
+        heads=heads,
+        class_counts=counts,
+        target_columns=list(pool.target_names),
+        prepare_target=scales,
     )
+
+
+def needs_of(needs: Need | Mapping[str, Need]) -> str:
+    """What the targets of one task must be; those of several are mixed."""
+    return needs.kind if isinstance(needs, Need) else "mixed"
 
 
 def with_fills(categories: Mapping[int, list[str]], specs: list[Any]) -> dict[int, list[str]]:
@@ -130,13 +165,50 @@ def in_words(spec: Any) -> str:
     return " ".join([entry.name, *(file for some in listed for file in some)])
 
 
-def check_learnable(labels: Array, classes: list[str], pool: Pool) -> None:
-    """Raise a DataError when a class has no example to learn from."""
-    counts = np.bincount(labels, minlength=len(classes))
+def groups_of(target: Target, heads: Mapping[str, Any], pool: Pool) -> tuple[Pool, Array | None]:
+    """What a stratified split keeps in shares: the classes, those of the first head that has some, and the ignored."""
+    labels, classes = target.y, target.classes
+    for head in heads.values():
+        if classes is None and head["classes"] is not None:
+            labels, classes = target.y[:, head["columns"][0]].astype(np.int64), head["classes"]
+    if classes is None:
+        return pool, None
+    ignored = labels < 0
+    names = [*classes, "(ignored)"] if ignored.any() else list(classes)
+    return replace(pool, classes=names), np.where(ignored, len(classes), labels)
+
+
+def check_weights(pool: Pool) -> Array:
+    """The weights (N,) of the examples in float64.
+
+    Raises:
+        DataError: when one is not a number from 0 on, or all are 0.
+    """
+    weights = pool.columns["weight"]
+    if weights.dtype.kind not in "biuf":
+        raise DataError("weights are not numbers", where=pool.place(0), got=str(weights.reshape(-1)[0]))
+    weights = weights.reshape(-1).astype(np.float64)
+    check_finite(weights, pool, "weight", [])
+    if (weights < 0).any():
+        row = int(np.flatnonzero(weights < 0)[0])
+        raise DataError("a weight is negative", where=pool.place(row), expected="0 or more", got=str(weights[row]))
+    if not weights.any():
+        raise DataError("all weights are 0", where=pool.where)
+    return weights
+
+
+def class_counts(labels: Array, classes: list[str], pool: Pool) -> list[int]:
+    """How many examples each class has to learn from.
+
+    Raises:
+        DataError: when one has none.
+    """
+    counts = np.bincount(labels[labels >= 0], minlength=len(classes))
     if not counts.all():
         name = classes[int(np.flatnonzero(counts == 0)[0])]
         hint = "use `split: stratified`, or collect more examples"
         raise DataError(f"class {name!r} has no example in the training part", where=pool.where, hint=hint)
+    return [int(count) for count in counts]
 
 
 def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] | None = None) -> str:

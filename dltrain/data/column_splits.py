@@ -26,6 +26,8 @@ class Chronological:
         >>> pool = Pool({"x": np.zeros((5, 1)), "time": np.array([5.0, 4.0, 3.0, 2.0, 1.0])}, "a.csv")
         >>> {part: index.tolist() for part, index in Chronological(1, 2).split(pool, None, 0).items()}
         {'train': [3, 4], 'validation': [2], 'test': [0, 1]}
+
+    Source: Bergmeir and Benítez, On the use of cross-validation for time series predictor evaluation, 2012.
     """
 
     def __init__(self, validation: Share | None = None, test: Share | None = None, train_dev: Share = 0.0) -> None:
@@ -62,6 +64,9 @@ class Grouped:
         >>> pool = Pool({"x": np.zeros((6, 1)), "group": np.array(["a", "a", "b", "b", "c", "c"])}, "a.csv")
         >>> sorted(index.tolist() for index in Grouped(1, 1).split(pool, None, 0).values())
         [[0, 1], [2, 3], [4, 5]]
+
+    Source: Roberts et al., Cross-validation strategies for data with temporal, spatial, hierarchical, or phylogenetic
+        structure, 2017.
     """
 
     def __init__(

@@ -53,8 +53,9 @@ def describe(data: DataSet) -> dict[str, Any]:
     }
     if data.classes is not None:
         counts = {
-            part: np.bincount(examples.columns["y"], minlength=len(data.classes)).tolist()
+            part: np.bincount(labels[labels >= 0], minlength=len(data.classes)).tolist()
             for part, examples in data.parts.items()
+            for labels in [examples.columns["y"]]  # -1 is an ignored one
         }
         found["classes"] = [
             {"name": name, **{part: counts[part][k] for part in counts}} for k, name in enumerate(data.classes)
@@ -95,7 +96,7 @@ def show(spec: Any, folders: DataFolders) -> dict[str, Any]:
     many `categories` there are, and which is the `most_frequent`.
     """
     pool = create("source", spec).load(folders)
-    section = SimpleNamespace(source=spec, split="random", prepare=[])
+    section = SimpleNamespace(source=spec, split="random", prepare=[], prepare_target=[])
     x = check_features(pool, missing=True)
     if not pool.categories and not (x.dtype.kind == "f" and np.isnan(x).any()):
         return describe(assemble(pool, section, needs=guess_needs(pool), seed=0, dtype="float64"))

@@ -34,6 +34,10 @@ class Digits:
     Parameters:
         images: features as (8, 8, 1) instead of (64,)
 
+    Example:
+        >>> Digits(images=True).load(DataFolders()).columns["x"].shape
+        (1797, 8, 8, 1)
+
     Source: UCI, Optical Recognition of Handwritten Digits (Alpaydin, Kaynak 1998), its test set.
     """
 
@@ -54,6 +58,10 @@ class Digits:
 class Iris:
     """150 flowers, 4 measures, 3 species.
 
+    Example:
+        >>> Iris().load(DataFolders()).columns["x"].shape
+        (150, 4)
+
     Source: R. A. Fisher: The use of multiple measurements in taxonomic problems, 1936.
     """
 
@@ -66,6 +74,10 @@ class Iris:
 class Wine:
     """178 Italian wines, 13 chemical measures, 3 growers.
 
+    Example:
+        >>> Wine().load(DataFolders()).columns["x"].shape
+        (178, 13)
+
     Source: UCI, Wine (Forina et al. 1988).
     """
 
@@ -77,6 +89,10 @@ class Wine:
 @register("source", "breast_cancer")
 class BreastCancer:
     """569 tumours, 30 measures of their cells' nuclei, malignant or benign.
+
+    Example:
+        >>> BreastCancer().load(DataFolders()).columns["x"].shape
+        (569, 30)
 
     Source: UCI, Breast Cancer Wisconsin (Diagnostic) (Wolberg, Street, Mangasarian 1995).
     """
@@ -95,6 +111,10 @@ class Diabetes:
     The measures are in their own units: scikit-learn scales them with statistics of all patients,
     those of the test part included, which `prepare: [standardize]` does on the training part only.
 
+    Example:
+        >>> Diabetes().load(DataFolders()).columns["x"].shape
+        (442, 10)
+
     Source: Efron, Hastie, Johnstone, Tibshirani: Least angle regression, 2004.
     """
 
@@ -109,6 +129,10 @@ class Diabetes:
 @register("source", "linnerud")
 class Linnerud:
     """20 men: three exercises, and three measures of their bodies to be found from them (regression).
+
+    Example:
+        >>> Linnerud().load(DataFolders()).columns["x"].shape
+        (20, 3)
 
     Source: A. C. Linnerud, in Tenenhaus: La régression PLS, 1998.
     """

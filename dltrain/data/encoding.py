@@ -33,6 +33,8 @@ class Impute:
         >>> step = Impute("median", indicator=True)
         >>> step.apply(x, step.fit(Examples({"x": x}, np.arange(4)))).tolist()
         [[1.0, 0.0], [3.0, 1.0], [3.0, 0.0], [8.0, 0.0]]
+
+    Source: Little and Rubin, Statistical analysis with missing data, 2002.
     """
 
     fills_missing = True
@@ -139,6 +141,8 @@ class OneHot:
         >>> step = OneHot(); constants = step.fit(some)
         >>> step.apply(some.columns["x"], constants).tolist(), step.output(some.features, constants).names
         ([[0.0, 1.0], [1.0, 0.0]], ['sex=f', 'sex=m'])
+
+    Source: Suits, Use of dummy variables in regression equations, 1957.
     """
 
     takes = "words"

@@ -155,6 +155,11 @@ class DataSet:
         raw_shape: shape of one example's features as they were read
         input_names: names of the features after preparation, where they have some
         categories: [[position, words]] of the features as they were read that are words
+        needs: what the task needs of the targets, {"": …}, or of those of each head by its name
+        heads: {head: its classes, target_names, class_counts and columns} where a task has several
+        class_counts: how many training examples each class has
+        target_columns: names of the targets as they were read, where they have some
+        prepare_target: specs of the preparations of the targets, in order
     """
 
     parts: dict[str, Examples]
@@ -171,17 +176,28 @@ class DataSet:
     raw_shape: tuple[int, ...]
     input_names: list[str]
     categories: list[Any]
+    needs: dict[str, Any] = field(default_factory=dict)
+    heads: dict[str, Any] = field(default_factory=dict)
+    class_counts: list[int] | None = None
+    target_columns: list[str] = field(default_factory=list)
+    prepare_target: list[Any] = field(default_factory=list)
 
     def raw(self) -> Features:
         """What the features are before preparation."""
         return Features(self.raw_shape, self.feature_names, {k: list(words) for k, words in self.categories})
 
+    def restore(self, values: Array) -> Array:
+        """Values (N, M) of prepared targets, in the unit in which the targets were read."""
+        from dltrain.data.target_preparation import restore  # it reads examples itself
+
+        return restore(self.prepare_target, self.constants, values)
+
     def info(self) -> dict[str, Any]:
         """Everything but arrays, as plain data: stored with a run beside `constants`."""
         names = ("classes", "feature_names", "target_names", "fingerprint", "prepare", "layout", "description", "dtype")
+        more = ("input_names", "categories", "needs", "heads", "class_counts", "target_columns", "prepare_target")
         shapes = {"shape": list(self.shape), "raw_shape": list(self.raw_shape)}
-        own = {name: getattr(self, name) for name in (*names, "input_names", "categories")}
-        return {**shapes, **own}
+        return {**shapes, **{name: getattr(self, name) for name in (*names, *more)}}
 
     @staticmethod
     def from_info(info: Mapping[str, Any], constants: Mapping[str, Array]) -> DataSet:

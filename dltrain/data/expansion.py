@@ -34,6 +34,8 @@ class Polynomial:
         >>> step = Polynomial(); constants = step.fit(Examples({"x": x}, np.arange(1)))
         >>> step.apply(x, constants).tolist(), step.output(Features((2,), ["a", "b"]), constants).names
         ([[2.0, 3.0, 4.0, 6.0, 9.0]], ['a', 'b', 'a^2', 'a b', 'b^2'])
+
+    Source: Hastie, Tibshirani and Friedman, The elements of statistical learning, 2009, chapter 5.
     """
 
     takes = "numbers"

@@ -32,6 +32,8 @@ class LinearRegression:
         >>> pool = LinearRegression(samples=8, weights=[2.0, -1.0], bias=3.0, noise=0).load(DataFolders())
         >>> bool(np.allclose(pool.columns["x"] @ [2, -1] + 3, pool.columns["y"]))
         True
+
+    Source: T. Hastie, R. Tibshirani, J. Friedman: The elements of statistical learning, 2009, chapter 3.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class PolynomialRegression:
         >>> pool = PolynomialRegression(8, [1.0, 0.0, 2.0], noise=0).load(DataFolders())
         >>> bool(np.allclose(1 + 2 * pool.columns["x"][:, 0] ** 2, pool.columns["y"]))
         True
+
+    Source: C. Bishop: Pattern recognition and machine learning, 2006, section 1.1.
     """
 
     def __init__(
@@ -142,6 +146,8 @@ class Logic:
         >>> pool = Logic("xor").load(DataFolders())
         >>> pool.columns["x"].tolist(), pool.columns["y"].tolist()
         ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0])
+
+    Source: M. Minsky, S. Papert: Perceptrons, 1969.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dltrain.data import pipeline
+from dltrain.data import pipeline, target_preparation
 from dltrain.data.arrays import read_npy, read_npz
 from dltrain.data.cifar import read_cifar
 from dltrain.data.entries import MISSING
@@ -20,9 +20,11 @@ from dltrain.data.opening import stream
 from dltrain.data.rows import Chosen, read_columns
 from dltrain.data.table_pool import pool_of
 from dltrain.data.tables import position, without
-from dltrain.data.targets import check_features, labels_of, values_of
+from dltrain.data.targets import check_features
+from dltrain.data.wanted import read_target
 from dltrain.errors import DataError
 from dltrain.registry import create
+from dltrain.types import Need
 
 SIGNATURES = {b"MATLAB": "mat", b"PK": "npz", b"\x93NUMPY": "npy", b"\x89HDF\r\n\x1a\n": "hdf5", b"\0\0": "idx"}
 TABLES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat")
@@ -65,7 +67,9 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     else:
         pool = read_pool(Path(source), like, target)
     if target and "y" not in pool.columns:
-        expected = f"a column {like.target_names[0]!r}" if pool.feature_names else "an array 'y'"
+        expected = (
+            f"a column {(like.target_columns or like.target_names)[0]!r}" if pool.feature_names else "an array 'y'"
+        )
         raise DataError("the file has no targets to compare with", where=pool.where, expected=expected)
     fills = any(create("preparation", spec).fills_missing for spec in like.prepare)
     features = reshaped(check_features(pool, missing=fills), like, pool)
@@ -74,7 +78,10 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
         columns["y"] = targets_like(pool, like)
     described = Features(like.raw_shape, like.feature_names, pool.categories or like.raw().categories)
     examples = Examples(columns, np.arange(len(features)), described)
-    return pipeline.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
+    prepared = pipeline.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
+    if target and like.prepare_target:
+        return target_preparation.apply(like.prepare_target, like.constants, prepared, like.dtype, pool.place)
+    return prepared
 
 
 def kind_of(path: Path) -> str:
@@ -120,7 +127,7 @@ def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
         got = ", ".join(found) or "no array"
         raise DataError("there is no array with the features", where=str(path), expected=expected, got=got)
     names = like.feature_names if columns["x"].ndim == 2 else []
-    return Pool(columns, str(path), classes=like.classes, feature_names=names, target_names=like.target_names)
+    return Pool(columns, str(path), classes=like.classes, feature_names=names, target_names=like.target_columns)
 
 
 def read_table(path: Path, like: DataSet, target: bool) -> Pool:
@@ -162,15 +169,45 @@ def reshaped(x: Array, like: DataSet, pool: Pool) -> Array:
 
 def targets_like(pool: Pool, like: DataSet) -> Array:
     """Labels or values, numbered as in the run."""
-    if like.classes is not None:
-        return labels_of(pool, "classes")[0]
-    y, names = values_of(pool, like.dtype)
-    if len(names) != len(like.target_names):
+    if like.heads:
+        return heads_like(pool, like)
+    need = Need(**like.needs[""]) if like.needs else Need("values" if like.classes is None else "classes")
+    known = like.target_names if need.kind == "labels" else like.classes
+    if need.kind == "binary":
+        need = need._replace(kind="classes")  # the file may hold one of the two alone
+    target = read_target(pool, need, like.dtype, known)
+    y, names = target.y, target.names
+    if target.classes is None and len(names) != len(like.target_names):
         expected = f"{len(like.target_names)} targets"
         raise DataError(
             "the file does not fit the run's data", where=pool.where, expected=expected, got=str(len(names))
         )
     return y
+
+
+def heads_like(pool: Pool, like: DataSet) -> Array:
+    """The targets of several heads, numbered as in the run.
+
+    Raises:
+        DataError: when they do not fit the run's.
+    """
+    blocks = []
+    for name in sorted(like.heads, key=lambda name: like.heads[name]["columns"]):  # what is stored keeps no order
+        head, plain = like.heads[name], like.needs[name]
+        need = Need(**plain)._replace(columns=tuple(plain["columns"]))
+        known = head["target_names"] if need.kind == "labels" else head["classes"]
+        kind = "classes" if need.kind == "binary" else need.kind
+        target = read_target(pool, need._replace(kind=kind), like.dtype, known)
+        width = head["columns"][1] - head["columns"][0]
+        if target.columns != width:
+            raise DataError(
+                "the file does not fit the run's data",
+                where=pool.where,
+                expected=f"{width} targets of {name!r}",
+                got=str(target.columns),
+            )
+        blocks.append(target.y.reshape(len(target.y), -1).astype(np.float64))
+    return np.concatenate(blocks, axis=1)
 
 
 class Matcher:
@@ -196,8 +233,9 @@ class Matcher:
         like, count = self.like, int(np.prod(self.like.raw_shape))
         if names and like.feature_names and like.layout.get("header", True):
             features = [position(name, names, width, self.where) for name in like.feature_names]
-            targets = [names.index(name) for name in like.target_names if self.target and name in names]
-            return features, targets if len(targets) == len(like.target_names) else []
+            columns = like.target_columns or like.target_names
+            targets = [names.index(name) for name in columns if self.target and name in names]
+            return features, targets if len(targets) == len(columns) else []
         if width == like.layout.get("width"):
             return list(like.layout["features"]), list(like.layout["targets"]) if self.target else []
         if width == count:

@@ -43,6 +43,17 @@ class Hdf5:
         validation_path: a file that is the validation part, named like the test part
         x_validation: path of the features of the validation part
         y_validation: path of the targets of the validation part
+
+    Example:
+        >>> import h5py; from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     with h5py.File(Path(folder, "a.h5"), "w") as file:
+        ...         file["x"], file["y"] = np.eye(3), [0, 1, 1]
+        ...     pool = Hdf5("a.h5").load(DataFolders(folder))
+        >>> pool.columns["x"].shape, pool.columns["y"].tolist()
+        ((3, 3), [0, 1, 1])
+
+    Source: The HDF Group: HDF5 file format specification.
     """
 
     def __init__(

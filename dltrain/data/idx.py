@@ -29,6 +29,17 @@ class Idx:
         test_images: file with the images of the test part
         test_labels: file with the labels of the test part
         classes: names of the classes, in the order of their numbers
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "x").write_bytes(bytes([0, 0, 8, 3, *(0, 0, 0, 2) * 3, *range(8)]))
+        ...     _ = Path(folder, "y").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 7]))
+        ...     pool = Idx("x", "y").load(DataFolders(folder))
+        >>> pool.columns["x"].shape, pool.columns["y"].tolist()
+        ((2, 2, 2, 1), [5, 7])
+
+    Source: Y. LeCun, C. Cortes, C. Burges: The MNIST database, 1998.
     """
 
     def __init__(

@@ -26,15 +26,25 @@ class Batch:
         epoch: which epoch, from 0
         index: which batch of the epoch, from 0
         all_ids: ids of the whole part
+        weight: (n,) how much each example counts in the loss; None: all alike
+        whole: the batch that this micro-batch was cut from, if it was
     """
 
-    __slots__ = ("_all_ids", "epoch", "index", "inputs", "rows", "target")
+    __slots__ = ("_all_ids", "epoch", "index", "inputs", "rows", "target", "weight", "whole")
 
     def __init__(
-        self, inputs: dict[str, Array], target: Array, rows: Array | slice, epoch: int, index: int, all_ids: Array
+        self,
+        inputs: dict[str, Array],
+        target: Array,
+        rows: Array | slice,
+        epoch: int,
+        index: int,
+        all_ids: Array,
+        weight: Array | None = None,
+        whole: Batch | None = None,
     ) -> None:
         self.inputs, self.target, self.rows, self.epoch, self.index = inputs, target, rows, epoch, index
-        self._all_ids = all_ids
+        self._all_ids, self.weight, self.whole = all_ids, weight, whole
 
     def __len__(self) -> int:
         return len(self.target)
@@ -59,7 +69,9 @@ class Batch:
         for start in range(0, len(self), size):
             some = slice(start, start + size)
             inputs = {wire: array[some] for wire, array in self.inputs.items()}
-            found.append(Batch(inputs, self.target[some], rows[some], self.epoch, self.index, self._all_ids))
+            weight = None if self.weight is None else self.weight[some]
+            place = (self.epoch, self.index, self._all_ids)
+            found.append(Batch(inputs, self.target[some], rows[some], *place, weight, whole=self))
         return found
 
 
@@ -135,6 +147,7 @@ class Loader:
         self.sources = {wire: examples.columns[name] for wire, name in (inputs or {"x": "x"}).items()}
         self.targets = examples.columns.get(target, np.empty((len(examples), 0)))
         self.balance: Balance | None = None
+        self.weights = examples.columns.get("weight")
         self.steps_per_epoch = -(-len(examples) // self.batch_size)
         self._epoch, self._order = -1, np.empty(0, np.int64)
         self._buffers: dict[int, tuple[dict[str, Array], Array]] = {}  # by length: full batches and the last one
@@ -164,7 +177,7 @@ class Loader:
         if not self.shuffle:
             rows = slice(start, min(start + self.batch_size, len(self.examples)))
             inputs = {wire: x[rows] for wire, x in self.sources.items()}
-            return Batch(inputs, self.targets[rows], rows, epoch, index, self.examples.ids)
+            return self._batch(inputs, self.targets[rows], rows, epoch, index)
         order = self.order(epoch)[start : start + self.batch_size]
         inputs, target = self._buffers.get(len(order)) or self._allocate(len(order))
         for wire, out in inputs.items():
@@ -173,7 +186,11 @@ class Loader:
             else:
                 kernels.take_rows(self.sources[wire], order, out)
         self.targets.take(order, 0, target, "clip")
-        return Batch(inputs, target, order, epoch, index, self.examples.ids)
+        return self._batch(inputs, target, order, epoch, index)
+
+    def _batch(self, inputs: dict[str, Array], target: Array, rows: Array | slice, epoch: int, index: int) -> Batch:
+        weight = None if self.weights is None else self.weights[rows]
+        return Batch(inputs, target, rows, epoch, index, self.examples.ids, weight)
 
     def _allocate(self, count: int) -> tuple[dict[str, Array], Array]:
         inputs = {wire: np.empty((count, *x.shape[1:]), x.dtype) for wire, x in self.sources.items()}

@@ -29,8 +29,16 @@ FILL = "take the sample out, or fill the value in: `prepare: [impute, …]`"
 MOST_OUTPUTS = 20_000  # features after a preparation
 
 
-def fit(specs: Sequence[Any], train: Examples, place: Place = SAMPLE) -> Constants:
+def fit(
+    specs: Sequence[Any], train: Examples, place: Place = SAMPLE, path: tuple[Any, ...] = ("data", "prepare")
+) -> Constants:
     """Fit preparations one after the other on the training part, in float64, as they are applied.
+
+    Parameters:
+        specs: the preparations, in order
+        train: raw examples
+        place: names the sample with an id, for errors
+        path: where the preparations stand in the config
 
     Returns:
         Their constants by position and name, {"0.standardize.mean": array}.
@@ -42,20 +50,20 @@ def fit(specs: Sequence[Any], train: Examples, place: Place = SAMPLE) -> Constan
     constants: Constants = {}
     for position, spec in enumerate(specs):
         prepared = run(specs[:position], constants, train, "float64", place) if position else train
-        step, path = create("preparation", spec), ("data", "prepare", position, parse(spec, "preparation")[0].name)
-        chosen = choose(step, prepared.described(), path)
+        step, at = create("preparation", spec), (*path, position, parse(spec, "preparation")[0].name)
+        chosen = choose(step, prepared.described(), at)
         some = prepared if chosen is None else taken(prepared, chosen)
         if not step.fills_missing:
             check_missing(some, place)
         with np.errstate(over="ignore", invalid="ignore"):  # values near the largest float: `apply` refuses them
-            fitted = placed(partial(fitted_at, step, some, path), some, place)
+            fitted = placed(partial(fitted_at, step, some, at), some, place)
         if chosen is not None:
             fitted = {**fitted, "columns": np.array(chosen, np.int64)}
         width = step.output(some.described(), fitted).shape
         if len(width) == 1 and width[0] > MOST_OUTPUTS:
             hint = "choose fewer `columns`"
             what = "this would make too many features"
-            raise ConfigError([Problem(path, what, f"at most {MOST_OUTPUTS:,}", f"{width[0]:,}", hint)])
+            raise ConfigError([Problem(at, what, f"at most {MOST_OUTPUTS:,}", f"{width[0]:,}", hint)])
         constants |= {f"{prefix(position, spec)}.{name}": value for name, value in fitted.items()}
     return constants
 

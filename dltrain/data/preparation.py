@@ -25,6 +25,12 @@ class Scale:
     Parameters:
         by: the number; left out: the largest absolute value of the training part (255 is right for images of bytes)
         columns: names or positions of the columns; left out: all that hold numbers
+
+    Example:
+        >>> Scale(by=255).apply(np.array([[0, 51, 255]]), {"by": np.array(255.0)}).tolist()
+        [[0.0, 0.2, 1.0]]
+
+    Source: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998, section 4.3.
     """
 
     takes = "numbers"
@@ -46,6 +52,10 @@ class Scale:
         """x / by, in float64."""
         return x / constants["by"]
 
+    def invert(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """x · by."""
+        return x * constants["by"]
+
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
         """As they were."""
         return features
@@ -62,6 +72,13 @@ class Standardize:
         axis: feature: each feature for itself; channel: each entry of the last axis, over all positions; all: one mean
             and deviation for everything
         columns: names or positions of the columns; left out: all that hold numbers
+
+    Example:
+        >>> x = np.array([[1.0, 7.0], [3.0, 7.0]])
+        >>> Standardize().apply(x, Standardize().fit(Examples({"x": x}, np.arange(2)))).tolist()
+        [[-1.0, 0.0], [1.0, 0.0]]
+
+    Source: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998, section 4.3.
     """
 
     takes = "numbers"
@@ -86,6 +103,10 @@ class Standardize:
     def apply(self, x: Array, constants: Mapping[str, Array]) -> Array:
         """(x - mean) / deviation, in float64."""
         return (x - constants["mean"]) / constants["deviation"]
+
+    def invert(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """mean + x · deviation."""
+        return constants["mean"] + x * constants["deviation"]
 
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
         """As they were."""
@@ -119,6 +140,8 @@ class MinMax:
         >>> x = np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]])
         >>> MinMax().apply(x, MinMax().fit(Examples({"x": x}, np.arange(3)))).tolist()
         [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
+
+    Source: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998, section 4.3.
     """
 
     takes = "numbers"
@@ -148,6 +171,10 @@ class MinMax:
         """low + (x - least) (high - low) / range, in float64."""
         return self.low + (x - constants["least"]) * ((self.high - self.low) / constants["range"])
 
+    def invert(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """least + (x - low) · range / (high - low)."""
+        return constants["least"] + (x - self.low) * (constants["range"] / (self.high - self.low))
+
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
         """As they were."""
         return features
@@ -163,6 +190,8 @@ class Log1p:
     Example:
         >>> Log1p().apply(np.array([[0.0, np.e - 1]]), {}).tolist()
         [[0.0, 1.0]]
+
+    Source: Tukey, Exploratory data analysis, 1977.
     """
 
     takes = "numbers"
@@ -187,6 +216,10 @@ class Log1p:
             row, *place = (int(i) for i in np.argwhere(wrong)[0])
             raise Misfit("this value has no logarithm", row, tuple(place), "a value above -1")
         return np.log1p(x.astype(np.float64))
+
+    def invert(self, x: Array, constants: Mapping[str, Array]) -> Array:
+        """exp(x) - 1."""
+        return np.expm1(x)
 
     def output(self, features: Features, constants: Mapping[str, Array]) -> Features:
         """As they were."""

@@ -31,7 +31,7 @@ class Chosen(NamedTuple):
         features: columns of features
         targets: columns of targets
         words: those of the features whose entries are words even where they look like numbers
-        others: columns for other ends, by their role: part, group, time
+        others: columns for other ends, by their role: part, group, time, weight
     """
 
     features: list[int]

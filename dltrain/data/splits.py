@@ -46,6 +46,13 @@ class Random:
             validation and test come from another distribution; 0: none
         seed: what is drawn depends on it; left out: on the run's, so that each seed has parts of its own.  Runs that
             shall be compared or joined in an ensemble need the same
+
+    Example:
+        >>> pool = Pool({"x": np.zeros((8, 1))}, "a.csv")
+        >>> {part: len(index) for part, index in Random(validation=0.25, test=1).split(pool, None, 0).items()}
+        {'train': 5, 'validation': 2, 'test': 1}
+
+    Source: Hastie, Tibshirani and Friedman, The elements of statistical learning, 2009, section 7.2.
     """
 
     def __init__(
@@ -83,6 +90,15 @@ class Stratified:
             validation and test come from another distribution; 0: none
         seed: what is drawn depends on it; left out: on the run's, so that each seed has parts of its own.  Runs that
             shall be compared or joined in an ensemble need the same
+
+    Example:
+        >>> labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+        >>> pool = Pool({"x": np.zeros((8, 1))}, "a.csv")
+        >>> parts = Stratified(validation=0.25, test=0.25).split(pool, labels, 0)
+        >>> {part: np.bincount(labels[index]).tolist() for part, index in parts.items()}
+        {'train': [2, 2], 'validation': [1, 1], 'test': [1, 1]}
+
+    Source: Kohavi, A study of cross-validation and bootstrap for accuracy estimation and model selection, 1995.
     """
 
     def __init__(

@@ -27,6 +27,13 @@ class Moons:
         samples: number of points
         noise: standard deviation of what is added to each coordinate
         seed: of the points; they are the same in every run, whatever the run's seed
+
+    Example:
+        >>> pool = Moons(samples=10, noise=0).load(DataFolders())
+        >>> pool.columns["x"][0].tolist(), pool.columns["y"].tolist()
+        ([1.0, 0.0], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
+
+    Source: scikit-learn's `make_moons`; Pedregosa et al.: Scikit-learn: machine learning in Python, 2011.
     """
 
     def __init__(self, samples: Samples = 1000, noise: NonNegativeFloat = 0.1, seed: NonNegativeInt = 0) -> None:
@@ -50,6 +57,13 @@ class Circles:
         noise: standard deviation of what is added to each coordinate
         factor: radius of the inner circle; the outer one has radius 1
         seed: of the points; they are the same in every run, whatever the run's seed
+
+    Example:
+        >>> pool = Circles(samples=10, noise=0).load(DataFolders())
+        >>> sorted({round(float(radius), 6) for radius in np.hypot(*pool.columns["x"].T)})
+        [0.5, 1.0]
+
+    Source: scikit-learn's `make_circles`; Pedregosa et al.: Scikit-learn: machine learning in Python, 2011.
     """
 
     def __init__(
@@ -84,6 +98,13 @@ class Spirals:
         classes: number of arms
         turns: how often an arm winds around the middle
         seed: of the points; they are the same in every run, whatever the run's seed
+
+    Example:
+        >>> pool = Spirals(samples=9, noise=0).load(DataFolders())
+        >>> pool.columns["y"].tolist(), pool.columns["x"][-1].round(2).tolist()  # the end of the third arm
+        ([0, 0, 0, 1, 1, 1, 2, 2, 2], [-0.5, -0.87])
+
+    Source: K. Lang, M. Witbrock: Learning to tell two spirals apart, 1988.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,9 @@ def pool_of(
     for role in ("group", "time"):
         if role in chosen.others:
             pool.columns[role] = role_column(role, joined_texts([table.others[role] for table in tables]), pool)
+    if "weight" in chosen.others:
+        weights = joined_texts([table.others["weight"] for table in tables])
+        pool.columns["weight"] = targets_of([weights], replace(pool, target_names=["weight"], classes=None))
     texts = [joined_texts([table.texts[k] for table in tables]) for k in range(len(chosen.targets))]
     if texts:
         pool.columns["y"] = targets_of(texts, pool)
@@ -155,7 +159,7 @@ def check_times(entries: list[str], numeric: Array, pool: Pool) -> None:
 
 
 def targets_of(texts: list[list[str]], pool: Pool) -> Array:
-    """Targets from text: numbers where all are numbers, else words (one column only).
+    """Targets from text: numbers where all are numbers; else text, where each column is all numbers or all words.
 
     Raises:
         DataError: when one is missing, or numbers and words are mixed.
@@ -166,7 +170,7 @@ def targets_of(texts: list[list[str]], pool: Pool) -> Array:
         numeric = np.array([known[text] for text in column])
         listed = {str(label) for label in pool.classes or ()}
         odd = np.flatnonzero(~numeric)
-        if len(odd) and (len(texts) > 1 or (numeric.any() and not set(column) <= listed)):
+        if len(odd) and numeric.any() and not set(column) <= listed:
             raise mixed(name, column, numeric, pool)
         missing = next((k for k in odd if column[k].lower() in ("", "?") and column[k] not in listed), None)
         if missing is not None:
@@ -174,6 +178,8 @@ def targets_of(texts: list[list[str]], pool: Pool) -> Array:
                 "the target is missing", where=f"{pool.place(int(missing))}, {name}", got=repr(column[missing])
             )
         columns.append(np.array(column) if len(odd) else np.array(column, np.float64))
+    if any(column.dtype.kind == "U" for column in columns):
+        columns = [np.array(text) for text in texts]
     return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
 

@@ -30,7 +30,7 @@ class Csv:
 
     Parameters:
         path: the file, or a list of files one after the other, relative to the config, ./data or $DLTRAIN_DATA
-        target: column with the target, or a list of columns (regression with several)
+        target: column with the target, or a list of columns (several numbers, labels or heads)
         header: whether the first line holds names; auto: when no entry of it is a number
         delimiter: what stands between columns; auto: the most frequent of , ; tab | in the first line
         features: columns to learn from; left out: all others
@@ -44,6 +44,7 @@ class Csv:
         part: column that says for each example of `path` which part it belongs to: train, validation, test
         group: column with the group of each example, for `split: grouped`
         time: column with the time of each example, for `split: chronological`: numbers, or text that sorts (2024-05-31)
+        weight: column with how much each example counts in the loss
 
     Example:
         >>> from pathlib import Path; from tempfile import TemporaryDirectory
@@ -52,6 +53,8 @@ class Csv:
         ...     pool = Csv("a.csv", "good", drop=["name"]).load(DataFolders(folder))
         >>> pool.columns["x"].tolist(), pool.categories, pool.columns["y"].tolist()
         ([[1.0, 1.0], [nan, 0.0]], {1: ['blue', 'red']}, ['yes', 'no'])
+
+    Source: Y. Shafranovich: Common format and MIME type for comma-separated values, RFC 4180, 2005.
     """
 
     def __init__(
@@ -71,11 +74,12 @@ class Csv:
         part: Column | None = None,
         group: Column | None = None,
         time: Column | None = None,
+        weight: Column | None = None,
     ) -> None:
         self.path, self.target, self.header, self.delimiter = path, target, header, delimiter
         self.features, self.test_path, self.classes = features, test_path, classes
         self.validation_path, self.drop, self.categorical, self.missing = validation_path, drop, categorical, missing
-        self.target_suffix, self.part, self.group, self.time = target_suffix, part, group, time
+        self.target_suffix, self.part, self.group, self.time, self.weight = target_suffix, part, group, time, weight
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, D) float64 with words as numbers and NaN for what is missing, y (N,) or (N, M) numbers, or (N,) text.
@@ -114,7 +118,7 @@ class Chooser:
     """Finds the columns that a config names.
 
     Parameters:
-        source: has target, features, drop, categorical, part, group and time
+        source: has target, features, drop, categorical, part, group, time and weight
         where: the file, for errors
     """
 
@@ -125,7 +129,7 @@ class Chooser:
         """The columns as positions."""
         source = self.source
         targets = self.positions("target", names, width)
-        found = {role: self.positions(role, names, width) for role in ("part", "group", "time")}
+        found = {role: self.positions(role, names, width) for role in ("part", "group", "time", "weight")}
         others = {role: columns[0] for role, columns in found.items() if columns}
         dropped = self.positions("drop", names, width)
         if source.features is not None and source.drop:

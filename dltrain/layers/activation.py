@@ -56,7 +56,7 @@ class Row(NamedTuple):
 
 
 TABLE: dict[str, Row] = {
-    "linear": Row("Identity: f(x) = x.", [-1.0, 2.0]),
+    "linear": Row("Identity: f(x) = x.", [-1.0, 2.0], "Widrow, Hoff: Adaptive switching circuits, 1960"),
     "sigmoid": Row(
         "Logistic function: f(x) = 1 / (1 + exp(-x)), f' = f (1 - f).",
         [0.269, 0.881],

@@ -148,14 +148,16 @@ class Chains:
         hint = registry.unknown("layer", name, [*self.layers, *self.blocks, *KEYWORDS]).hint
         if name.startswith("$"):
             hint = "a $name may stand for a whole item, not for its name"
-        self.report.add(value.place, "there is no layer or block of this name", "", show(name), hint, key=True)
+        expected = f"one of {registry.listing('layer')}, or a block of this model"
+        self.report.add(value.place, "there is no layer or block of this name", expected, show(name), hint, key=True)
         return source
 
     def start(self, value: Written, spot: Spot, source: str, first: bool, follow: bool) -> str:
         """`from: wire`."""
         if not first:
             hint = "further wires are joined by `concat: {with: wire}` or `add: {with: wire}`"
-            self.report.add(value.place, "`from` is not the first item of its chain", hint=hint, key=True)
+            what, expected = "`from` is not the first item of its chain", "`from` first, or not at all"
+            self.report.add(value.place, what, expected, hint=hint, key=True)
             return source
         name = self.wires.name(spot.scope.look(*value), "from") if follow else None
         return source if name is None else self.wires.ends[name]
@@ -189,7 +191,7 @@ class Chains:
         self.used_blocks.add(name)
         if name in spot.blocks:
             cycle = " → ".join([*spot.blocks[spot.blocks.index(name) :], name])
-            self.report.add(value.place, f"block {name!r} uses itself", got=cycle, key=True)
+            self.report.add(value.place, f"block {name!r} uses itself", "layers and other blocks", cycle, key=True)
             return source
         options = read_options(value, list(block.parameters), spot.scope, self.wires, name)
         if options is None:
@@ -201,7 +203,8 @@ class Chains:
             self.report.add(value.place, f"block {name!r} needs a value for {parameter!r}", expected)
         if options.wires:
             hint = "write it at a layer in the block; a $name for the wire lets each use choose its own"
-            self.report.add((*value.place, "with"), "`with` belongs to a layer, not to a block", hint=hint, key=True)
+            what, expected = "`with` belongs to a layer, not to a block", ", ".join(block.parameters) or "no parameters"
+            self.report.add((*value.place, "with"), what, expected, hint=hint, key=True)
         if missing or options.wires:
             return source
         inner = dataclasses.replace(spot, scope=scope, blocks=(*spot.blocks, name))
@@ -278,7 +281,7 @@ class Chains:
             self.report.add(place, f"{name} joins several wires, but there is only one", expected, key=True)
         else:
             hint = "join the wires before it, by `concat: {with: wire}` or `add: {with: wire}`"
-            self.report.add((*place, "with"), f"{name} takes one wire", hint=hint, key=True)
+            self.report.add((*place, "with"), f"{name} takes one wire", "no `with`", hint=hint, key=True)
 
     def lacks(self, entry: registry.Entry, values: Mapping[str, Any], place: Path) -> Problem | None:
         """Report required arguments that are left out; a width, which the task may know, is returned instead."""

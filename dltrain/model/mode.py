@@ -13,7 +13,7 @@ from dltrain.model.memory import Arena
 from dltrain.seeds import mix
 
 if TYPE_CHECKING:
-    from dltrain.model.graph import Node
+    from dltrain.model.nodes import Node
 
 
 class Mode:

@@ -39,7 +39,7 @@ def parse_model(
     model: Mapping[str, Any],
     *,
     variables: Mapping[str, Any] | None = None,
-    output_units: int | None = None,
+    output_units: int | Mapping[str, int] | None = None,
     input_wires: Sequence[str] = ("x",),
 ) -> Plan:
     """Read a model.
@@ -47,7 +47,7 @@ def parse_model(
     Parameters:
         model: the `model` part of a config
         variables: values of $names that the task and the data give; the model's own `vars` come first
-        output_units: width of a last layer that leaves it out
+        output_units: width of a last layer that leaves it out; of several outputs, by their wires
         input_wires: names of the data's inputs, for a model without `inputs`
 
     Raises:
@@ -83,7 +83,7 @@ class Parser:
         parts = {name: model[name] for name in ("inputs", "init", "graph", "outputs") if name in model}
         self.scope = Scope(self.variables, parameters(parts, ROOT, self.report), {}, self.report)
 
-    def plan(self, output_units: int | None, input_wires: Sequence[str]) -> Plan:
+    def plan(self, output_units: int | Mapping[str, int] | None, input_wires: Sequence[str]) -> Plan:
         """Everything read, checked and spelled out."""
         inputs = self.read_inputs()
         graph = self.read_graph(inputs)
@@ -94,7 +94,9 @@ class Parser:
         chains = Chains(graph, self.read_blocks(), wires, self.scope, self.report)
         chains.spell_out()
         outputs = self.read_outputs(graph)
-        nodes = self.give_widths(chains, [wires.ends[wire] for wire in outputs], output_units)
+        widths = output_units if isinstance(output_units, Mapping) else dict.fromkeys(outputs, output_units)
+        ends = {wires.ends[wire]: width for wire in outputs if (width := widths.get(wire)) is not None}
+        nodes = self.give_widths(chains, ends)
         nodes = self.give_initializers(chains, nodes)
         if not len(self.report):
             self.check_use(chains, inputs, outputs)
@@ -184,7 +186,7 @@ class Parser:
         if written is None:
             return ()
         names = [written.value] if isinstance(written.value, str) else written.value
-        known = ", ".join(graph)
+        known = ", ".join(graph) or "a wire, of which the graph has none"
         if not isinstance(names, list) or not names:
             self.report.add(written.place, "`outputs` names wires of the graph", known, show(names))
             return ()
@@ -193,18 +195,18 @@ class Parser:
             if not isinstance(name, str) or name not in graph:
                 self.report.add(at, "an output is a wire of the graph", known, show(name), hint(name, graph))
             elif name in names[:index]:
-                self.report.add(at, f"output {name!r} is named twice")
+                self.report.add(at, f"output {name!r} is named twice", "every wire once")
         return tuple(name for name in names if isinstance(name, str) and name in graph)
 
-    def give_widths(self, chains: Chains, ends: Sequence[str], units: int | None) -> list[NodeSpec]:
+    def give_widths(self, chains: Chains, ends: Mapping[str, int]) -> list[NodeSpec]:
         """The nodes, with the task's width where the last layer of an output leaves it out."""
-        last = {node.weights for node in chains.nodes if node.path in ends and units is not None}
+        last = {node.weights: ends[node.path] for node in chains.nodes if node.path in ends}
         nodes: list[NodeSpec] = []
         for node in chains.nodes:
             if node.path in chains.open and node.weights in last:
                 first = chains.layers[node.kind].arguments[0].name
                 places = {first: node.where, **node.places}
-                node = dataclasses.replace(node, arguments={first: units, **node.arguments}, places=places)
+                node = dataclasses.replace(node, arguments={first: last[node.weights], **node.arguments}, places=places)
             elif node.path in chains.open:
                 self.report.take(chains.open[node.path])
             nodes.append(node)
@@ -220,7 +222,8 @@ class Parser:
         lacking = [taking and INIT not in node.arguments for node, taking in zip(nodes, takes, strict=True)]
         if not any(lacking) and not len(self.report):
             what = f"every layer names its own {INIT}" if any(takes) else "no layer has a kernel"
-            self.report.add(place, f"`init` has no effect: {what}", hint="remove it", key=True)
+            expected = f"a layer with a kernel and without {INIT}"
+            self.report.add(place, f"`init` has no effect: {what}", expected, hint="remove it", key=True)
         if init is None:
             return list(nodes)
         given, places = {INIT: init.value}, {INIT: init.place}
@@ -233,16 +236,14 @@ class Parser:
         """Report everything that has no effect: values, blocks, inputs, wires and layers that nothing reads."""
         for name in self.variables.own:
             if name not in self.variables.used:
-                advice = f"write ${name} where it belongs, or remove it"
-                self.report.add((*ROOT, "vars", name), f"variable {name!r} is never used", hint=advice, key=True)
+                self.useless("vars", name, f"variable {name!r}", f"${name} in a chain or a shape")
         for name in chains.blocks:
             if name not in chains.used_blocks:
-                self.report.add((*ROOT, "blocks", name), f"block {name!r} is never used", hint="remove it", key=True)
+                self.useless("blocks", name, f"block {name!r}", f"`{name}` in a chain")
         read = {path for node in chains.nodes for path in node.inputs}
         for name in inputs:
             if name not in read:
-                advice = f"start a wire with `from: {name}`, join it by `with: {name}`, or remove it"
-                self.report.add((*ROOT, "inputs", name), f"input {name!r} is never used", hint=advice, key=True)
+                self.useless("inputs", name, f"input {name!r}", f"`from: {name}` or `with: {name}` in a chain")
         ends = {end: wire for wire, end in chains.wires.ends.items()}
         for node in chains.nodes:
             wire = ends.get(node.path)
@@ -250,7 +251,11 @@ class Parser:
                 continue
             if wire is None:
                 advice = "a branch or block that begins with `from` does not read the chain before it"
-                self.report.add(node.where, f"nothing reads {node.path!r}", hint=advice)
+                self.report.add(node.where, f"nothing reads {node.path!r}", "a layer after it", hint=advice)
             else:
-                advice = f"read it by `from: {wire}` or `with: {wire}`, name it in `outputs`, or remove it"
-                self.report.add((*ROOT, "graph", wire), f"wire {wire!r} is never used", hint=advice, key=True)
+                use = f"`from: {wire}` or `with: {wire}` in a chain below, or its name in `outputs`"
+                self.useless("graph", wire, f"wire {wire!r}", use)
+
+    def useless(self, section: str, name: str, thing: str, use: str) -> None:
+        """Report something that nothing uses."""
+        self.report.add((*ROOT, section, name), f"{thing} is never used", use, hint="use it, or remove it", key=True)

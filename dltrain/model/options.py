@@ -90,7 +90,7 @@ def read_options(
     given, place = seen
     if not isinstance(given, Mapping):
         if not names:
-            report.add(place, f"{name} takes no parameters", got=show(given))
+            report.add(place, f"{name} takes no parameters", f"`{name}`", show(given))
             return None
         first = filled(given, place, scope, report)
         return None if first is None else Options({names[0]: first}, (), 1)
@@ -115,7 +115,7 @@ def filled(value: Any, place: Path, scope: Scope, report: Report) -> Written | N
     """A value with its $names replaced."""
     written = scope.fill(value, place)
     if written is not None and exceeds(written.value, MAX_VALUES, MAX_LEVELS):
-        report.add(place, f"this value has more than {MAX_VALUES} parts or {MAX_LEVELS} levels")
+        report.add(place, "this value is too large", f"at most {MAX_VALUES} parts and {MAX_LEVELS} levels")
         return None
     return written
 

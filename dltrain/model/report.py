@@ -20,7 +20,7 @@ class Report:
     def __len__(self) -> int:
         return len(self._problems)
 
-    def add(self, path: Path, what: str, expected: str = "", got: str = "", hint: str = "", key: bool = False) -> None:
+    def add(self, path: Path, what: str, expected: str, got: str = "", hint: str = "", key: bool = False) -> None:
         """Note a problem; a block's is met at each use and noted once.
 
         Parameters:

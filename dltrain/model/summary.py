@@ -92,6 +92,10 @@ class Summary:
         """Bytes of one training step."""
         return sum(self.memory.values())
 
+    def table(self, width: int = 80) -> Table:
+        """Draw it for a terminal of so many columns."""
+        return table(self, width)
+
     def as_json(self) -> dict[str, Any]:
         """The contract of `dltrain check --json`: {layers: [...], parameters, macs, memory_bytes}."""
         layers = [

@@ -74,7 +74,8 @@ class Group:
         Raises:
             ConfigError: when an option would have no effect.
         """
-        given = {key for key, value in options.items() if value is not None and value is not False}
+        usual = vars(cls())  # a resolved config spells out what is left out
+        given = {key for key, value in options.items() if value != usual[key]}
         if not given:
             what, hint = "this group changes nothing", "remove it, or write what is different for these parameters"
             raise ConfigError([Problem(path, what, "learning_rate, multiplier, weight_decay or frozen", hint=hint)])

@@ -120,6 +120,8 @@ class Staircase:
     Example:
         >>> [Staircase(1.0, decay_rate=0.5, every=2)(Moment(10 * epoch, 10, None)) for epoch in range(5)]
         [1.0, 1.0, 0.5, 0.5, 0.25]
+
+    Source: He, Zhang, Ren and Sun, Deep residual learning for image recognition, 2016, where rates fall tenfold.
     """
 
     def __init__(
@@ -174,6 +176,8 @@ class Piecewise:
         >>> table = Piecewise([0.1, 0.01, 0.001], boundaries=[30, 60])
         >>> [table(Moment(epoch * 10, 10, None)) for epoch in (0, 29, 30, 59, 60)]
         [0.1, 0.1, 0.01, 0.01, 0.001]
+
+    Source: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks, 2012.
     """
 
     def __init__(

@@ -24,12 +24,17 @@ LETTER = 7.0  # width of a letter of the text, on average
 DOT = 5  # width of a point
 LONGEST = 24  # letters of a name in a legend
 MOST_NUMBERS = 24  # rows and columns up to which a heat map shows its numbers
+LIGHT = {"paper": "#ffffff", "ink": "#1f2328", "dim": "#59636e", "grid": "#e3e6ea"}
+DARK = {"paper": "#15181c", "ink": "#e6e9ed", "dim": "#9aa4af", "grid": "#2e343b"}
+# no CSS variables: many viewers and converters of pictures do not know them, and draw everything black
+PAINT = (
+    "svg{{background:{paper}}}text{{fill:{ink}}}.dim{{fill:{dim}}}.paper{{fill:{paper}}}.core{{stroke:{paper}}}"
+    ".grid{{stroke:{grid};fill:none}}.axis{{stroke:{dim};fill:none}}"
+)
 STYLE = (
-    "svg{--paper:#ffffff;--ink:#1f2328;--dim:#59636e;--grid:#e3e6ea;background:var(--paper)}"
-    "@media(prefers-color-scheme:dark){svg{--paper:#15181c;--ink:#e6e9ed;--dim:#9aa4af;--grid:#2e343b}}"
-    "text{font:12px system-ui,sans-serif;fill:var(--ink)}.title{font-size:15px;font-weight:600}.dim{fill:var(--dim)}"
-    ".paper{fill:var(--paper)}.grid{stroke:var(--grid);fill:none}.axis{stroke:var(--dim);fill:none}"
-    ".core{stroke:var(--paper)}.end{text-anchor:end}.middle{text-anchor:middle}.strong{fill:#ffffff}"
+    f"{PAINT.format(**LIGHT)}@media(prefers-color-scheme:dark){{{PAINT.format(**DARK)}}}"
+    "text{font:12px system-ui,sans-serif}.title{font-size:15px;font-weight:600}"
+    ".end{text-anchor:end}.middle{text-anchor:middle}.strong{fill:#ffffff}"
 )
 
 
@@ -118,7 +123,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str], values: Se
         a, b = left + (j + 0.5) * size, top - 8
         drawn.append(f'<text x="{a:.1f}" y="{b:.1f}" transform="rotate(-40 {a:.1f} {b:.1f})">{word(name)}</text>')
     for i, name in enumerate(rows):
-        drawn.append(label(left - 8, top + (i + 0.5) * size + 4, name, "end"))
+        drawn.append(label(left - 8, top + (i + 0.5) * size + 4, word(name), "end", raw=True))
         for j, value in enumerate(values[i]):
             place = left + j * size, top + i * size
             drawn += cell(place, size, value, most, f"{name}, {columns[j]}", len(rows) <= MOST_NUMBERS)

@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-PACKAGES = ("numpy", "numba", "h5py")
+PACKAGES = ("numpy", "numba", "h5py", "scikit-learn")
 
 
 def environment() -> dict[str, Any]:

@@ -58,17 +58,7 @@ class RunFolder:
         Raises:
             StorageError: when the system refuses.
         """
-        root, name = Path(root).absolute(), safe_name(name)
-        files.make_folders(root)
-        number = max((taken for base, taken, _ in numbered(root) if base == name), default=0)
-        while True:
-            number += 1
-            try:
-                files.make_folder(root / f"{name}-{number}")
-                break
-            except FileExistsError:
-                continue  # another process was faster
-        run = RunFolder(root / f"{name}-{number}")
+        run = RunFolder(next_folder(root, name))
         files.make_folder(run.checkpoints_path)
         fill(run)
         files.write_json(run.path / MARKER, {"format": FORMAT})
@@ -175,6 +165,28 @@ class RunFolder:
             files.atomic_write(path, content)
         else:
             files.write_json(path, content)
+
+
+def next_folder(root: str | Path, name: str) -> Path:
+    """Make `<root>/<name>-<number>` with the next number; any number of processes may do so at once.
+
+    Parameters:
+        root: folder of the folders; made when it is not there
+        name: what does not fit into a file name becomes a dash
+
+    Raises:
+        StorageError: when the system refuses.
+    """
+    root, name = Path(root).absolute(), safe_name(name)
+    files.make_folders(root)
+    number = max((taken for base, taken, _ in numbered(root) if base == name), default=0)
+    while True:
+        number += 1
+        try:
+            files.make_folder(root / f"{name}-{number}")
+        except FileExistsError:
+            continue  # another process was faster
+        return root / f"{name}-{number}"
 
 
 def checkpoint_files(folder: str | Path) -> dict[int, Path]:

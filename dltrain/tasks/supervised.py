@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dltrain.layers.base import Array
-from dltrain.metrics import BinaryConfusion, Confusion, Moments
+from dltrain.metrics import BinaryConfusion, Certainty, Confusion, Moments, Scores, mean_outputs, probabilities
 from dltrain.registry import register
-from dltrain.tasks.base import Task
+from dltrain.tasks.base import ClassWeight, Task
 
 if TYPE_CHECKING:
     from dltrain.data import Batch, DataSet
@@ -22,6 +20,14 @@ class Classification(Task):
 
     p(class k | x) = softmax(logits)_k        (N, K) -> N predictions
 
+    With `binary_cross_entropy` each logit is a yes or no of its own; with `quadratic` and `mean_squared_error` the
+    model ends in a `sigmoid` or `softmax` layer whose outputs are the probabilities, shares of their sum.
+
+    Parameters:
+        class_weight: how much the samples of each class count in the loss, whose mean is weighted by it: balanced
+            (every class alike), a list in the order of the classes, or {class: weight}; left out: all alike
+        ignore_label: samples with this label count neither in the loss nor in the metrics; it is no class
+
     Example:
         >>> import numpy as np
         >>> from types import SimpleNamespace
@@ -32,35 +38,45 @@ class Classification(Task):
     """
 
     needs = "classes"
-    losses = ("softmax_cross_entropy",)
+    losses = (
+        "softmax_cross_entropy",
+        "binary_cross_entropy",
+        "quadratic",
+        "mean_squared_error",
+        "hinge",
+        "squared_hinge",
+        "focal",
+    )
     metrics = ("accuracy",)
-    statistics = ("confusion",)
+    statistics = ("confusion", "certainty", "scores")
+
+    def __init__(self, class_weight: ClassWeight = None, ignore_label: str | int | None = None) -> None:
+        self.class_weight, self.ignore_label = class_weight, ignore_label
 
     def units(self, data: DataSet) -> int:
         """One for each class."""
         return len(data.classes or ())
 
-    def collectors(self, data: DataSet) -> dict[str, Any]:
-        """A confusion matrix."""
-        return {"confusion": Confusion(self.units(data))}
+    def collectors(self, data: DataSet, link: str = "softmax") -> dict[str, Any]:
+        """A confusion matrix, sums over the probabilities, and all scores."""
+        width = self.units(data)
+        return {"confusion": Confusion(width), "certainty": Certainty(width, link), "scores": Scores(width, link)}
 
     def targets(self, batch: Batch, outputs: Array) -> Array:
         """Labels (N,)."""
         return batch.target
 
-    def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
+    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
         """The likeliest class and all probabilities."""
         classes = data.classes or []
-        shifted = np.exp(outputs.astype(np.float64) - outputs.max(axis=1, keepdims=True))
-        shares = shifted / shifted.sum(axis=1, keepdims=True)
         return [
             {"label": classes[int(row.argmax())], "probabilities": dict(zip(classes, map(float, row), strict=True))}
-            for row in shares
+            for row in probabilities(outputs, link)
         ]
 
-    def combine(self, outputs: Sequence[Array]) -> Array:
-        """log (1/M · Σ softmax(logits_m)), whose softmax is the mean of the members' probabilities."""
-        return log_mean([log_softmax(logits) for logits in outputs]).astype(outputs[0].dtype)
+    def combine(self, outputs: Sequence[Array], link: str = "softmax") -> Array:
+        """Outputs whose probabilities are the mean of the members' probabilities."""
+        return mean_outputs(outputs, link)
 
 
 @register("task", "binary_classification")
@@ -68,6 +84,11 @@ class BinaryClassification(Task):
     """Yes or no: the model ends in a single logit.
 
     p(second class | x) = 1 / (1 + exp(-logit))        (N, 1) -> N predictions
+
+    Parameters:
+        class_weight: how much the samples of each class count in the loss, whose mean is weighted by it: balanced
+            (every class alike), a list in the order of the classes, or {class: weight}; left out: all alike
+        ignore_label: samples with this label count neither in the loss nor in the metrics; it is no class
 
     Example:
         >>> import numpy as np
@@ -79,38 +100,36 @@ class BinaryClassification(Task):
     """
 
     needs = "binary"
-    losses = ("binary_cross_entropy",)
+    losses = ("binary_cross_entropy", "hinge", "squared_hinge", "focal")
     metrics = ("accuracy",)
-    statistics = ("confusion",)
+    statistics = ("confusion", "certainty", "scores")
+
+    def __init__(self, class_weight: ClassWeight = None, ignore_label: str | int | None = None) -> None:
+        self.class_weight, self.ignore_label = class_weight, ignore_label
 
     def units(self, data: DataSet) -> int:
         """One logit."""
         return 1
 
-    def collectors(self, data: DataSet) -> dict[str, Any]:
-        """A 2 × 2 confusion matrix."""
-        return {"confusion": BinaryConfusion()}
+    def collectors(self, data: DataSet, link: str = "softmax") -> dict[str, Any]:
+        """A 2 × 2 confusion matrix, sums over the probabilities, and all logits."""
+        return {"confusion": BinaryConfusion(), "certainty": Certainty(2), "scores": Scores(1)}
 
     def targets(self, batch: Batch, outputs: Array) -> Array:
         """0 or 1 in the outputs' shape (N, 1) and type."""
         return batch.target.reshape(-1, 1).astype(outputs.real.dtype)
 
-    def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
+    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
         """The likelier class and both probabilities."""
         classes = data.classes or []
-        logits = outputs[:, 0].astype(np.float64)
-        small = np.exp(-np.abs(logits))  # at most 1: nothing overflows
-        shares = np.where(logits < 0, small, 1) / (1 + small)
         return [
-            {"label": classes[int(p > 0.5)], "probabilities": dict(zip(classes, (1 - float(p), float(p)), strict=True))}
-            for p in shares
+            {"label": classes[int(row[1] > 0.5)], "probabilities": dict(zip(classes, map(float, row), strict=True))}
+            for row in probabilities(outputs)
         ]
 
-    def combine(self, outputs: Sequence[Array]) -> Array:
-        """The logit of the mean p of the members' probabilities, log p - log (1 - p)."""
-        yes = log_mean([-np.logaddexp(0, -logits.astype(np.float64)) for logits in outputs])
-        no = log_mean([-np.logaddexp(0, logits.astype(np.float64)) for logits in outputs])
-        return (yes - no).astype(outputs[0].dtype)
+    def combine(self, outputs: Sequence[Array], link: str = "softmax") -> Array:
+        """The logit of the mean of the members' probabilities."""
+        return mean_outputs(outputs, "sigmoid")
 
 
 @register("task", "regression")
@@ -128,7 +147,7 @@ class Regression(Task):
     """
 
     needs = "values"
-    losses = ("mean_squared_error",)
+    losses = ("mean_squared_error", "quadratic", "mean_absolute_error", "huber")
     metrics = ("r2",)
     statistics = ("moments",)
 
@@ -136,7 +155,7 @@ class Regression(Task):
         """One for each target column."""
         return len(data.target_names)
 
-    def collectors(self, data: DataSet) -> dict[str, Any]:
+    def collectors(self, data: DataSet, link: str = "softmax") -> dict[str, Any]:
         """Sums of targets and errors."""
         return {"moments": Moments(self.units(data))}
 
@@ -144,27 +163,6 @@ class Regression(Task):
         """(N, columns)."""
         return batch.target
 
-    def predict(self, outputs: Array, data: DataSet) -> list[dict[str, Any]]:
+    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
         """The value of each target column."""
         return [dict(zip(data.target_names, map(float, row), strict=True)) for row in outputs]
-
-
-def log_softmax(logits: Array) -> Array:
-    """The logarithm of the softmax over the last axis, in float64.
-
-    Example:
-        >>> log_softmax(np.array([1000.0, 1000.0, -1000.0])).round(3).tolist()
-        [-0.693, -0.693, -2000.693]
-    """
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
-
-
-def log_mean(logarithms: Sequence[Array]) -> Array:
-    """The logarithm of the mean of several numbers, given by their logarithms.
-
-    Example:
-        >>> log_mean([np.log([0.25]), np.log([0.75])]).round(6).tolist() == np.log([0.5]).round(6).tolist()
-        True
-    """
-    return np.asarray(np.logaddexp.reduce(logarithms) - np.log(len(logarithms)))

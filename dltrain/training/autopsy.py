@@ -79,7 +79,7 @@ def _first_backward(objective: Objective, batch: Batch, mode: Mode) -> str:
     outputs, _ = graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
     loss, gradients = task.loss(outputs, batch, mode)
     if not np.isfinite(loss):
-        return f"the loss {task.loss_name} is {loss} for finite outputs of wire {task.wire}"
+        return f"the loss {task.loss_name} is {loss} for finite outputs of wire {', '.join(task.wires)}"
     for wire, gradient in gradients.items():
         if not np.isfinite(gradient).all():
             return f"the gradient of the loss {task.loss_name} in wire {wire} has {describe(gradient)}"

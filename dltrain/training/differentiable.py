@@ -18,7 +18,8 @@ from dltrain.training.objective import Objective
 
 if TYPE_CHECKING:
     from dltrain.data import Batch
-    from dltrain.model.graph import Graph, Node
+    from dltrain.model.graph import Graph
+    from dltrain.model.nodes import Node
 
 GARBAGE = 7.0  # what gradients hold before a backward pass that must overwrite them
 JITTER = 1e-3

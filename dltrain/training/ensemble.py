@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dltrain.data import DataSet
 from dltrain.errors import DataError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.mode import Mode
@@ -38,6 +39,14 @@ class Ensemble:
             if other.kind != first.kind:
                 what = "the runs of an ensemble solve one task"
                 raise UsageError(what, where=other.folder.name, expected=first.kind, got=other.kind)
+            links, own = first.session.task.links, other.session.task.links
+            if links != own:
+                what, hint = "the losses of an ensemble turn outputs into probabilities alike", "see `loss` of both"
+                got = f"{own} instead of {links}"
+                raise UsageError(what, where=other.folder.name, got=got, hint=hint)
+            if not same_targets(first.session.data, other.session.data):
+                what, hint = "the runs of an ensemble prepare their targets alike", "see `data.prepare_target` of both"
+                raise UsageError(what, where=other.folder.name, hint=hint)
             a, b = first.session.data, other.session.data
             if (a.fingerprint, a.classes, a.target_names) != (b.fingerprint, b.classes, b.target_names):
                 what, expected = "the runs of an ensemble share their data", f"fingerprint {a.fingerprint[:16]}…"
@@ -75,15 +84,15 @@ class Ensemble:
                 batch = loader.batch(0, index)
                 outputs.append(evaluator.take(batch, index, tally))
             batch = loaders[0].batch(0, index)
-            mean = {task.wire: task.task.combine(outputs)}
+            mean = task.combine(outputs)
             loss, _ = task.loss(mean, batch, mode)
-            whole.add(loss, 0.0, mean, batch, mode.kernels(mean[task.wire]))
+            whole.add(loss, 0.0, mean, batch, mode.kernels(mean[task.wires[0]]))
         return whole, members
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
         """Predictions for a file or an array of raw features, one dict for each sample; see `Run.predict`."""
-        task = self.runs[0].session.task.task
-        return task.predict(task.combine([run.outputs(inputs) for run in self.runs]), self.runs[0].session.data)
+        task = self.runs[0].session.task
+        return task.predict(task.combine([run.outputs(inputs) for run in self.runs]))
 
     def per_member(self, tallies: Sequence[Tally]) -> list[dict[str, Any]]:
         """Run, checkpoint and metrics of each member, as JSON."""
@@ -91,3 +100,11 @@ class Ensemble:
             {"run": str(run.folder.path), "checkpoint": run.step, "metrics": tally.results()}
             for run, tally in zip(self.runs, tallies, strict=True)
         ]
+
+
+def same_targets(a: DataSet, b: DataSet) -> bool:
+    """Whether the targets of two data sets were prepared alike, with the same constants."""
+    constants = [{k: v for k, v in data.constants.items() if k.startswith("target.")} for data in (a, b)]
+    return a.prepare_target == b.prepare_target and all(
+        name in constants[1] and np.array_equal(value, constants[1][name]) for name, value in constants[0].items()
+    )

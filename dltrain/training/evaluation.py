@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,11 +13,23 @@ from dltrain.model.mode import Mode
 
 if TYPE_CHECKING:
     from dltrain.data import Batch, Loader
-    from dltrain.model.graph import Graph
     from dltrain.model.memory import Arena
     from dltrain.tasks import Bound, Tally
 
 BATCH_SIZE = 512  # of evaluation: large enough for speed, and the same always, so that sums round the same
+
+
+class Model(Protocol):
+    """What can be evaluated: a network, or a baseline."""
+
+    def forward(
+        self,
+        inputs: Mapping[str, Array],
+        train: bool = False,
+        mode: Mode | None = None,
+        wires: Iterable[str] | None = None,
+    ) -> tuple[dict[str, Array], Any]:
+        """Outputs by wire, and a backward pass where there is one."""
 
 
 class Evaluator:
@@ -32,7 +45,7 @@ class Evaluator:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: Model,
         task: Bound,
         arena: Arena,
         kernels: Callable[[Array], Any],
@@ -55,35 +68,40 @@ class Evaluator:
             self._take(loader.batch(0, index), index, tally)
         return tally
 
-    def take(self, batch: Batch, index: int, tally: Tally) -> Array:
-        """Take one batch into a tally; returns a copy of the output wire.
+    def take(self, batch: Batch, index: int, tally: Tally) -> dict[str, Array]:
+        """Take one batch into a tally; returns copies of the values of the task's wires.
 
         Parameters:
             batch: the examples
             index: which batch
             tally: the account
         """
-        return self._take(batch, index, tally)[self.task.wire].copy()
+        outputs = self._take(batch, index, tally)
+        return {wire: outputs[wire].copy() for wire in self.task.wires}
 
     def _take(self, batch: Batch, index: int, tally: Tally) -> dict[str, Array]:
         mode, task = self.mode, self.task
         mode.begin(index, len(batch))
+        started = time.perf_counter()
         outputs, _ = self.graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
+        if tally.timed:
+            tally.time(time.perf_counter() - started, len(batch))
         loss, _ = task.loss(outputs, batch, mode)
-        tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.wire]))
+        tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.wires[0]]))
         return outputs
 
-    def outputs(self, inputs: Mapping[str, Array]) -> Array:
-        """The output wire's values for all samples, in order.
+    def outputs(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The values of the task's wires for all samples, in order: {wire: array (N, …)}.
 
         Parameters:
             inputs: {input wire: array (N, …)}
         """
         count = len(next(iter(inputs.values())))
-        found = []
+        found: dict[str, list[Array]] = {wire: [] for wire in self.task.wires}
         for index, start in enumerate(range(0, count, BATCH_SIZE)):
             batch = {wire: array[start : start + BATCH_SIZE] for wire, array in inputs.items()}
             self.mode.begin(index, min(BATCH_SIZE, count - start))
             outputs, _ = self.graph.forward(batch, mode=self.mode, wires=self.task.wires)
-            found.append(outputs[self.task.wire].copy())
-        return np.concatenate(found)
+            for wire, parts in found.items():
+                parts.append(outputs[wire].copy())
+        return {wire: np.concatenate(parts) for wire, parts in found.items()}

@@ -179,7 +179,8 @@ def suspects(model: LossOfModel, method: str, entries: int, seed: int) -> list[s
             found.append(f"{place.node.path} ({place.node.kind})")
     loss = Comparison(model.loss_alone(), method, entries, seed).tensors()
     if not all(tensor.passed for tensor in loss.values()):
-        found.append(f"loss ({model.objective.task.loss_name})")
+        wires = [wire for wire, tensor in loss.items() if not tensor.passed]
+        found.append(f"loss ({model.objective.task.losses_at(wires)})")
     return found
 
 

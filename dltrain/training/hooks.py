@@ -40,7 +40,7 @@ class EarlyStopping(Hook):
 
     Parameters:
         patience: how many evaluations without a better value are waited for
-        monitor: the metric, as `validation.loss`; default the one of `train.monitor`
+        monitor: the metric, as `validation.loss`; default what says which checkpoint is best, with its bounds
         min_delta: how much better counts as better
         restore_best_weights: end with the weights that were best by `train.monitor`, in place of the last ones
 
@@ -48,12 +48,13 @@ class EarlyStopping(Hook):
         >>> from types import SimpleNamespace
         >>> run = SimpleNamespace(monitor="validation.loss", higher_is_better=lambda metric: False)
         >>> run.stop = lambda reason, restore_best: print(reason)
+        >>> run.violation = lambda record: 0.0
         >>> hook = EarlyStopping(patience=2)
         >>> for loss in (3.0, 2.0, 2.5, 2.1):
         ...     hook.after_evaluation(run, {"validation": {"loss": loss}})
         early_stopping
         >>> hook.state()
-        {'best': 2.0, 'wait': 2}
+        {'best': 2.0, 'violation': 0.0, 'wait': 2}
 
     Source: Prechelt: Early stopping, but when?, 1998.
     """
@@ -68,7 +69,7 @@ class EarlyStopping(Hook):
         self.patience, self.monitor, self.min_delta = patience, monitor, min_delta
         self.restore_best_weights = restore_best_weights
         self.best: float | None = None
-        self.wait = 0
+        self.violation, self.wait = 0.0, 0
 
     def after_evaluation(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Count, and ask for a stop."""
@@ -76,20 +77,22 @@ class EarlyStopping(Hook):
         value = lookup(record, monitor)
         if value is None:
             return
-        if self.best is None or better(value, self.best, trainer.higher_is_better(monitor), self.min_delta):
-            self.best, self.wait = value, 0
+        missed = trainer.violation(record) if self.monitor is None else 0.0
+        now, before = (missed, value), (self.violation, self.best)
+        if self.best is None or ahead(now, before, trainer.higher_is_better(monitor), self.min_delta):
+            self.best, self.violation, self.wait = value, missed, 0
             return
         self.wait += 1
         if self.wait >= self.patience:
             trainer.stop("early_stopping", restore_best=self.restore_best_weights)
 
     def state(self) -> dict[str, Any]:
-        """Best value and count."""
-        return {"best": self.best, "wait": self.wait}
+        """Best value, by how much it missed the bounds, and count."""
+        return {"best": self.best, "violation": self.violation, "wait": self.wait}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on counting."""
-        self.best, self.wait = state["best"], state["wait"]
+        self.best, self.violation, self.wait = state["best"], state["violation"], state["wait"]
 
 
 def lookup(record: dict[str, Any], metric: str) -> float | None:
@@ -107,3 +110,13 @@ def lookup(record: dict[str, Any], metric: str) -> float | None:
 def better(value: float, best: float, higher: bool, margin: float = 0.0) -> bool:
     """Whether a value beats the best by more than a margin."""
     return value > best + margin if higher else value < best - margin
+
+
+def ahead(now: tuple[float, float], best: tuple[float, Any], higher: bool, margin: float = 0.0) -> bool:
+    """Whether (violation of the bounds, value) beats the best: it keeps them better, or as well with a better value.
+
+    Example:
+        >>> ahead((0.0, 0.5), (0.2, 0.9), higher=True), ahead((0.0, 0.5), (0.0, 0.9), higher=True)
+        (True, False)
+    """
+    return now[0] < best[0] or (now[0] == best[0] and better(now[1], best[1], higher, margin))

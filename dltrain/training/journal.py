@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from dltrain.errors import CorruptFileError
 from dltrain.runs.metrics import MetricLog
 from dltrain.training import checkpoint
-from dltrain.training.session import same_data
+from dltrain.training.prepared import same_data
 
 if TYPE_CHECKING:
     from dltrain.runs.folder import RunFolder
+    from dltrain.training.baseline import Fitter
     from dltrain.training.trainer import Trainer
 
 
@@ -60,7 +61,7 @@ class Journal:
         to write a file every epoch.  Whoever kills the run loses nothing, for it is found again after a resume."""
         self._held = self._state(trainer)
 
-    def save(self, trainer: Trainer) -> None:
+    def save(self, trainer: Trainer | Fitter) -> None:
         """Write a checkpoint, and before it the best state that is held; only then remove old ones."""
         if self._held is not None and self._held[0] == trainer.step:
             self._held = None  # this very state
@@ -82,7 +83,7 @@ class Journal:
             self._write(self._held)
             self._held = None
 
-    def _state(self, trainer: Trainer) -> State:
+    def _state(self, trainer: Trainer | Fitter) -> State:
         arrays, meta = trainer.state()
         trained = {"trainer": deepcopy(meta), "log_offset": self.log.offset, "seconds": trainer.seconds}
         return trainer.step, arrays, trained
@@ -92,11 +93,11 @@ class Journal:
         self.log.sync()
         checkpoint.save(self.run.checkpoints_path, step, {**self.fixed[0], **arrays}, {**self.fixed[1], **meta})
 
-    def restore(self, trainer: Trainer) -> None:
+    def restore(self, trainer: Trainer | Fitter) -> None:
         """Bring a trainer to the newest valid checkpoint, and cut the log to it; damaged files are reported.
 
         Raises:
-            CorruptFileError: when no checkpoint is whole, or it belongs to other data.
+            CorruptFileError: when no checkpoint is whole, or it belongs to other data, or to no moment of this run.
         """
         path, damaged = checkpoint.newest_valid(self.run.checkpoints_path)
         for broken, reason in damaged:
@@ -111,7 +112,8 @@ class Journal:
         arrays, meta = checkpoint.load(path)
         same_data(meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"], self.run.name)
         trainer.load_state(arrays, meta["trainer"])
-        trainer.seconds = trainer.evaluate.last = trainer.checkpoint.last = meta["seconds"]
+        trainer.check_position(str(path))
+        trainer.set_clock(meta["seconds"])
         self.started -= trainer.seconds
         self.log.truncate(meta["log_offset"])
 
@@ -135,7 +137,7 @@ class NoJournal:
     def record(self, record: dict[str, Any]) -> None:
         """Nothing."""
 
-    def save(self, trainer: Trainer) -> None:
+    def save(self, trainer: Trainer | Fitter) -> None:
         """Nothing."""
 
     def hold(self, trainer: Trainer) -> None:

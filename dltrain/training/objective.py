@@ -35,7 +35,7 @@ class Objective:
     def __init__(self, graph: Graph, task: Bound, regularizers: Sequence[Any] = ()) -> None:
         self.graph, self.task, self.regularizers = graph, task, tuple(regularizers)
 
-    def __call__(self, batch: Batch, mode: Mode, share: float = 1.0, before: Value | None = None) -> Value:
+    def __call__(self, batch: Batch, mode: Mode, before: Value | None = None) -> Value:
         """Compute the value, and leave its gradient in the graph's vector.
 
         A batch may come in micro-batches, one call each: the gradients add up to that of the whole batch.
@@ -43,7 +43,6 @@ class Objective:
         Parameters:
             batch: the examples
             mode: of this step
-            share: of the whole batch's examples that are in this micro-batch
             before: value of the micro-batch before this one, whose penalty counts for all
         """
         graph, task = self.graph, self.task
@@ -51,9 +50,6 @@ class Objective:
             graph.zero_grad()
         outputs, backward = graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
         loss, gradients = task.loss(outputs, batch, mode)
-        if share != 1:
-            for gradient in gradients.values():
-                gradient *= share
         input_gradients = backward(gradients)
         if before is not None:
             return Value(loss, before.penalty, outputs, input_gradients)

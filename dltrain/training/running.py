@@ -12,15 +12,15 @@ from dltrain.runs.files import read_json
 from dltrain.runs.signals import Interruption
 from dltrain.training import checkpoint
 from dltrain.training.journal import Journal
+from dltrain.training.prepared import Prepared
 from dltrain.training.progress import Progress, SilentProgress
-from dltrain.training.session import Session, prepare
+from dltrain.training.session import prepare
 from dltrain.training.trained import checkpoint_path, store_experiment
 from dltrain.training.trainer import weights_of
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
     from dltrain.runs.folder import RunFolder
-    from dltrain.training.trainer import Trainer
 
 
 def train(
@@ -82,7 +82,7 @@ def train(
     return summary
 
 
-def seconds_before(run: RunFolder, trainer: Trainer) -> float:
+def seconds_before(run: RunFolder, trainer: Any) -> float:
     """Seconds that earlier processes have spent on this run: by its summary, or its checkpoint where that is newer."""
     try:
         summary = read_json(run.summary_path) if run.summary_path.is_file() else {}
@@ -92,7 +92,7 @@ def seconds_before(run: RunFolder, trainer: Trainer) -> float:
     return round(max(float(told) if isinstance(told, (int, float)) else 0.0, trainer.seconds), 3)
 
 
-def evaluate_best(session: Session, run: RunFolder, interrupted: Callable[[], bool]) -> dict[str, float] | None:
+def evaluate_best(session: Prepared, run: RunFolder, interrupted: Callable[[], bool]) -> dict[str, float] | None:
     """Metrics of the best weights over the test part; None when there is none, or a signal came."""
     loader = session.loader("test")
     if loader is None:
@@ -103,7 +103,7 @@ def evaluate_best(session: Session, run: RunFolder, interrupted: Callable[[], bo
     return None if tally is None else tally.results()
 
 
-def fixed_parts(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+def fixed_parts(session: Prepared) -> tuple[dict[str, Any], dict[str, Any]]:
     """What every checkpoint of a run holds beside the trainer's state."""
     data = session.data
     arrays = {f"data/{name}": constant for name, constant in data.constants.items()}

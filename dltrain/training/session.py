@@ -2,76 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dltrain.config.effects import named
-from dltrain.data import DataFolders, DataSet, Loader, load
+from dltrain.data import DataSet, Loader
 from dltrain.data.loader import Balance
-from dltrain.errors import ConfigError, DataError, Problem
+from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.kernels import select
-from dltrain.layers.base import Array
 from dltrain.model.budget import available, size_of
 from dltrain.model.graph import Graph
 from dltrain.model.memory import Arena
 from dltrain.model.mode import Mode
 from dltrain.model.notation import parse_model
-from dltrain.model.summary import summarize
+from dltrain.model.summary import Summary, summarize
 from dltrain.optim import Optimizer
 from dltrain.registry import create
-from dltrain.tasks import Bound
 from dltrain.training.averaging import Averaging
-from dltrain.training.evaluation import BATCH_SIZE, Evaluator
+from dltrain.training.baseline import prepare_baseline
+from dltrain.training.goal import measured
 from dltrain.training.hooks import Hook
+from dltrain.training.journal import Journal, NoJournal
 from dltrain.training.objective import Objective
+from dltrain.training.prepared import Prepared, load_data
 from dltrain.training.preview import schedules
-from dltrain.training.progress import Progress
+from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.trainer import Limits, Trainer
 from dltrain.training.triggers import Every
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
-    from dltrain.training.journal import Journal, NoJournal
 
 
 @dataclass
-class Session:
-    """An experiment brought to life.
+class Session(Prepared):
+    """An experiment with a network, brought to life; see `Prepared`.
 
     Parameters:
-        experiment: the checked config
-        data: prepared data
-        graph: the model, initialised
-        task: the task, bound to loss, metrics and the output wire
         objective: what is minimised
-        kernels: chooser of an implementation
-        arena: memory of training and evaluation
     """
 
-    experiment: Experiment
-    data: DataSet
     graph: Graph
-    task: Bound
     objective: Objective
-    kernels: Callable[[Array], Any]
-    arena: Arena
-
-    def loader(self, part: str, *, batch_size: int = BATCH_SIZE, shuffle: bool = False) -> Loader | None:
-        """Batches of one part of the data; None when there is no such part."""
-        examples = self.data.parts.get(part)
-        if examples is None or len(examples) == 0:
-            return None
-        return self.loader_of(examples, batch_size=batch_size, shuffle=shuffle)
-
-    def loader_of(self, examples: Any, *, batch_size: int = BATCH_SIZE, shuffle: bool = False) -> Loader:
-        """Batches of some examples, fed to the model's inputs."""
-        inputs = dict.fromkeys(self.graph.inputs, "x")
-        return Loader(examples, batch_size, shuffle=shuffle, seed=self.experiment.seed, inputs=inputs)
-
-    def evaluator(self, interrupted: Callable[[], bool] = lambda: False) -> Evaluator:
-        """Runs the model over a part."""
-        return Evaluator(self.graph, self.task, self.arena, self.kernels, interrupted)
 
     def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Trainer:
         """The trainer at step 0."""
@@ -103,6 +77,7 @@ class Session:
             evaluate=Every(train.evaluate_every),
             checkpoint=Every(train.checkpoint_every),
             monitor=monitor,
+            bounds=self.limits(),
             journal=journal,
             progress=progress,
             micro_batch=self.micro_batch,
@@ -204,57 +179,21 @@ class Session:
             hint = "make the batch or the model smaller, or cut the batch with `train.accumulate`"
             self.experiment.fail([Problem(path, what, f"at most {size_of(there)}", size_of(needed), hint)])
 
-    def monitor(self, wanted: str | None) -> str:
-        """The metric that says "best": the config's, else the loss of the validation part where there is one."""
-        part = "validation" if self.loader("validation") is not None else "train"
-        monitor = wanted or f"{part}.loss"
-        where, _, name = monitor.partition(".")
-        known = ["loss", *self.task.metrics]
-        parts = ("train",) if part == "train" else ("validation", "train")
-        if where not in parts or name not in known:
-            expected = " or ".join(f"{p}.{m}" for p in parts for m in known)
-            self.experiment.fail([Problem(("train", "monitor"), "this is not measured", expected, repr(monitor))])
-        return monitor
+    def try_out(self) -> Summary:
+        """One step of training and one evaluation, on a few samples."""
+        parts, size = self.data.parts, self.micro_batch
+        self.budget(size, self.optimizer())  # before the parts are cut, whose size `batch_size: all` means
+        parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
+        trainer = self.trainer(NoJournal(), SilentProgress())
+        summary = summarize(self.graph, size, trainer.optimizer)
+        trainer.train_step()
+        if trainer.validation is not None:
+            trainer.evaluator.run(trainer.validation)
+        return summary
 
 
-def load_data(experiment: Experiment) -> DataSet:
-    """The experiment's data: read, checked, split and prepared.
-
-    Raises:
-        ConfigError: when a path, a column or the name of an array is not there, or a part would be empty.
-        DataError: when the data cannot be used.
-    """
-    needs = create("task", experiment.task).needs
-    folders = DataFolders(experiment.folder)
-    try:
-        return load(experiment.data, needs=needs, seed=experiment.seed, folders=folders, dtype=experiment.dtype)
-    except ConfigError as error:
-        experiment.fail(error.problems)
-
-
-def same_data(was: str, now: str, run: str) -> None:
-    """Refuse data that are not those a run was started with.
-
-    Parameters:
-        was: fingerprint of the run's data
-        now: fingerprint of the data that were read
-        run: name of the run
-
-    Raises:
-        DataError: when they differ.
-    """
-    if was != now:
-        raise DataError(
-            "the data are not those the run was started with",
-            where=run,
-            expected=f"fingerprint {was[:16]}…",
-            got=f"{now[:16]}…",
-            hint="restore the data, or start a new run",
-        )
-
-
-def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet | None = None) -> Session:
-    """Load the data, build the model and bind the task.
+def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet | None = None) -> Any:
+    """Load the data, build the model and bind the task; a `Session`, or a `BaselineSession`.
 
     Parameters:
         experiment: the checked config
@@ -268,17 +207,15 @@ def prepare(experiment: Experiment, implementation: str = "auto", data: DataSet 
     task = create("task", experiment.task)
     try:
         data = load_data(experiment) if data is None else data
+        if experiment.baseline is not None:
+            return prepare_baseline(experiment, task, data)
         graph = build_graph(experiment, data, experiment.seed, experiment.dtype)
-        unread = graph.outputs[:-1]
-        if unread:
-            path, hint = ("model", "outputs", 0), f"leave it out: the loss reads {graph.outputs[-1]!r}"
-            raise ConfigError([Problem(path, f"no loss reads the output {unread[0]!r}", "one output", hint=hint)])
-        bound = Bound(task, data, graph.outputs[-1], experiment.loss, experiment.metrics)
+        bound = task.bind(data, graph.outputs, experiment.loss, measured(experiment.metrics, task))
         bound.check(graph)
     except ConfigError as error:
         experiment.fail(error.problems)
     objective = Objective(graph, bound, [create("regularizer", spec) for spec in experiment.regularize])
-    return Session(experiment, data, graph, bound, objective, select(implementation), Arena())
+    return Session(experiment, data, graph, bound, select(implementation), Arena(), objective)
 
 
 def build_graph(experiment: Experiment, data: DataSet, seed: int, dtype: Any, shapes: Any = None) -> Graph:
@@ -286,9 +223,12 @@ def build_graph(experiment: Experiment, data: DataSet, seed: int, dtype: Any, sh
 
     Raises:
         ConfigError: when it does not fit.
+        UsageError: when the experiment is one of a baseline.
     """
+    if experiment.baseline is not None:
+        raise UsageError("a baseline has no graph", where=experiment.name, expected="a config with a `model`")
     task = create("task", experiment.task)
-    plan = parse_model(experiment.model, variables=task.variables(data), output_units=task.units(data))
+    plan = parse_model(experiment.model, variables=task.variables(data), output_units=task.widths(data))
     return Graph(plan, shapes or input_shapes(plan.inputs, data), dtype, seed)
 
 

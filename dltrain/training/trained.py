@@ -21,7 +21,8 @@ from dltrain.runs.metrics import read_log
 from dltrain.tasks import Tally
 from dltrain.training import checkpoint as checkpoints
 from dltrain.training.averaging import mean_of
-from dltrain.training.session import Session, load_data, prepare, same_data
+from dltrain.training.prepared import Prepared, read_parts
+from dltrain.training.session import prepare
 from dltrain.training.trainer import part, weights_of
 
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ class Run:
         step: of the checkpoint whose weights the model has; several where it has their mean
     """
 
-    def __init__(self, folder: RunFolder, session: Session, step: int | list[int]) -> None:
+    def __init__(self, folder: RunFolder, session: Prepared, step: int | list[int]) -> None:
         self.folder, self.session, self.step = folder, session, step
 
     @property
     def graph(self) -> Graph:
-        """The model."""
-        return self.session.graph
+        """The model; of a baseline what stands in its place."""
+        graph: Graph = self.session.graph
+        return graph
 
     @property
     def config(self) -> dict[str, Any]:
@@ -66,10 +68,10 @@ class Run:
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
         """Predictions for a file or an array of raw features, one dict for each sample; see `outputs`."""
-        return self.session.task.task.predict(self.outputs(inputs), self.session.data)
+        return self.session.task.predict(self.outputs(inputs))
 
-    def outputs(self, inputs: str | Path | Array) -> Array:
-        """The model's outputs for a file or an array of raw features.
+    def outputs(self, inputs: str | Path | Array) -> dict[str, Array]:
+        """The values of the task's wires for a file or an array of raw features.
 
         Raises:
             DataError: when the features are not those the model was trained on, or lead out of the finite numbers.
@@ -78,8 +80,9 @@ class Run:
         source = inputs if isinstance(inputs, np.ndarray) else Path(inputs)
         examples = load_like(source, session.data)
         outputs = session.evaluator().outputs(dict.fromkeys(session.graph.inputs, examples.columns["x"]))
-        if not np.isfinite(outputs).all():
-            sample = int(np.argwhere(~np.isfinite(outputs))[0][0])
+        finite = np.logical_and.reduce([np.isfinite(y).all(1) for y in outputs.values()])
+        if not finite.all():
+            sample = int(np.flatnonzero(~finite)[0])
             hint = "are its features in the range of the training data?"
             raise DataError("the model's output is not finite", where=f"{inputs}, sample {sample}", hint=hint)
         return outputs
@@ -94,11 +97,7 @@ class Run:
         Raises:
             DataError: when they are not those the model was trained on.
         """
-        data = self.session.data
-        if not data.parts:
-            now = load_data(self.session.experiment)
-            same_data(data.fingerprint, now.fingerprint, self.folder.name)
-            data.parts.update(now.parts)
+        read_parts(self.session.data, self.session.experiment, self.folder.name)
 
     def tally(self, split: str, data: str | Path | None = None, everything: bool = False) -> Tally:
         """Sums over a part of the run's data, or over a file; see `Evaluator.run`."""

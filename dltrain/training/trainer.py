@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dltrain.errors import DltrainError, NumericsError
+from dltrain.errors import CorruptFileError, DltrainError, NumericsError
 from dltrain.kernels import compiles_first
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.training.autopsy import ADVICE, not_finite
-from dltrain.training.hooks import Hook, better, lookup
+from dltrain.training.goal import Limit, violation
+from dltrain.training.hooks import Hook, ahead, lookup
 from dltrain.training.triggers import Every, Now
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Trainer:
         evaluate: when to evaluate
         checkpoint: when to save
         monitor: the metric that says "best", as `validation.loss`
+        bounds: {part.metric: bound} that the best state must keep, or miss least
         journal: keeps records and checkpoints
         progress: shows them
         micro_batch: the most examples that are in memory at once; a larger batch comes in several micro-batches
@@ -80,12 +82,14 @@ class Trainer:
         micro_batch: int,
         constraints: Sequence[Any] = (),
         average: Averaging | None = None,
+        bounds: Mapping[str, Limit] | None = None,
     ) -> None:
         self.objective, self.optimizer, self.loader, self.validation = objective, optimizer, loader, validation
         self.evaluator, self.mode, self.limits, self.hooks = evaluator, mode, limits, hooks
         self.evaluate, self.checkpoint, self.monitor = evaluate, checkpoint, monitor
         self.journal, self.progress = journal, progress
         self.micro_batch, self.constraints, self.average = micro_batch, constraints, average
+        self.bounds = bounds or {}
         self.graph = objective.graph
         self.kernels = mode.kernels(self.graph.vector.value)
         self.tally = objective.task.tally()
@@ -149,11 +153,10 @@ class Trainer:
         """
         batch = self.loader.batch(self.epoch, self.index, self.kernels)
         mode, vector, kernels = self.mode, self.graph.vector, self.kernels
-        whole, value = len(batch), None
+        value = None
         for number, part in enumerate(batch.pieces(self.micro_batch)):
-            count = len(part)
-            mode.begin(self.step, count, number)
-            value = self.objective(part, mode, count / whole, value)
+            mode.begin(self.step, len(part), number)
+            value = self.objective(part, mode, value)
             if not (np.isfinite(value.loss) and kernels.all_finite(vector.grad)):
                 raise not_finite(self.objective, part, mode, self.step)
             self.tally.add(value.loss, value.penalty, value.outputs, part, kernels)
@@ -197,6 +200,32 @@ class Trainer:
             arrays, meta = best
             self._load_weights(arrays, meta["average"])
             self.save()
+
+    def check_position(self, where: str) -> None:
+        """Refuse a state whose step, epoch and batch are no moment of this run.
+
+        After the last batch of an epoch the trainer stands behind it only until the step is settled.
+
+        Parameters:
+            where: the file the state came from
+
+        Raises:
+            CorruptFileError: naming what does not fit.
+        """
+        per_epoch = self.loader.steps_per_epoch
+        last, step = per_epoch - self.settled, self.epoch * per_epoch + self.index
+        if not 0 <= self.index <= last:
+            what, expected, got = "no moment of this run has such a batch", f"0 to {last}", str(self.index)
+        elif self.step != step:
+            what, got = "the step does not fit its place", str(self.step)
+            expected = f"{step} after {self.epoch} epochs and {self.index} batches"
+        else:
+            return
+        raise CorruptFileError(what, where=where, expected=expected, got=got, hint="start a new run")
+
+    def set_clock(self, seconds: float) -> None:
+        """Count the time, and the intervals of evaluations and checkpoints, from here."""
+        self.seconds = self.evaluate.last = self.checkpoint.last = seconds
 
     def higher_is_better(self, monitor: str) -> bool:
         """Whether a larger value of `part.metric` is the better one."""
@@ -281,13 +310,21 @@ class Trainer:
         value = lookup(record, self.monitor)
         if value is None:
             return False
-        if self.best is not None and not better(value, self.best["value"], self.higher_is_better(self.monitor)):
+        missed, best = self.violation(record), self.best
+        higher = self.higher_is_better(self.monitor)
+        if best is not None and not ahead((missed, value), (best.get("violation", 0.0), best["value"]), higher):
             return False
         self.best = {"epoch": now.epoch, "step": now.step, "metric": self.monitor, "value": value}
+        if self.bounds:
+            self.best |= {"satisfied": missed == 0, "violation": missed}
         return True
 
     def _measured(self, record: dict[str, Any], metric: str) -> tuple[float | None, bool]:
         return lookup(record, metric), self.higher_is_better(metric)
+
+    def violation(self, record: dict[str, Any]) -> float:
+        """By how much a record misses the bounds; 0 where it keeps them, or there are none."""
+        return violation(self.bounds, record)
 
     def _reason(self) -> str | None:
         limits = self.limits

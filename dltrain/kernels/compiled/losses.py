@@ -89,32 +89,34 @@ def squared_error(y, t, out):
     return loss / max(y.size, 1)
 
 
-def softmax_cross_entropy(z: Array, labels: Array, out: Array) -> Any:
+def softmax_cross_entropy(z: Array, labels: Array, out: Array, weights: Array | None = None) -> Any:
     """See the reference."""
+    if weights is not None:
+        return reference.softmax_cross_entropy(z, labels, out, weights)
     try:
         loss = compiled.cross_entropy(z, labels, out, parts(z.size))
     except TypeError:
-        return reference.softmax_cross_entropy(z, labels, out)
+        return reference.softmax_cross_entropy(z, labels, out, weights)
     if loss != loss:
         check_labels(labels, z.shape[1])
     return loss
 
 
-def binary_cross_entropy(z: Array, targets: Array, out: Array) -> Any:
+def binary_cross_entropy(z: Array, targets: Array, out: Array, weights: Array | None = None) -> Any:
     """See the reference."""
-    if out.flags.c_contiguous:
+    if weights is None and out.flags.c_contiguous:
         try:
             return compiled.binary_entropy(z.reshape(-1), targets.reshape(-1), out.reshape(-1))
         except TypeError:
             pass
-    return reference.binary_cross_entropy(z, targets, out)
+    return reference.binary_cross_entropy(z, targets, out, weights)
 
 
-def mean_squared_error(y: Array, t: Array, out: Array) -> Any:
+def mean_squared_error(y: Array, t: Array, out: Array, weights: Array | None = None) -> Any:
     """See the reference."""
-    if out.flags.c_contiguous:
+    if weights is None and out.flags.c_contiguous:
         try:
             return compiled.squared_error(y.reshape(-1), t.reshape(-1), out.reshape(-1))
         except TypeError:
             pass
-    return reference.mean_squared_error(y, t, out)
+    return reference.mean_squared_error(y, t, out, weights)

@@ -1,0 +1,28 @@
+"""Metrics, and the collectors that gather what they need batch by batch.
+
+A collector adds up counts or sums; a metric is computed from them once, at the end.
+"""
+
+from dltrain.metrics import certainty, decisions, measured, ranking, regression
+from dltrain.metrics.collectors import BinaryConfusion, Certainty, Confusion, LabelSets, Moments, Scores, Timing
+from dltrain.metrics.decisions import per_class
+from dltrain.metrics.probabilities import logistic, mean_outputs, probabilities
+
+__all__ = [
+    "BinaryConfusion",
+    "Certainty",
+    "Confusion",
+    "LabelSets",
+    "Moments",
+    "Scores",
+    "Timing",
+    "certainty",
+    "decisions",
+    "logistic",
+    "mean_outputs",
+    "measured",
+    "per_class",
+    "probabilities",
+    "ranking",
+    "regression",
+]

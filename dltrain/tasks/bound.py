@@ -1,0 +1,155 @@
+"""A task joined with its loss and metrics, for one model and one data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dltrain.errors import ConfigError, Problem
+from dltrain.layers.base import Array
+from dltrain.metrics import Timing
+from dltrain.registry import create, entries, parse
+from dltrain.tasks.tally import Tally
+from dltrain.tasks.weighing import Weighing
+
+if TYPE_CHECKING:
+    from dltrain.data import Batch, DataSet
+    from dltrain.model.graph import Graph
+    from dltrain.model.mode import Mode
+    from dltrain.tasks.base import Task
+
+ALWAYS = ("loss", "timing")  # statistics that every task has
+
+
+class Bound:
+    """A task joined with its loss and metrics, for one model and one data set.
+
+    Parameters:
+        task: the task
+        data: the data set (for classes and widths)
+        wire: the output wire that is compared with the targets
+        loss: spec of the loss, or None for the task's own
+        metrics: specs of the metrics, or None for the task's own
+        path: where `loss` and `metrics` stand in the config, for errors
+
+    Raises:
+        ConfigError: when the loss or a metric does not fit the task.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        data: DataSet,
+        wire: str,
+        loss: Any,
+        metrics: Sequence[Any] | None,
+        path: tuple[str | int, ...] = (),
+    ) -> None:
+        self.task, self.data, self.wire, self.wires = task, data, wire, (wire,)
+        self.loss_name = parse(loss or task.losses[0], "loss", (*path, "loss"))[0].name
+        problems = []
+        if self.loss_name not in task.losses:
+            expected = " or ".join(task.losses)
+            problems.append(Problem((*path, "loss"), "this loss does not fit the task", expected, self.loss_name))
+        self._loss = create("loss", loss or task.losses[0])
+        self.metrics: dict[str, Any] = {}
+        fitting = (*task.statistics, *ALWAYS)
+        for position, spec in enumerate(task.metrics if metrics is None else metrics):
+            entry, _ = parse(spec, "metric", (*path, "metrics", position))
+            metric = create("metric", spec)
+            if metric.statistic not in fitting:
+                names = [n for n, known in entries("metric").items() if getattr(known.make, "statistic", "") in fitting]
+                at = (*path, "metrics", position)
+                problems.append(Problem(at, "this metric does not fit the task", ", ".join(names), entry.name))
+            if entry.name != "loss":
+                self.metrics[entry.name] = metric
+        if problems:
+            raise ConfigError(problems)
+        name = next((n for n, known in entries("task").items() if known.make is type(task)), "")
+        self._prepared = bool(getattr(data, "prepare_target", None))
+        self._weighing = Weighing(task, data, (*path, "task", name))
+
+    def check(self, graph: Graph) -> None:
+        """Raise a ConfigError unless the model's output fits the targets."""
+        shape, width = graph.wires[self.wire], self.task.units(self.data)
+        if shape != (width,):
+            hint = "leave the last layer's width out, or write `dense: {units: $outputs}`"
+            what = "the model's output does not fit the data"
+            raise ConfigError([Problem(("model", "graph", self.wire), what, f"({width},)", str(shape), hint)])
+
+    def inputs(self, batch: Batch) -> Mapping[str, Array]:
+        """What the graph is fed."""
+        return batch.inputs
+
+    def loss(self, outputs: Mapping[str, Array], batch: Batch, mode: Mode) -> tuple[Any, dict[str, Array]]:
+        """The mean loss of the batch and its gradient in every wire it reads.
+
+        The gradients of micro-batches add up to that of the batch they were cut from.
+        """
+        scores = outputs[self.wire]
+        targets, weights = self.task.targets(batch, scores), batch.weight
+        if self._weighing.active:
+            targets, weights = self._weighing.weigh(targets, weights)
+        loss, gradient = self._loss.forward(scores, targets, mode, weights)
+        if batch.whole is not None:
+            gradient *= self.weight(batch) / (self.weight(batch.whole) or 1.0)
+        return loss, {self.wire: gradient}
+
+    def losses_at(self, wires: Sequence[str]) -> str:
+        """The names of the losses that read some wires."""
+        return self.loss_name
+
+    def weight(self, batch: Batch) -> float:
+        """How much a batch counts in the mean of the loss: its samples, or their weights."""
+        weights = batch.weight
+        if self._weighing.active:
+            _, weights = self._weighing.weigh(batch.target, weights)
+        return len(batch.target) if weights is None else float(weights.sum())
+
+    def judged(self, scores: Array, batch: Batch) -> tuple[Array, Array]:
+        """Outputs and targets that metrics count: without samples of an ignored label, numbers in the data's unit."""
+        targets = self.task.targets(batch, scores)
+        if self._weighing.ignores:
+            known = targets.reshape(-1) >= 0
+            return scores[known], targets[known]
+        return self._restored(scores), self._restored(targets)
+
+    def _restored(self, values: Array) -> Array:
+        return self.data.restore(values) if self._prepared else values
+
+    def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        """The outputs of an ensemble: those whose prediction is the mean of the members' predictions."""
+        return {self.wire: self.task.combine([found[self.wire] for found in outputs], self._loss.link)}
+
+    @property
+    def links(self) -> dict[str, str]:
+        """{head: how its loss turns outputs into probabilities}."""
+        return {"": self._loss.link}
+
+    def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
+        """What the outputs say, one dict for each sample."""
+        return self.task.predict(self._restored(outputs[self.wire]), self.data, self._loss.link)
+
+    def tally(self, everything: bool = False) -> Tally:
+        """An empty account of a pass over data, with what the metrics read or with everything the task counts."""
+        wanted = {metric.statistic for metric in self.metrics.values()}
+        wanted |= {"confusion"} if everything else set()
+        known = {"timing": Timing()} | self.task.collectors(self.data, self._loss.link)
+        return Tally(self, {name: collector for name, collector in known.items() if name in wanted})
+
+    def higher_is_better(self, metric: str) -> bool:
+        """Whether a larger value of this metric is the better one."""
+        return metric != "loss" and bool(self.metrics[metric].higher_is_better)
+
+
+def read_by(outputs: Sequence[str], wires: Sequence[str]) -> None:
+    """Refuse outputs of a model that no loss reads.
+
+    Raises:
+        ConfigError: naming the first.
+    """
+    unread = next((k for k, wire in enumerate(outputs) if wire not in wires), None)
+    if unread is not None:
+        path, hint = ("model", "outputs", unread), f"leave it out: the loss reads {', '.join(map(repr, wires))}"
+        what = f"no loss reads the output {outputs[unread]!r}"
+        raise ConfigError([Problem(path, what, "one output" if len(wires) == 1 else "the heads' wires", hint=hint)])

@@ -1,0 +1,96 @@
+"""The account of a pass over data: what the loss and the metrics of all its samples are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dltrain.layers.base import Array
+
+if TYPE_CHECKING:
+    from dltrain.data import Batch
+    from dltrain.tasks.bound import Bound
+
+
+class Tally:
+    """Loss and metrics of a pass over data, weighted as the samples are: never means of means of batches.
+
+    Parameters:
+        bound: the task, for targets and metrics
+        collectors: {statistic: collector}
+    """
+
+    def __init__(self, bound: Bound, collectors: dict[str, Any]) -> None:
+        self.bound, self.collectors = bound, collectors
+        self._list = tuple(collectors.values())
+        self.loss_sum, self.weight_sum, self.penalty_sum, self.count = 0.0, 0.0, 0.0, 0
+
+    @property
+    def names(self) -> list[str]:
+        """Of the metrics, the loss first."""
+        return ["loss", *self.bound.metrics]
+
+    @property
+    def heads(self) -> dict[str, Tally]:
+        """The accounts by the names of the heads; here there is one without a name."""
+        return {"": self}
+
+    @property
+    def timed(self) -> bool:
+        """Whether the time of the forward pass is wanted."""
+        return "timing" in self.collectors
+
+    def time(self, seconds: float, count: int) -> None:
+        """Take in how long the forward pass of some samples took."""
+        self.collectors["timing"].arrays["timing"] += (seconds, count)
+
+    def add(self, loss: float, penalty: float, outputs: Mapping[str, Array], batch: Batch, kernels: Any) -> None:
+        """Take in one batch."""
+        scores = outputs[self.bound.wire]
+        count = len(scores)
+        weight = self.bound.weight(batch)
+        self.count += count
+        self.weight_sum += weight
+        self.loss_sum += loss * weight
+        self.penalty_sum += penalty * count
+        if self._list:
+            scores, targets = self.bound.judged(scores, batch)
+            for collector in self._list:
+                collector.update(scores, targets, kernels)
+
+    def results(self) -> dict[str, float]:
+        """{metric: value}, the loss first; without those that were not measured."""
+        if not self.count:
+            return {}
+        found = {"loss": self.loss_sum / self.weight_sum if self.weight_sum else 0.0}
+        if self.penalty_sum:
+            found["penalty"] = self.penalty_sum / self.count
+        for name, metric in self.bound.metrics.items():
+            arrays = self.collectors[metric.statistic].arrays
+            if metric.statistic != "timing" or arrays["timing"][1]:
+                found[name] = float(metric(arrays))
+        return found
+
+    def reset(self) -> None:
+        """Start anew."""
+        self.loss_sum, self.weight_sum, self.penalty_sum, self.count = 0.0, 0.0, 0.0, 0
+        for collector in self._list:
+            collector.reset()
+
+    def state(self) -> dict[str, Any]:
+        """Everything, to go on after a resume."""
+        arrays = {f"{n}/{key}": a.copy() for n, c in self.collectors.items() for key, a in c.arrays.items()}
+        return {
+            "loss_sum": self.loss_sum,
+            "weight_sum": self.weight_sum,
+            "penalty_sum": self.penalty_sum,
+            "count": self.count,
+            "arrays": arrays,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state()`."""
+        self.loss_sum, self.weight_sum = state["loss_sum"], state["weight_sum"]
+        self.penalty_sum, self.count = state["penalty_sum"], state["count"]
+        for name, collector in self.collectors.items():
+            collector.load({key: state["arrays"][f"{name}/{key}"] for key in collector.arrays})

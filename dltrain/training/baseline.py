@@ -1,0 +1,318 @@
+"""A baseline in the place of a network: the same data, evaluation, run folder and checkpoints.
+
+What scikit-learn has fitted is never written to a file.  A checkpoint holds a proof of it, what it says about some
+training samples; a run that is loaded fits again, from the same data and seed, and is compared with the proof.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dltrain.baselines import Fitted, Refusal, estimate, fit
+from dltrain.data import DataSet, Examples
+from dltrain.errors import ConfigError, CorruptFileError, NumericsError, Problem, UsageError
+from dltrain.kernels import select
+from dltrain.layers.base import Array
+from dltrain.model.memory import Arena
+from dltrain.registry import create, parse
+from dltrain.tasks import Task, Weighing
+from dltrain.training.baseline_summary import BaselineSummary, in_words
+from dltrain.training.goal import measured, violation
+from dltrain.training.hooks import lookup
+from dltrain.training.prepared import Prepared, read_parts
+from dltrain.training.trainer import part
+
+if TYPE_CHECKING:
+    from dltrain.config.experiment import Experiment
+    from dltrain.training.journal import Journal, NoJournal
+    from dltrain.training.progress import Progress
+
+WIRE = "y"
+PROOF = 256  # training samples whose outputs are stored
+TOLERANCE = 1e-3  # of the largest output: what processors may do to a fit, and another version of it may not
+SLOW = 20.0  # seconds that are announced
+POLL = 0.05  # seconds between two looks at a signal
+TRIED = 500  # samples of a try
+
+
+class BaselineModel:
+    """Stands where a network's graph stands: runs forward, and has a state.
+
+    Parameters:
+        baseline: from the registry
+        name: its name there
+        task: the task
+        data: training examples, or at least what is known of them
+        experiment: the config; its seed, and where its data are when they have to be read again
+    """
+
+    def __init__(self, baseline: Any, name: str, task: Task, data: DataSet, experiment: Experiment) -> None:
+        self.baseline, self.name, self.task, self.data, self.experiment = baseline, name, task, data, experiment
+        self.inputs, self.outputs, self.wires = {"x": data.shape}, (WIRE,), {WIRE: (task.units(data),)}
+        self.fitted: Fitted | None = None
+
+    def fit(self, interrupted: Callable[[], bool] = lambda: False) -> bool:
+        """Fit to the training part; whether it came to its end before it was interrupted.
+
+        The work is done in another thread: while C code runs, Python's signals reach nobody in their own.
+
+        Raises:
+            ConfigError: when scikit-learn refuses parameters or data.
+        """
+        x, y, weights = self.learned_from()
+        needs, seed = self.task.needs, self.experiment.seed
+        found: list[Fitted] = []
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                found.append(fit(self.baseline, x, y, needs, seed, weights))
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            if interrupted():
+                return False
+            thread.join(POLL)
+        if errors:
+            self.refuse(errors[0])
+        self.fitted = found[0]
+        return True
+
+    def learned_from(self) -> tuple[Array, Array, Array | None]:
+        """Features, targets and perhaps weights (N,) of the training samples, but for those of an ignored label."""
+        columns = self.data.parts["train"].columns
+        x, y, weights = columns["x"], columns["y"], columns.get("weight")
+        weighing = Weighing(self.task, self.data)
+        if weighing.ignores:
+            known = y >= 0
+            x, y, weights = x[known], y[known], None if weights is None else weights[known]
+        return x, y, weights if weighing.classes is None else weighing.weigh(y, weights)[1]
+
+    def forward(
+        self, inputs: Mapping[str, Array], train: bool = False, mode: Any = None, wires: Iterable[str] | None = None
+    ) -> tuple[dict[str, Array], None]:
+        """Outputs {wire: (N, …) float64}, and no backward pass: a baseline has no gradients."""
+        assert self.fitted is not None
+        try:
+            return {WIRE: self.fitted.outputs(inputs["x"])}, None
+        except Refusal as error:
+            return self.refuse(error)
+
+    def refuse(self, error: BaseException) -> Any:
+        """Raise an error of the fit; what scikit-learn refuses is a problem of the config.
+
+        Raises:
+            ConfigError: in place of a Refusal.
+        """
+        if not isinstance(error, Refusal):
+            raise error
+        problem = Problem(
+            ("baseline", self.name), error.what, got=error.got, hint=error.hint or f"`dltrain explain {self.name}`"
+        )
+        raise ConfigError([problem], self.experiment.locate(problem)) from error
+
+    def state(self) -> dict[str, Array]:
+        """What a loaded run is compared with: outputs for some training samples, and scikit-learn's version."""
+        return {"proof": self.proof(), "version": np.frombuffer(version().encode(), np.uint8)}
+
+    def load_state(self, state: Mapping[str, Array]) -> None:
+        """Fit, unless that is done, and compare with the proof.
+
+        Raises:
+            CorruptFileError: when the state is none of a baseline.
+            NumericsError: when the fit is another one.
+        """
+        if set(state) != {"proof", "version"} or not 0 < state["version"].size < 64:
+            raise CorruptFileError("the checkpoint is none of a baseline", where=self.experiment.name)
+        if self.fitted is None:
+            read_parts(self.data, self.experiment, self.experiment.name)
+            self.fit()
+        was, now = state["proof"], self.proof()
+        if was.shape != now.shape:
+            what = "the checkpoint is none of this baseline"
+            raise CorruptFileError(what, where=self.experiment.name, expected=str(now.shape), got=str(was.shape))
+        apart, size = np.abs(was - now).max(initial=0), np.abs(now).max(initial=0)
+        if not apart <= TOLERANCE * size:
+            stored = state["version"].tobytes().decode("ascii", "replace")
+            raise NumericsError(
+                f"fitted again, the baseline {self.name} says something else about the training samples",
+                where=self.experiment.name,
+                expected=f"what scikit-learn {stored} said",
+                got=f"up to {apart:.3g} more or less from scikit-learn {version()}",
+                hint=f"install scikit-learn {stored}, or fit a new run",
+            )
+
+    def proof(self) -> Array:
+        """What the estimator says about some training samples, evenly spread."""
+        assert self.fitted is not None
+        x = self.data.parts["train"].columns["x"]
+        return self.fitted.said(x[np.linspace(0, len(x) - 1, min(len(x), PROOF)).astype(np.int64)])
+
+
+@dataclass
+class BaselineSession(Prepared):
+    """An experiment with a baseline, brought to life; see `Prepared`."""
+
+    graph: BaselineModel
+
+    @property
+    def objective(self) -> Any:
+        """There is none.
+
+        Raises:
+            UsageError: always.
+        """
+        what = "a baseline has no gradients"
+        raise UsageError(what, where=self.experiment.name, expected="a config with a `model`", got=self.graph.name)
+
+    def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Fitter:
+        """What fits it."""
+        if self.loader("train") is None:
+            self.experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
+        return Fitter(self, journal, progress)
+
+    def try_out(self) -> BaselineSummary:
+        """Fit some samples and validate with a few."""
+        data, graph = self.data, self.graph
+        whole = data.parts["train"]
+        summary = BaselineSummary(graph.name, len(whole), data.shape, graph.wires[WIRE][0], self.seconds())
+        count = max(TRIED, getattr(graph.baseline, "n_neighbors", 0))
+        parts = {**data.parts, "train": some(whole, count, data.classes is not None)}
+        parts |= {name: parts[name].take(np.arange(min(16, len(parts[name])))) for name in parts if name != "train"}
+        tried = replace(self, data=replace(data, parts=parts))
+        tried.graph = BaselineModel(graph.baseline, graph.name, self.task.task, tried.data, self.experiment)
+        tried.graph.fit()
+        for name in parts:
+            if (loader := tried.loader(name)) is not None:
+                tried.evaluator().run(loader)
+        return summary
+
+    def seconds(self) -> float:
+        """About how long a fit takes."""
+        return estimate(self.graph.baseline, len(self.data.parts["train"]), int(np.prod(self.data.shape)))
+
+
+class Fitter:
+    """Fits a baseline once, measures it and saves the run: what a trainer is to a network.
+
+    Parameters:
+        session: the baseline and its data
+        journal: keeps record and checkpoint
+        progress: shows them
+    """
+
+    def __init__(self, session: BaselineSession, journal: Journal | NoJournal, progress: Progress) -> None:
+        self.session, self.journal, self.progress = session, journal, progress
+        self.monitor, self.bounds = session.monitor(None), session.limits()
+        self.epoch = self.step = 0  # 1 when it is fitted
+        self.settled = True  # a fit is whole, or nothing
+        self.seconds = 0.0
+        self.best: dict[str, Any] | None = None
+        self.metrics: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
+
+    def run(self) -> str:
+        """Fit and measure, unless that is done; returns why it ended: fitted or signal."""
+        if self.step:
+            return "fitted"
+        session, started = self.session, time.monotonic()
+        self.progress.start(1, 1, 1, session.task.tally().names)
+        expected = session.seconds()
+        if expected > SLOW:
+            self.progress.message(in_words(session.graph.name, len(session.data.parts["train"]), expected))
+        if not session.graph.fit(self.journal.interrupted):
+            return "signal"
+        assert session.graph.fitted is not None
+        for complaint in session.graph.fitted.complaints:
+            self.progress.message(f"scikit-learn: {complaint}")
+        measured = self.measure()
+        if measured is None:
+            return "signal"
+        self.epoch = self.step = 1
+        self.seconds = time.monotonic() - started
+        self.metrics |= measured
+        record = {"epoch": 1, "step": 1, "learning_rate": None, **measured}
+        self.best = {"epoch": 1, "step": 1, "metric": self.monitor, "value": lookup(record, self.monitor)}
+        if self.bounds:
+            missed = violation(self.bounds, record)
+            self.best |= {"satisfied": missed == 0, "violation": missed}
+        self.journal.record(record)
+        self.progress.evaluated(record, self.seconds)
+        self.journal.save(self)
+        return "fitted"
+
+    def measure(self) -> dict[str, dict[str, float]] | None:
+        """Metrics of the parts but for the test part; None when a signal came."""
+        found = {}
+        for name in ("train", "train_dev", "validation"):
+            loader = self.session.loader(name)
+            tally = None if loader is None else self.session.evaluator(self.journal.interrupted).run(loader)
+            if tally is not None:
+                found[name] = tally.results()
+            elif loader is not None:
+                return None
+        return found
+
+    def measured(self) -> dict[str, dict[str, float]]:
+        """Metrics of the parts train and validation."""
+        return self.metrics
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The proof of the fit, and its results: (arrays, JSON values)."""
+        arrays = {f"model/{name}": array for name, array in self.session.graph.state().items()}
+        return arrays, {"epoch": self.epoch, "step": self.step, "best": self.best, "metrics": self.metrics}
+
+    def load_state(self, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
+        """Go on from `state()`: fit again, and compare."""
+        self.session.graph.load_state(part(arrays, "model"))
+        self.epoch, self.step = meta["epoch"], meta["step"]
+        self.best, self.metrics = meta["best"], meta["metrics"]
+
+    def check_position(self, where: str) -> None:
+        """Refuse a state that is neither before the fit nor after it.
+
+        Raises:
+            CorruptFileError: when it is none of a baseline.
+        """
+        if (self.epoch, self.step) not in ((0, 0), (1, 1)):
+            what, got = "no moment of this run has such a step", str(self.step)
+            raise CorruptFileError(what, where=where, expected="0 or 1", got=got, hint="start a new run")
+
+    def set_clock(self, seconds: float) -> None:
+        """Count the time from here."""
+        self.seconds = seconds
+
+
+def prepare_baseline(experiment: Experiment, task: Task, data: DataSet) -> BaselineSession:
+    """A baseline for its data, and the task bound to it.
+
+    Raises:
+        ConfigError: when loss or metrics do not fit the data.
+    """
+    name = parse(experiment.baseline, "baseline", ("baseline",))[0].name
+    model = BaselineModel(create("baseline", experiment.baseline), name, task, data, experiment)
+    bound = task.bind(data, (WIRE,), experiment.loss, measured(experiment.metrics, task))
+    # the reference: scikit-learn computes in float64, and compiling for one pass would take longer than the pass
+    return BaselineSession(experiment, data, model, bound, select("reference"), Arena())
+
+
+def some(examples: Examples, count: int, classes: bool) -> Examples:
+    """About so many examples, evenly spread, with one of each class at least."""
+    chosen = np.linspace(0, len(examples) - 1, min(len(examples), count)).astype(np.int64)
+    first = np.unique(examples.columns["y"], return_index=True)[1] if classes else chosen[:0]
+    return examples.take(np.union1d(chosen, first))
+
+
+def version() -> str:
+    """scikit-learn's version."""
+    import sklearn
+
+    return str(sklearn.__version__)
