@@ -36,6 +36,8 @@ EXEMPT: dict[tuple[str, str], dict[str, str]] = {
     ("schedule", "constant"): {"source": "a constant has no author", "peer": "there is nothing to compare"},
     ("layer", "dropout"): {"peer": "other random numbers; its shares and moments are tested"},
     ("layer", "alpha_dropout"): {"peer": "other random numbers; its shares and moments are tested"},
+    ("layer", "spatial_dropout"): {"peer": "other random numbers; its shares and moments are tested"},
+    ("layer", "stochastic_depth"): {"peer": "other random numbers; its shares and moments are tested"},
     ("layer", "gaussian_noise"): {"peer": "other random numbers; its moments are tested"},
     ("optimizer", "averaged_momentum"): {"peer": "PyTorch has none; compared with a transcription of the paper"},
     ("optimizer", "lion"): {"peer": "PyTorch has none; compared with a transcription of the paper"},
