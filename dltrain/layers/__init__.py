@@ -2,6 +2,7 @@
 
 from dltrain.layers import (
     activation,
+    batch_normalization,
     convolution,
     dense,
     dropout,
@@ -20,6 +21,7 @@ __all__ = [
     "ShapeError",
     "Statistic",
     "activation",
+    "batch_normalization",
     "convolution",
     "dense",
     "dropout",
