@@ -183,6 +183,16 @@ LAYERS = [
     layer("conv", (8, 2), filters=3, kernel_size=4, strides=3, dilation_rate=2, padding=3),
     layer("conv", (3, 4, 3, 2), filters=2, kernel_size=[2, 3, 1]),
     layer("conv", (4, 3, 4, 2), filters=2, kernel_size=2, strides=[2, 1, 2], padding="valid", groups=2),
+    layer("conv_transpose", (3, 4, 2), filters=3),
+    layer("conv_transpose", (3, 2, 3), filters=2, kernel_size=4, strides=2, use_bias=False),
+    layer("conv_transpose", (2, 3, 2), filters=3, kernel_size=[3, 2], strides=[2, 3], padding="valid"),
+    layer("conv_transpose", (3, 3, 2), filters=2, strides=2, padding=1, output_padding=[1, 0]),
+    layer("conv_transpose", (3, 3, 1), filters=2, kernel_size=2, strides=3, dilation_rate=[2, 1], padding=[1, 0]),
+    layer("conv_transpose", (3, 2, 4), filters=6, groups=2, strides=2, bias_initializer={"normal": 0.5}),
+    layer("conv_transpose", (3, 2, 3), filters=3, groups=3),
+    layer("conv_transpose", (2, 2, 3), filters=2, kernel_size=1, strides=2),
+    layer("conv_transpose", (4, 3), filters=2, kernel_size=5, strides=2, padding=2, output_padding=1),
+    layer("conv_transpose", (2, 3, 2, 2), filters=2, kernel_size=[2, 3, 2], strides=[2, 1, 2]),
 ]
 
 # Layers of `example_layers.py`, which are not registered for good.

@@ -41,6 +41,8 @@ CALLS: dict[str, tuple[int, Callable[..., Any]]] = {
     "pick": (3, lambda f, out, p, q: f(X, INDEX, WINDOWS, out)),
     "sum_pool": (3, lambda f, out, p, q: f(X, WINDOWS, HALVES, out)),
     "sum_pool_backward": (6, lambda f, out, p, q: f(SMALL, WINDOWS, HALVES, out)),
+    "add_bias": (6, lambda f, out, p, q: f(X, BETA, out)),
+    "bias_gradient": (6, lambda f, out, p, q: (out.fill(0), f(DY, p, False))),
     "group_norm": (6, lambda f, out, p, q: f(X, GAMMA, BETA, 1e-3, out, *STATISTICS.copy())),
     "group_norm_backward": (6, lambda f, out, p, q: f(X, DY, GAMMA, *STATISTICS, p, q, out, False, np.empty)),
     "batch_norm": (6, lambda f, out, p, q: f(X, GAMMA, BETA, 1e-3, "relu", out, p, q, np.empty)),

@@ -142,6 +142,8 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
             (x, dy, gamma, normal(N, seed=5), np.abs(normal(N, seed=6)) + F(0.5)), (dg, db, out),
             lambda f, i, o: f(*i, *o, True, empty),
         ),
+        "add_bias": ((x, gamma), (out,), lambda f, i, o: f(*i, *o)),
+        "bias_gradient": ((dy,), (db,), lambda f, i, o: f(*i, *o, True)),
         "group_norm": (
             (grouped, *each), (empty(grouped.shape, F), empty((N, 2), F), empty((N, 2), F)),
             lambda f, i, o: f(*i, 1e-3, *o),
