@@ -135,4 +135,8 @@ CASES: dict[str, Case] = {
     "separable_conv_of_sequence": Case(
         {"separable_conv": {"filters": 3, "padding": 1, "depth_multiplier": 2, "use_bias": False}}, ((6, 2),)
     ),
+    "fixed_filter": Case({"fixed_filter": "scharr_y"}, ((4, 5, 3),)),
+    "fixed_filter_padded": Case(
+        {"fixed_filter": {"filter": [[1, 2, -3]], "strides": [1, 2], "padding": [0, 1]}}, ((3, 5, 1),)
+    ),
 }
