@@ -139,4 +139,8 @@ CASES: dict[str, Case] = {
     "fixed_filter_padded": Case(
         {"fixed_filter": {"filter": [[1, 2, -3]], "strides": [1, 2], "padding": [0, 1]}}, ((3, 5, 1),)
     ),
+    "local_response_norm": Case({"local_response_norm": {"alpha": 0.02}}, ((3, 2, 7),)),
+    "local_response_norm_wide": Case(
+        {"local_response_norm": {"depth_radius": 3, "bias": 0.5, "alpha": 0.3, "beta": 1.25}}, ((4, 3),)
+    ),
 }
