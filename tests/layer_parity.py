@@ -105,4 +105,26 @@ CASES: dict[str, Case] = {
     "conv_point": Case({"conv": {"filters": 5, "kernel_size": 1}}, ((3, 3, 4),)),
     "conv_of_sequence": Case({"conv": {"filters": 3, "strides": 2, "padding": 2}}, ((7, 3),)),
     "conv_of_volume": Case({"conv": {"filters": 2, "kernel_size": [2, 3, 1], "strides": [1, 2, 1]}}, ((3, 4, 3, 2),)),
+    "layer_norm_of_image": Case("layer_norm", ((3, 4, 5),)),
+    "group_norm": Case({"group_norm": 2}, ((4, 3, 6),)),
+    "group_norm_of_vector": Case({"group_norm": {"groups": 3, "epsilon": 0.1, "scale": False}}, ((6,),)),
+    "instance_norm": Case("instance_norm", ((4, 3, 2),)),
+    "instance_norm_of_volume": Case({"instance_norm": {"center": False, "scale": False}}, ((2, 3, 2, 3),)),
+    "conv_transpose": Case({"conv_transpose": 3}, ((3, 4, 2),)),
+    "conv_transpose_valid": Case(
+        {"conv_transpose": {"filters": 2, "kernel_size": [3, 2], "strides": [2, 3], "padding": "valid"}}, ((3, 2, 3),)
+    ),
+    "conv_transpose_padding": Case(
+        {"conv_transpose": {"filters": 2, "strides": 2, "padding": 1, "output_padding": [1, 0], "use_bias": False}},
+        ((3, 3, 2),),
+    ),
+    "conv_transpose_dilation": Case(
+        {"conv_transpose": {"filters": 2, "kernel_size": 2, "strides": 3, "padding": 1, "dilation_rate": [2, 3]}},
+        ((3, 2, 2),),
+    ),
+    "conv_transpose_groups": Case({"conv_transpose": {"filters": 6, "groups": 2, "padding": 0}}, ((3, 2, 4),)),
+    "conv_transpose_of_sequence": Case({"conv_transpose": {"filters": 2, "kernel_size": 4, "strides": 2}}, ((4, 3),)),
+    "conv_transpose_of_volume": Case(
+        {"conv_transpose": {"filters": 2, "kernel_size": [2, 3, 1], "strides": [2, 1, 1]}}, ((2, 3, 2, 2),)
+    ),
 }

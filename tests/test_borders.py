@@ -31,6 +31,7 @@ def vector(seed: int) -> np.ndarray:
 
 X, Y, DY, SMALL = bordered(6, 0), bordered(6, 1), bordered(6, 2), bordered(3, 3)
 INDEX = bordered(3, 4).astype(np.int32) % 4
+STATISTICS = np.linspace(0.5, 1.5, 20, dtype=np.float32).reshape(2, 2, 5)
 GAMMA, BETA, MEAN, DEVIATION = (vector(seed) for seed in range(4))
 
 # name: (the shape of the result, call(function, result, another array for each channel, the same))
@@ -40,6 +41,10 @@ CALLS: dict[str, tuple[int, Callable[..., Any]]] = {
     "pick": (3, lambda f, out, p, q: f(X, INDEX, WINDOWS, out)),
     "sum_pool": (3, lambda f, out, p, q: f(X, WINDOWS, HALVES, out)),
     "sum_pool_backward": (6, lambda f, out, p, q: f(SMALL, WINDOWS, HALVES, out)),
+    "add_bias": (6, lambda f, out, p, q: f(X, BETA, out)),
+    "bias_gradient": (6, lambda f, out, p, q: (out.fill(0), f(DY, p, False))),
+    "group_norm": (6, lambda f, out, p, q: f(X, GAMMA, BETA, 1e-3, out, *STATISTICS.copy())),
+    "group_norm_backward": (6, lambda f, out, p, q: f(X, DY, GAMMA, *STATISTICS, p, q, out, False, np.empty)),
     "batch_norm": (6, lambda f, out, p, q: f(X, GAMMA, BETA, 1e-3, "relu", out, p, q, np.empty)),
     "batch_norm_backward": (
         6,

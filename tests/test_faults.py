@@ -13,7 +13,7 @@ from cases import LAYERS, Layer, layer
 from example_layers import registered
 from faulty_layer import Suspicious
 
-from dltrain.layers import normalization
+from dltrain.layers import batch_normalization
 from dltrain.model import memory
 from dltrain.model.graph import Graph
 from dltrain.model.mode import Mode
@@ -126,7 +126,7 @@ ENGINE_FAULTS: dict[str, tuple[Any, str, Any, str, Check]] = {
     "draws forget the step": (Mode, "key", lambda self: self.seed, "dropout", checks.draws_follow_from_the_seed),
     "draws forget the seed": (Mode, "key", lambda self: self.step, "dropout", checks.draws_follow_from_the_seed),
     "statistics learn twice as fast": (
-        normalization,
+        batch_normalization,
         "update",
         lambda moving, batch, momentum: np.copyto(moving, batch),
         "batch_norm",

@@ -103,6 +103,8 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
     kernel = normal(3, 2, C, 7, seed=13) / F(max(6 * C, 1) ** 0.5)
     seen, dseen = normal(N, 2, 3, 7, seed=14), normal(N, 2, 3, 7, seed=15)
     weights = (normal(*kernel.shape, seed=16), normal(7, seed=17))
+    grouped, statistics = normal(N, 3, 2 * C, seed=18), (normal(N, 2, seed=5), np.abs(normal(N, 2, seed=6)) + F(0.5))
+    each = normal(2 * C, seed=19), normal(2 * C, seed=20)
     counts, two, sums = np.zeros((C, C), np.int64), np.zeros((2, 2), np.int64), np.zeros((5, C))
     return {
         "affine": ((x, W, normal(9)), (empty((N, 9), F),), lambda f, i, o: f(*i, "relu", *o, empty)),
@@ -138,6 +140,16 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         ),
         "layer_norm_backward": (
             (x, dy, gamma, normal(N, seed=5), np.abs(normal(N, seed=6)) + F(0.5)), (dg, db, out),
+            lambda f, i, o: f(*i, *o, True, empty),
+        ),
+        "add_bias": ((x, gamma), (out,), lambda f, i, o: f(*i, *o)),
+        "bias_gradient": ((dy,), (db,), lambda f, i, o: f(*i, *o, True)),
+        "group_norm": (
+            (grouped, *each), (empty(grouped.shape, F), empty((N, 2), F), empty((N, 2), F)),
+            lambda f, i, o: f(*i, 1e-3, *o),
+        ),
+        "group_norm_backward": (
+            (grouped, normal(N, 3, 2 * C, seed=21), each[0], *statistics), (*each, empty(grouped.shape, F)),
             lambda f, i, o: f(*i, *o, True, empty),
         ),
         "l2_normalize": ((x,), (out,), lambda f, i, o: f(*i, 1e-3, *o)),

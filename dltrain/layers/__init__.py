@@ -2,7 +2,9 @@
 
 from dltrain.layers import (
     activation,
+    batch_normalization,
     convolution,
+    convolution_transpose,
     dense,
     dropout,
     merge,
@@ -20,7 +22,9 @@ __all__ = [
     "ShapeError",
     "Statistic",
     "activation",
+    "batch_normalization",
     "convolution",
+    "convolution_transpose",
     "dense",
     "dropout",
     "merge",

@@ -84,7 +84,7 @@ class Conv(Layer):
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """y = x * W + b, and the two backwards of the convolution."""
-        return convolve(self, "linear", mode, inputs[0])
+        return convolve(self, "linear", mode, inputs[0], mode.needs_dx)
 
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
         """K·C / groups for every value of the output."""
@@ -113,17 +113,16 @@ class ConvActivation(Layer):
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """The bias and f are applied where the product's tile is still in registers."""
-        return convolve(self.conv, self.name, mode, inputs[0])
+        return convolve(self.conv, self.name, mode, inputs[0], mode.needs_dx)
 
 
-def convolve(layer: Conv, activation: str, mode: Mode, x: Array) -> tuple[Array, Backward]:
+def convolve(layer: Conv, activation: str, mode: Mode, x: Array, needs_dx: bool) -> tuple[Array, Backward]:
     """y = f(x * W + b) and its backward, for f that the kernels can fuse."""
     kernel, bias, k, empty, window = layer.kernel, layer.bias, mode.kernels(x), mode.empty, layer.geometry.window
     b = None if bias is None else bias.value
     y = mode.output((len(x), *layer.geometry.places, layer.filters), x.dtype)
     if not mode.backward:
         return k.convolution_inference(x, kernel, b, activation, window, y, empty, kernel.derived), no_backward
-    needs_dx = mode.needs_dx
     k.convolution(x, kernel.value, b, activation, window, y, empty)
 
     def backward(dy: Array) -> Array | None:

@@ -18,6 +18,10 @@ Padding = Annotated[
     Literal["same", "valid"] | NonNegativeInt | Annotated[list[NonNegativeInt], MinLen(1)],
     Words("same, valid, a whole number ≥ 0, or a list with one for each axis"),
 ]
+Points = Annotated[
+    NonNegativeInt | Annotated[list[NonNegativeInt], MinLen(1)],
+    Words("a whole number ≥ 0, or a list with one for each axis"),
+]
 IMAGES = "(time, channels), (height, width, channels) or (depth, height, width, channels)"
 
 
@@ -81,6 +85,62 @@ def fit(
         wide, there = ("×".join(map(str, sides)) for sides in (spans, space))
         hint = "take a smaller kernel, `padding: same`, or fewer layers that shrink the image"
         raise ShapeError(f"a kernel that spans {wide} points does not fit into {there}", "a larger image", hint)
+    return Geometry(sizes, Window(steps, dilation, before, groups), places)
+
+
+def fit_transposed(
+    space: Shape,
+    kernel_size: Sizes,
+    strides: Sizes,
+    padding: Padding,
+    dilation_rate: Sizes,
+    output_padding: Points,
+    groups: int = 1,
+) -> Geometry:
+    """Make the image on which a kernel takes `space` places, as `fit` lays it.
+
+    With `same` it has extent · stride points; else all that the kernel covers, less `padding` points at both ends, and
+    `output_padding` more at the far end, since up to stride - 1 points that the kernel does not reach leave no trace.
+
+    Parameters:
+        space: how many places the kernel takes along each axis
+        kernel_size: sizes of the kernel
+        strides: steps between two places
+        padding: same, valid or numbers of points
+        dilation_rate: steps between two points of the kernel
+        output_padding: points more at the far end
+        groups: of the channels
+
+    Raises:
+        ShapeError: when a list has not one number for each axis, the points more are none that strides leave over, or
+            nothing is left of the image.
+
+    Example:
+        >>> fit_transposed((3, 5), 3, 2, "same", 1, 0).places, fit_transposed((3, 5), 3, 2, 1, 1, [0, 1]).places
+        ((6, 10), (5, 10))
+    """
+    rank = len(space)
+    sizes = for_each_axis("kernel_size", kernel_size, rank)
+    steps = for_each_axis("strides", strides, rank)
+    dilation = for_each_axis("dilation_rate", dilation_rate, rank)
+    more = for_each_axis("output_padding", output_padding, rank)
+    spans = tuple(map(span, sizes, dilation))
+    if padding == "same":
+        if any(more):
+            what = f"output_padding {output_padding} has no meaning with `padding: same`, which makes extent · stride"
+            raise ShapeError(what, "output_padding 0", "give padding a number")
+        places = tuple(extent * step for extent, step in zip(space, steps, strict=True))
+        return fit(places, list(sizes), list(steps), "same", list(dilation), groups)._replace(places=places)
+    if any(points >= step for points, step in zip(more, steps, strict=True)):
+        what = f"output_padding {output_padding} makes room for another place of the kernel"
+        raise ShapeError(what, f"numbers below strides, which are {list(steps)}", "take a larger extent instead")
+    before = (0,) * rank if padding == "valid" else for_each_axis("padding", padding, rank)
+    axes = zip(space, steps, spans, before, more, strict=True)
+    places = tuple((extent - 1) * step + wide - 2 * cut + points for extent, step, wide, cut, points in axes)
+    if min(places) < 1:
+        made = "×".join(str(size + 2 * cut) for size, cut in zip(places, before, strict=True))
+        what = f"padding {padding} leaves nothing of the {made} points that the kernel makes"
+        raise ShapeError(what, "a smaller padding", "take `padding: same`, or a larger kernel")
     return Geometry(sizes, Window(steps, dilation, before, groups), places)
 
 

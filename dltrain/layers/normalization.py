@@ -1,133 +1,17 @@
-"""Layers that bring values to mean 0 and deviation 1."""
+"""Layers that bring the values of each example by itself to mean 0 and deviation 1, or to length 1."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING
 
-from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, Statistic
+from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
+from dltrain.layers.geometry import IMAGES
 from dltrain.registry import register
-from dltrain.types import PositiveFloat, Rate
+from dltrain.types import PositiveFloat, PositiveInt
 
 if TYPE_CHECKING:
     from dltrain.model.mode import Mode
-
-
-@register("layer", "batch_norm")
-class BatchNorm(Layer):
-    """Batch normalisation over all axes but the last.
-
-        y = γ (x - μ) / √(σ² + ε) + β        (N, …, C) -> (N, …, C), γ β μ σ (C,)
-
-    In training μ and σ² are the batch's own and running averages learn from them:
-    moving = momentum · moving + (1 - momentum) · batch.  Outside training the running averages are used.
-    σ² is the population variance (divided by the count, not by the count less one).
-
-    Parameters:
-        momentum: how slowly the running averages follow
-        epsilon: added to the variance
-        center: whether β is there
-        scale: whether γ is there
-
-    Example:
-        >>> import numpy as np
-        >>> from dltrain import build_model
-        >>> model = build_model({"graph": {"y": ["batch_norm"]}}, {"x": (1,)}, dtype="float64")
-        >>> model.forward({"x": np.array([[1.0], [3.0]])}, train=True)[0]["y"].round(3).tolist()  # μ = 2, σ = 1
-        [[-1.0], [1.0]]
-        >>> model.statistics["y.0.batch_norm.moving_mean"].value.round(6).tolist()  # 0.9 · 0 + 0.1 · 2
-        [0.2]
-
-    Source: Ioffe, Szegedy: Batch normalization, 2015.
-    """
-
-    def __init__(
-        self, momentum: Rate = 0.9, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True
-    ) -> None:
-        self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
-
-    def build(self, *shapes: Shape) -> Shape:
-        """One γ, β, mean and variance for each channel."""
-        (shape,) = shapes
-        channels = (shape[-1],)
-        self.gamma = Parameter("gamma", channels, "ones") if self.scale else None
-        self.beta = Parameter("beta", channels, "zeros") if self.center else None
-        self.parameters = tuple(p for p in (self.gamma, self.beta) if p is not None)
-        self.moving_mean = Statistic("moving_mean", channels, 0.0)
-        self.moving_variance = Statistic("moving_variance", channels, 1.0)
-        self.statistics = (self.moving_mean, self.moving_variance)
-        return shape
-
-    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
-        """Normalise, scale and shift."""
-        return normalize(self, "linear", mode, inputs[0])
-
-    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
-        """One for each value."""
-        return prod(output)
-
-
-class BatchNormActivation(Layer):
-    """Batch norm and the activation behind it in one pass.
-
-    Parameters:
-        norm: the layer, whose parameters and statistics are used
-        activation: the layer of f
-    """
-
-    def __init__(self, norm: BatchNorm, activation: Layer) -> None:
-        self.norm, self.name = norm, getattr(activation, "name", "linear")
-        self.parameters, self.statistics = norm.parameters, norm.statistics
-
-    def build(self, *shapes: Shape) -> Shape:
-        """Both parts are built already."""
-        return shapes[0]
-
-    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
-        """y = f(γ x̂ + β)."""
-        return normalize(self.norm, self.name, mode, inputs[0])
-
-
-def normalize(layer: BatchNorm, activation: str, mode: Mode, x: Array) -> tuple[Array, Backward]:
-    """y = f(γ x̂ + β) with the batch's statistics in training and the running ones otherwise."""
-    k, empty, gamma, beta = mode.kernels(x), mode.empty, layer.gamma, layer.beta
-    g = None if gamma is None else gamma.value
-    b = None if beta is None else beta.value
-    y = mode.output(x.shape, x.dtype)
-    needs_dx = mode.needs_dx
-    mean, variance = layer.moving_mean.value, layer.moving_variance.value
-    if mode.training:
-        batch_mean, inv_std = empty(mean.shape, x.dtype), empty(mean.shape, x.dtype)
-        k.batch_norm(x, g, b, layer.epsilon, activation, y, batch_mean, inv_std, empty)
-        if mode.update_statistics:
-            update(mean, batch_mean, layer.momentum)
-            update(variance, 1 / inv_std**2 - layer.epsilon, layer.momentum)
-    else:
-        k.batch_norm_inference(x, g, b, mean, variance, layer.epsilon, activation, y)
-
-    training = mode.training
-
-    def backward(dy: Array) -> Array | None:
-        add = gamma.accumulates() if gamma is not None else beta is not None and not beta.fresh
-        dg = None if gamma is None else gamma.grad
-        db = None
-        if beta is not None:
-            db, beta.fresh = beta.grad, False
-        dx = mode.like(x) if needs_dx else None
-        if training:
-            k.batch_norm_backward(x, y, dy, g, batch_mean, inv_std, dg, db, dx, activation, add, empty)
-        else:
-            k.batch_norm_inference_backward(
-                x, y, dy, g, mean, variance, layer.epsilon, dg, db, dx, activation, add, empty
-            )
-        return dx
-
-    return y, backward
-
-
-def update(moving: Array, batch: Array, momentum: float) -> None:
-    """moving = momentum · moving + (1 - momentum) · batch, in place."""
-    moving += (1 - momentum) * (batch - moving)
 
 
 @register("layer", "layer_norm")
@@ -136,7 +20,9 @@ class LayerNorm(Layer):
 
         y = γ (x - μ) / √(σ² + ε) + β        (N, …, C) -> (N, …, C), γ β (C,), μ σ one for each row
 
-    It is the same in training and in use, and no example depends on the others of its batch.
+    It is the same in training and in use, and no example depends on the others of its batch.  Of an image (H, W, C)
+    every pixel is normalised by itself, over its channels, as in transformers and ConvNeXt; `group_norm: 1` takes the
+    whole image at once.
 
     Parameters:
         epsilon: added to the variance
@@ -182,6 +68,118 @@ class LayerNorm(Layer):
             return k.layer_norm_backward(x, dy, g, mean, inv_std, dg, db, dx, any(accumulate), empty)
 
         return y, backward
+
+    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
+        """One for each value."""
+        return prod(output)
+
+
+@register("layer", "group_norm")
+class GroupNorm(Layer):
+    """Group normalisation: every example by itself, over all its points and the channels of a group.
+
+        y = γ (x - μ) / √(σ² + ε) + β        (N, …, C) -> (N, …, C), γ β (C,), μ σ² one for each example and group
+
+    It is the same in training and in use, and no example depends on the others of its batch: so it serves where
+    batches are small.  One group takes the whole image, as many groups as channels make `instance_norm`.
+
+    Parameters:
+        groups: into how many parts the channels are cut, neighbours together; a divisor of their number
+        epsilon: added to the variance
+        center: whether β is there
+        scale: whether γ is there
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": [{"group_norm": 2}]}}, {"x": (4,)}, dtype="float64")
+        >>> model.forward({"x": np.array([[1.0, 3.0, 10.0, 50.0]])})[0]["y"].round(3).tolist()
+        [[-1.0, 1.0, -1.0, 1.0]]
+
+    Source: Wu, He: Group normalization, 2018.
+    """
+
+    def __init__(
+        self, groups: PositiveInt = 32, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True
+    ) -> None:
+        self.groups, self.epsilon, self.center, self.scale = groups, epsilon, center, scale
+
+    def build(self, *shapes: Shape) -> Shape:
+        """One γ and β for each channel."""
+        (shape,) = shapes
+        if shape[-1] % self.groups:
+            fitting = ", ".join(str(n) for n in range(1, shape[-1] + 1) if shape[-1] % n == 0)
+            what = f"{shape[-1]} channels cannot be cut into {self.groups} groups"
+            raise ShapeError(what, f"channels that {self.groups} divides", f"take one of {fitting} for groups")
+        self.gamma = Parameter("gamma", shape[-1:], "ones") if self.scale else None
+        self.beta = Parameter("beta", shape[-1:], "zeros") if self.center else None
+        self.parameters = tuple(p for p in (self.gamma, self.beta) if p is not None)
+        return shape
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """Normalise each group of each example, scale and shift."""
+        (x,) = inputs
+        k, empty, gamma, beta, needs_dx = mode.kernels(x), mode.empty, self.gamma, self.beta, mode.needs_dx
+        g = None if gamma is None else gamma.value
+        b = None if beta is None else beta.value
+        mean, inv_std = empty((len(x), self.groups), x.dtype), empty((len(x), self.groups), x.dtype)
+        y = k.group_norm(x, g, b, self.epsilon, mode.output(x.shape, x.dtype), mean, inv_std)
+
+        def backward(dy: Array) -> Array | None:
+            accumulate = [parameter.accumulates() for parameter in self.parameters]
+            dg = None if gamma is None else gamma.grad
+            db = None if beta is None else beta.grad
+            dx = mode.like(x) if needs_dx else None
+            return k.group_norm_backward(x, dy, g, mean, inv_std, dg, db, dx, any(accumulate), empty)
+
+        return y, backward
+
+    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
+        """One for each value."""
+        return prod(output)
+
+
+@register("layer", "instance_norm")
+class InstanceNorm(Layer):
+    """Instance normalisation: every channel of every example by itself, over its points.
+
+        y = γ (x - μ) / √(σ² + ε) + β        (N, H, W, C) -> (N, H, W, C), γ β (C,), μ σ² (N, C)
+
+    It takes from an image its contrast, channel by channel, which is why networks that transfer a style use it.  It is
+    `group_norm` with as many groups as channels.
+
+    Parameters:
+        epsilon: added to the variance
+        center: whether β is there
+        scale: whether γ is there
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> model = build_model({"graph": {"y": ["instance_norm"]}}, {"x": (2, 2)}, dtype="float64")
+        >>> model.forward({"x": np.array([[[1.0, 50.0], [3.0, 10.0]]])})[0]["y"].round(3).tolist()
+        [[[-1.0, 1.0], [1.0, -1.0]]]
+
+    Source: Ulyanov, Vedaldi, Lempitsky: Instance normalization, the missing ingredient for fast stylization, 2016.
+    """
+
+    def __init__(self, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True) -> None:
+        self.epsilon, self.center, self.scale = epsilon, center, scale
+
+    def build(self, *shapes: Shape) -> Shape:
+        """One γ and β for each channel."""
+        (shape,) = shapes
+        if len(shape) < 2:
+            hint = "take `layer_norm` for vectors"
+            raise ShapeError("a vector has one point a channel, which leaves nothing to normalise", IMAGES, hint)
+        self.norm = GroupNorm(shape[-1], self.epsilon, self.center, self.scale)
+        self.norm.build(shape)
+        self.parameters = self.norm.parameters
+        return shape
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """Groups of one channel."""
+        return self.norm.forward(mode, *inputs)
 
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
         """One for each value."""

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from dltrain.layers.base import Layer
+from dltrain.layers.batch_normalization import BatchNormActivation
 from dltrain.layers.convolution import ConvActivation
 from dltrain.layers.dense import DenseActivation
-from dltrain.layers.normalization import BatchNormActivation
 from dltrain.model.nodes import Node
 
 Fusion = tuple[tuple[str, ...], Callable[..., Layer]]

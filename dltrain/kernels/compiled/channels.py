@@ -109,10 +109,10 @@ def transform_line(x, mean, scale, beta, floor, out):
 
 @njit(**INNER, **PLAIN)
 def transform_line_back(x, y, dy, mean, scale, slope, offset, floor, dx):
-    """dx = scale (dz - (x - mean) slope - offset) for a line, dz = dy where y > floor."""
+    """dx = scale dz - (x - mean) slope - offset for a line, dz = dy where y > floor."""
     size = mean.size
     for i in range(0, x.size, size):
         a, v, g, o = x[i : i + size], y[i : i + size], dy[i : i + size], dx[i : i + size]
         for j in range(a.size):
             dz = F(0) if v[j] <= floor else g[j]
-            o[j] = scale[j] * (dz - (a[j] - mean[j]) * slope[j] - offset[j])
+            o[j] = scale[j] * dz - (a[j] - mean[j]) * slope[j] - offset[j]

@@ -40,9 +40,24 @@ def in_common(*arrays: Array) -> tuple[Array, ...]:
     Raises:
         TypeError: where that takes more axes than there are.
     """
+    *rows, channels = arrays[0].shape
+    return _alike((1, 1, 1, math.prod(rows), channels), arrays)
+
+
+def by_example(*arrays: Array) -> tuple[Array, ...]:
+    """Arrays of one shape (N, …, C) as N images: all rows of an example in one line where no array has gaps.
+
+    Raises:
+        TypeError: where that takes more axes than there are.
+    """
+    examples, *rows, channels = arrays[0].shape
+    return _alike((examples, 1, 1, math.prod(rows), channels), arrays)
+
+
+def _alike(shape: tuple[int, ...], arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Arrays in this shape where no array has gaps, else each with the axes it has."""
     if all(x.flags.c_contiguous for x in arrays):
-        rows = 1, 1, 1, math.prod(arrays[0].shape[:-1]), arrays[0].shape[-1]
-        return tuple(x.reshape(rows) for x in arrays)
+        return tuple(x.reshape(shape) for x in arrays)
     if arrays[0].ndim > AXES + 2:
         raise TypeError("too many axes")
     return tuple(as_image(x) for x in arrays)

@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
-"""The loops of batch normalization: statistics of rows, and what is done with them.
+"""The loops of batch and group normalization: statistics of rows, and what is done with them.
 
 Rows are cut into one part a thread, and a part into lines; see `channels`.
 """
@@ -70,7 +70,7 @@ def transform(x, mean, scale, beta, floor, out, r0, r1):
 
 @njit(**INNER)
 def transform_backward(x, y, dy, mean, scale, slope, offset, floor, dx, r0, r1):
-    """dx = scale (dz - (x - mean) slope - offset) for some rows."""
+    """dx = scale dz - (x - mean) slope - offset for some rows."""
     W, C = x.shape[3:]
     times = rows_at_once(W, C)
     m, s = repeated(mean, times), repeated(scale, times)
@@ -187,12 +187,12 @@ def store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add):
 
 
 @njit(**INNER)
-def slopes(sum_h, sum_1, inv_std, count):
-    """What transform_backward subtracts, for statistics that depend on x."""
+def slopes(scale, sum_h, sum_1, inv_std, count):
+    """What transform_backward subtracts, for statistics that depend on x: scale (h sum_h + sum_1) / count."""
     slope, offset = np.empty(inv_std.size, np.float32), np.empty(inv_std.size, np.float32)
     for j in range(inv_std.size):
-        slope[j] = sum_h[j] * inv_std[j] / count
-        offset[j] = sum_1[j] / count
+        slope[j] = scale[j] * sum_h[j] * inv_std[j] / count
+        offset[j] = scale[j] * sum_1[j] / count
     return slope, offset
 
 
@@ -204,8 +204,8 @@ def normalize_backward_serial(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx,
     add_gradients(x, y, dy, mean, floor, 0, N, sum_h, sum_1)
     store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add)
     if dx.size:
-        slope, offset = slopes(sum_h, sum_1, inv_std, count)
         scale, _ = scales(gamma, gamma[:0], inv_std)
+        slope, offset = slopes(scale, sum_h, sum_1, inv_std, count)
         transform_backward(x, y, dy, mean, scale, slope, offset, floor, dx, 0, N)
 
 
@@ -227,8 +227,8 @@ def normalize_backward(x, y, dy, gamma, mean, inv_std, dgamma, dbeta, dx, floor,
     sum_h, sum_1 = total_of(sums[0]), total_of(sums[1])
     store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add)
     if dx.size:
-        slope, offset = slopes(sum_h, sum_1, inv_std, count)
         scale, _ = scales(gamma, gamma[:0], inv_std)
+        slope, offset = slopes(scale, sum_h, sum_1, inv_std, count)
         for t in prange(threads):
             lo, hi = t * N // threads, (t + 1) * N // threads
             transform_backward(x, y, dy, mean, scale, slope, offset, floor, dx, lo, hi)
