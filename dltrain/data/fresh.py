@@ -175,7 +175,7 @@ def targets_like(pool: Pool, like: DataSet) -> Array:
     known = like.target_names if need.kind == "labels" else like.classes
     if need.kind == "binary":
         need = need._replace(kind="classes")  # the file may hold one of the two alone
-    target = read_target(pool, need, like.dtype, known)
+    target = read_target(pool, need, "float64" if like.prepare_target else like.dtype, known)
     y, names = target.y, target.names
     if target.classes is None and len(names) != len(like.target_names):
         expected = f"{len(like.target_names)} targets"
