@@ -361,6 +361,7 @@ SOURCES = {
     "spirals": ({"spirals": {"samples": 120, "classes": 3}}, "classes"),
     "mat": ({"mat": "a.mat"}, "classes"),
     "cifar": ({"cifar": {"path": "a.bin", "test_path": ["b.bin"]}}, "classes"),
+    "image_folder": ({"image_folder": {"path": "pictures", "size": [4, 3]}}, "classes"),
     "planar_flower": ({"planar_flower": {"samples": 101, "waves": 3}}, "binary"),
     "linear_regression": ({"linear_regression": {"samples": 60, "features": 3}}, "values"),
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
