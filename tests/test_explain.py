@@ -91,8 +91,8 @@ def test_sections() -> None:
 
 
 def test_a_parameter_that_many_things_have() -> None:
-    of_conv, groups = sorted(name("groups"), key=lambda found: "adam" in found.doc)
-    assert groups.kind == of_conv.kind == "parameter" and "adam" in groups.doc and "conv" in of_conv.doc
+    *of_layers, groups = sorted(name("groups"), key=lambda found: "adam" in found.doc)
+    assert groups.kind == "parameter" and "adam" in groups.doc and any("conv" in found.doc for found in of_layers)
     assert [parameter.name for parameter in groups.parameters] == [
         "learning_rate",
         "multiplier",
