@@ -269,6 +269,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "perceptron": ("step",),
     "parametric_relu": ("prelu",),
     "unit_normalization": ("l2_normalization",),
+    "lrn": ("local_response_norm",),
+    "localresponsenorm": ("local_response_norm",),
     "layernorm": ("layer_norm",),
     "layer_normalization": ("layer_norm",),
     "gn": ("group_norm",),

@@ -114,6 +114,8 @@ LAYERS = [
     layer("instance_norm", (2, 2, 3, 1), scale=False),
     layer("l2_normalization", (4,)),
     layer("l2_normalization", (3, 4), epsilon=2.0),
+    layer("local_response_norm", (2, 3, 6), alpha=0.9),
+    layer("local_response_norm", (3,), size=4, alpha=2.0, beta=0.5, bias=2.0),
     layer("batch_norm", (4,), tags="batch_coupled"),
     layer("batch_norm", (3, 4), tags="batch_coupled"),
     layer("batch_norm", (3, 3, 2), momentum=0.5, epsilon=0.1, tags="batch_coupled"),

@@ -56,6 +56,8 @@ CASES: dict[str, Case] = {
     "layer_norm_plain": Case({"layer_norm": {"epsilon": 0.1, "scale": False, "center": False}}, ((3, 4),)),
     "batch_norm": Case("batch_norm"),
     "l2_normalization": Case("l2_normalization"),
+    "local_response_norm": Case({"local_response_norm": {"alpha": 0.9, "bias": 2}}, ((2, 3, 7),)),
+    "local_response_norm_even": Case({"local_response_norm": {"size": 4, "alpha": 0.9, "beta": 0.5}}, ((2, 3, 7),)),
     "flatten": Case("flatten", ((2, 3),)),
     "reshape": Case({"reshape": [3, -1]}, ((2, 6),)),
     "add": Case("add", ((4,), (4,), (4,))),

@@ -15,6 +15,8 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 # name: (parameters, side of the picture, colours, classes)
 PUBLISHED = {
     "images/mnist-lenet": (61_706, 28, 1, 10),
+    "architectures/alexnet": (62_378_344, 227, 3, 1000),
+    "architectures/inception": (13_378_280, 224, 3, 1000),  # with both helpers; 6,998,552 without
     "architectures/vgg-16": (138_357_544, 224, 3, 1000),
     "architectures/vgg-19": (143_667_240, 224, 3, 1000),
     "architectures/resnet-18": (11_689_512, 224, 3, 1000),
@@ -46,6 +48,12 @@ def test_parameters_are_those_that_are_published(name: str) -> None:
 
 def test_every_architecture_is_counted() -> None:
     assert {f"architectures/{path.stem}" for path in (CONFIGS / "architectures").glob("*.yaml")} < set(PUBLISHED)
+
+
+def test_inception_without_its_helpers() -> None:
+    graph = graph_of("architectures/inception")
+    helpers = sum(p.size for path, p in graph.parameters.items() if path.startswith(("early.", "middle.")))
+    assert PUBLISHED["architectures/inception"][0] - helpers == 6_998_552
 
 
 @pytest.mark.parametrize("name", ["resnet-20", "resnet-56", "network-in-network", "all-convolutional"])

@@ -222,3 +222,53 @@ class L2Normalization(Layer):
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
         """One for each value of the sum of squares."""
         return prod(output)
+
+
+@register("layer", "local_response_norm")
+class LocalResponseNorm(Layer):
+    """Local response normalization: a strong channel holds down its neighbours at the same point.
+
+        y_c = x_c / (k + α/n Σ x_j²)^β,   j from c - ⌊n/2⌋ to c + ⌊(n-1)/2⌋        (N, …, C) -> (N, …, C)
+
+    As in Caffe and PyTorch α is divided by the size n of the window; the paper has α Σ x².
+
+    Parameters:
+        size: channels in the window, n
+        alpha: α
+        beta: β
+        bias: k
+
+    Example:
+        >>> import numpy as np
+        >>> from dltrain import build_model
+        >>> layer = {"local_response_norm": {"size": 3, "alpha": 3, "beta": 1}}
+        >>> model = build_model({"graph": {"y": [layer]}}, {"x": (3,)}, dtype="float64")
+        >>> model.forward({"x": np.array([[1.0, 2.0, 0.0]])})[0]["y"].round(4).tolist()     # 1/6, 2/6, 0/5
+        [[0.1667, 0.3333, 0.0]]
+
+    Source: Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional neural networks, 2012.
+    """
+
+    def __init__(
+        self,
+        size: PositiveInt = 5,
+        alpha: PositiveFloat = 1e-4,
+        beta: PositiveFloat = 0.75,
+        bias: PositiveFloat = 1.0,
+    ) -> None:
+        self.response = (size, alpha, beta, bias)
+
+    def build(self, *shapes: Shape) -> Shape:
+        """The shape stays."""
+        return shapes[0]
+
+    def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
+        """Divide by the power of the sum over the window."""
+        (x,) = inputs
+        k, response = mode.kernels(x), self.response
+        y = k.local_response(x, response, mode.output(x.shape, x.dtype))
+        return y, lambda dy: k.local_response_backward(x, dy, response, mode.like(x))
+
+    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
+        """One for each value of each window."""
+        return prod(output) * self.response[0]
