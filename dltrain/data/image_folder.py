@@ -252,6 +252,8 @@ def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
         DataError: when the run learned from no pictures, or labels are wanted that are not there.
     """
     if len(like.raw_shape) != 3 or like.raw_shape[2] not in (1, 3):
+        if path.is_dir():
+            raise DataError("this is a folder", where=str(path), expected="a file", hint="name a file in it")
         expected, got = f"features of shape {like.raw_shape}", "pictures"
         raise DataError("the run's data are no pictures", where=str(path), expected=expected, got=got)
     height, width, channels = like.raw_shape
