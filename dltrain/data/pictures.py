@@ -170,5 +170,5 @@ def resized(image: Any, form: Form) -> Any:
     """A picture of the form's size."""
     from PIL import Image, ImageOps
 
-    how = {"crop": ImageOps.fit, "pad": ImageOps.pad, "stretch": Image.Image.resize}[form.resize]
-    return how(image, (form.width, form.height), Image.Resampling.BILINEAR)
+    how: dict[str, Any] = {"crop": ImageOps.fit, "pad": ImageOps.pad, "stretch": Image.Image.resize}
+    return how[form.resize](image, (form.width, form.height), Image.Resampling.BILINEAR)
