@@ -22,5 +22,5 @@ bench:          ## speed against other libraries; needs `pip install ".[bench]"`
 	python benchmarks/startup.py
 	python benchmarks/dense.py
 
-results:        ## train the shipped configs and print their test results
+results:        ## train the shipped configs and write docs/results.md; takes half an hour
 	python benchmarks/results.py

@@ -56,6 +56,8 @@ CASES: dict[str, Case] = {
     "layer_norm_plain": Case({"layer_norm": {"epsilon": 0.1, "scale": False, "center": False}}, ((3, 4),)),
     "batch_norm": Case("batch_norm"),
     "l2_normalization": Case("l2_normalization"),
+    "local_response_norm": Case({"local_response_norm": {"alpha": 0.9, "bias": 2}}, ((2, 3, 7),)),
+    "local_response_norm_even": Case({"local_response_norm": {"size": 4, "alpha": 0.9, "beta": 0.5}}, ((2, 3, 7),)),
     "flatten": Case("flatten", ((2, 3),)),
     "reshape": Case({"reshape": [3, -1]}, ((2, 6),)),
     "add": Case("add", ((4,), (4,), (4,))),
@@ -138,9 +140,5 @@ CASES: dict[str, Case] = {
     "fixed_filter": Case({"fixed_filter": "scharr_y"}, ((4, 5, 3),)),
     "fixed_filter_padded": Case(
         {"fixed_filter": {"filter": [[1, 2, -3]], "strides": [1, 2], "padding": [0, 1]}}, ((3, 5, 1),)
-    ),
-    "local_response_norm": Case({"local_response_norm": {"alpha": 0.02}}, ((3, 2, 7),)),
-    "local_response_norm_wide": Case(
-        {"local_response_norm": {"depth_radius": 3, "bias": 0.5, "alpha": 0.3, "beta": 1.25}}, ((4, 3),)
     ),
 }

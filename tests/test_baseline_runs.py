@@ -197,6 +197,10 @@ def test_time_is_estimated_to_grow_with_the_square_where_it_does() -> None:
         ({"baseline": {"svm": {"epsilon": 0.5}}}, "'epsilon' has no effect with task 'classification'"),
         ({"baseline": {"svm": {"c": 1, "kernal": "rbf"}}}, "did you mean 'kernel'?"),
         ({"data": {"source": "iris", "balance": "oversample"}}, "data.balance: 'balance' has no effect on a baseline"),
+        (
+            {"loss": "quadratic"},
+            "loss: a baseline gives log-probabilities, which this loss does not read; expected softmax",
+        ),
         ({"constrain": [{"max_norm": 1}]}, "'constrain' has no effect on a baseline"),
         ({"baseline": None}, "'model' is missing; expected the network, or `baseline`"),
     ],

@@ -35,6 +35,7 @@ from data_files import arrays, csv_text, idx, images
 from example_layers import EXAMPLES as EXAMPLE_LAYERS
 from example_layers import registered
 from loss_checks import LOSS_CHECKS
+from picture_files import folder as pictures
 from scipy.io import savemat
 from small_models import batch_of, graph_of, heads_case, objective_of
 
@@ -285,6 +286,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, count in (("a.bin", 200), ("b.bin", 20)):
         (folder / name).write_bytes(b"".join(bytes([k % 10]) + bytes([k]) * 3072 for k in range(count)))
     savemat(folder / "a.mat", {"X": arrays()["x"], "y": arrays()["y"][:, None]})
+    pictures(folder / "pictures", "a b", count=20)
     (folder / "images.idx").write_bytes(idx(images()))
     (folder / "labels.idx").write_bytes(idx(np.arange(40) % 2))
     return folder

@@ -16,7 +16,9 @@ from dltrain import api
 from dltrain.cli.main import run as command
 from dltrain.errors import DataError, UsageError
 from dltrain.registry import create
+from dltrain.training.ensemble import Ensemble
 
+WITHOUT = ("model", "optimizer", "regularize", "train", "hooks")
 SPLIT = {"stratified": {"validation": 0.15, "test": 0.3, "seed": 1}}
 
 
@@ -144,3 +146,17 @@ def test_the_seed_of_a_split_decides_alone() -> None:
         assert all((first[part] == index).all() for part, index in other.items())
         default = create("split", kind).split(pool, labels, 5)
         assert all((first[part] == index).all() for part, index in default.items())
+
+
+def test_members_may_name_their_wires_otherwise_and_may_be_baselines(runs: Path) -> None:
+    other = {"graph": {"out": [{"dense": 8}, "tanh", "dense"]}}
+    api.fit(iris(name="other", model=other, data__split=SPLIT), runs=runs)
+    spec = {k: v for k, v in iris(name="classic", data__split=SPLIT).items() if k not in WITHOUT}
+    api.fit(spec | {"baseline": "random_forest"}, runs=runs)
+    for pair in (["a", "other"], ["other", "a"], ["a", "classic"], ["classic", "other"]):
+        found = api.evaluate(pair, runs=runs)
+        assert found["metrics"]["loss"] <= max(member["metrics"]["loss"] for member in found["members"])
+    x = 5 + np.random.default_rng(0).standard_normal((7, 4))
+    each = [shares(api.load_run(name, runs=runs).predict(x)) for name in ("a", "classic")]
+    both = shares(Ensemble([api.load_run(name, runs=runs) for name in ("a", "classic")]).predict(x))
+    np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-5)

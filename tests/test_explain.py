@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dltrain import registry
+from dltrain import build_model, registry
 from dltrain.config import keys
 from dltrain.config.check import check
 from dltrain.config.explain import PARTS, Description, name
@@ -17,6 +17,8 @@ from dltrain.config.sections import Fields, Model, is_section, keys_of
 from dltrain.config.yaml_reader import read_bytes
 from dltrain.errors import UsageError
 from dltrain.model import notation
+from dltrain.model.chains import KEYWORDS
+from dltrain.model.options import WORDS
 
 ROOT = Path(__file__).parent.parent
 TOP = {key.name: key for key in keys_of(Fields)}
@@ -89,10 +91,8 @@ def test_sections() -> None:
 
 
 def test_a_parameter_that_many_things_have() -> None:
-    holders = ("adam", "group_norm", "conv_transpose")
-    groups, of_norm, of_conv = (next(found for found in name("groups") if holder in found.doc) for holder in holders)
-    assert len(name("groups")) == 3 and "conv, " in of_conv.doc  # convolutions have theirs in common
-    assert groups.kind == of_norm.kind == of_conv.kind == "parameter"
+    *of_layers, groups = sorted(name("groups"), key=lambda found: "adam" in found.doc)
+    assert groups.kind == "parameter" and "adam" in groups.doc and any("conv" in found.doc for found in of_layers)
     assert [parameter.name for parameter in groups.parameters] == [
         "learning_rate",
         "multiplier",
@@ -144,3 +144,13 @@ def test_paths_go_on_for_the_shell() -> None:
 def test_sections_inside_things_are_found() -> None:
     nested = [a for e in registry.entries("optimizer").values() for a in e.arguments if a.name == "groups"]
     assert nested and all(not is_section(a.annotation) and keys.is_map(a) for a in nested)
+
+
+@pytest.mark.parametrize("word", [*KEYWORDS, *WORDS])
+def test_words_of_the_notation_have_a_meaning_and_an_example_that_is_a_model(word: str) -> None:
+    found = only(word)
+    assert found.page == "docs/notation.md" and word in found.example and len(found.summary) > 20
+    document = read_bytes(found.example.encode(), "example")
+    assert not document.flaws and document.root is not None
+    shapes = {"x": (4,)} if "inputs" not in found.example else {"a": (4,), "b": (4,)}
+    assert build_model(document.root.plain(), shapes)

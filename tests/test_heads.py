@@ -371,3 +371,44 @@ def test_what_is_best_is_said_once(table: Path) -> None:
     changes = {"metrics": {"optimize": "accuracy"}, "train": {"monitor": "validation.loss"}}
     with pytest.raises(ConfigError, match="says already what is best"):
         from_mapping(simple(table, "classification", "kind", **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"metrics": {"optimize": "help.accuracy"}}, "this is not measured"),
+        ({"train": {"monitor": "validation.help.loss"}}, "this is not measured"),
+        ({"hooks": [{"early_stopping": {"patience": 2, "monitor": "validation.help.loss"}}]}, "this is not measured"),
+    ],
+)
+def test_what_only_helps_the_training_is_no_goal(table: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        from_mapping(config(table, **changes))
+    from_mapping(config(table, train={"monitor": "train.help.loss"}))
+
+
+def test_heads_that_cannot_be(table: Path) -> None:
+    heads = config(table)["task"]["multi_task"]["heads"]
+    nested = {**heads, "size": {"task": {"multi_task": {"heads": {"a": {}}}}}}
+    with pytest.raises(ConfigError, match=r"heads\.size\.task: a head has a single task"):
+        from_mapping(config(table, task={"multi_task": {"heads": nested}}))
+    trained = {name: {**head, "training_only": True} for name, head in heads.items()}
+    with pytest.raises(ConfigError, match="all heads are for the training only"):
+        from_mapping(config(table, task={"multi_task": {"heads": trained}}))
+
+
+def test_a_label_that_is_ignored_is_there(table: Path) -> None:
+    heads = config(table)["task"]["multi_task"]["heads"] | {
+        "kind": {"task": {"classification": {"ignore_label": "unknwon"}}, "target": "kind"}
+    }
+    with pytest.raises(DataError, match="no sample has the label that is ignored; got `ignore_label: unknwon`"):
+        api.check(config(table, task={"multi_task": {"heads": heads}}))
+
+
+def test_the_time_of_a_sample_is_that_of_a_warm_model(tmp_path: Path) -> None:
+    """What is loaded and compiled once is not timed: the first evaluation is no slower than the last by far."""
+    spec = iris(metrics=["accuracy", "milliseconds_per_sample"], train__epochs=6)
+    run = api.load_run(api.fit(spec, runs=tmp_path)["run"])
+    times = [r["validation"]["milliseconds_per_sample"] for r in run.metrics if "validation" in r]
+    assert times[0] < 30 * min(times)
+    assert api.evaluate(run.folder.path)["metrics"]["milliseconds_per_sample"] < 30 * min(times)

@@ -152,9 +152,9 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
             (grouped, normal(N, 3, 2 * C, seed=21), each[0], *statistics), (*each, empty(grouped.shape, F)),
             lambda f, i, o: f(*i, *o, True, empty),
         ),
-        "local_response_norm": ((x,), (out,), lambda f, i, o: f(*i, 2, 0.5, 0.3, 0.75, *o)),
-        "local_response_norm_backward": ((x, dy), (out,), lambda f, i, o: f(*i, 3, 0.5, 0.3, 0.75, *o)),
         "l2_normalize": ((x,), (out,), lambda f, i, o: f(*i, 1e-3, *o)),
+        "local_response": ((x,), (out,), lambda f, i, o: f(*i, (3, 0.5, 0.75, 1.0), *o)),
+        "local_response_backward": ((x, dy), (out,), lambda f, i, o: f(*i, (3, 0.5, 0.75, 1.0), *o)),
         "l2_normalize_backward": ((x, dy), (out,), lambda f, i, o: f(*i, 1e-3, *o)),
         "prelu": ((x, gamma), (out,), lambda f, i, o: f(*i, *o)),
         "prelu_backward": ((x, dy, gamma), (dg, out), lambda f, i, o: f(*i, *o, True, empty)),
@@ -486,7 +486,7 @@ def test_local_response_of_all_sizes() -> None:
     x = np.geomspace(1e-15, 1e18, 67, dtype=F)[:, None] * np.array([1, 0.5, -1], F)
     x[[3, 40], 1], x[50, 0] = np.nan, np.inf
     for beta in (0.5, 0.75, 1.0):
-        got, expected = (k.local_response_norm(x, 1, 1e-30, 1.0, beta, np.empty_like(x)) for k in (COMPILED, REFERENCE))
+        got, expected = (k.local_response(x, (3, 3.0, beta, 1e-30), np.empty_like(x)) for k in (COMPILED, REFERENCE))
         np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
         np.testing.assert_allclose(got, expected, rtol=2e-5)
 

@@ -194,3 +194,11 @@ def test_kept_scores_are_those_of_all_samples_however_many() -> None:
     assert metric("roc_auc", arrays) == pytest.approx(peer.roc_auc_score(t, z), rel=1e-12)
     binary = collected(BinaryConfusion(), z, t.astype(float))
     assert metric("balanced_accuracy", binary) == pytest.approx(peer.balanced_accuracy_score(t, z > 0), rel=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e7, -1e9])
+def test_r2_of_targets_far_from_zero(offset: float) -> None:
+    rng = np.random.default_rng(0)
+    t = offset + rng.standard_normal((200, 2))
+    y = t + 0.5 * rng.standard_normal((200, 2))
+    assert metric("r2", collected(Moments(2), y, t)) == pytest.approx(peer.r2_score(t, y), rel=1e-6)

@@ -19,7 +19,7 @@ def baseline_problems(config: Mapping[str, Any]) -> Problems:
     if spec is None:
         wanted = "the network, or `baseline`: a classic method in its place"
         return [] if config.get("model") is not None else [Problem((), "'model' is missing", expected=wanted)]
-    return [*idle_keys(config), *idle_balance(config), *idle_values(config, spec)]
+    return [*idle_keys(config), *idle_balance(config), *unread_loss(config), *idle_values(config, spec)]
 
 
 def idle_keys(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -38,6 +38,21 @@ def idle_balance(config: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(data, Mapping) and data.get("balance") is not None:
         hint = "say `task: {classification: {class_weight: balanced}}`"
         yield Problem(("data", "balance"), "'balance' has no effect on a baseline", hint=hint, at_key=True)
+
+
+def unread_loss(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """A loss of classes that reads its outputs as something else than the log-probabilities that a baseline gives."""
+    task = registry.read(config.get("task", "classification"), "task").entry
+    loss = registry.read(config["loss"], "loss").entry if config.get("loss") is not None else None
+    if task is None or loss is None or getattr(task.make, "needs", None) != "classes":
+        return
+    if getattr(loss.make, "link", "softmax") != "softmax":
+        fitting = [n for n in task.make.losses if registry.entries("loss")[n].make.link == "softmax"]  # type: ignore[attr-defined]
+        what, hint = (
+            "a baseline gives log-probabilities, which this loss does not read",
+            "leave it out: nothing is descended",
+        )
+        yield Problem(("loss",), what, join(fitting), loss.name, hint)
 
 
 def idle_values(config: Mapping[str, Any], spec: Any) -> Iterator[Problem]:

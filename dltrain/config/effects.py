@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from dltrain import registry
@@ -124,13 +124,16 @@ def fitting_problems(config: Mapping[str, Any]) -> Problems:
         problems, names = task_problems(reading.entry, config, ())
         return problems + goal_problems(config, names) + monitor_problems(config, ["loss", *names])
     problems, names = head_problems(config.get("model"), heads, reading.paths["heads"]), []
+    evaluated: list[str] = []
     for head, section in heads.items():
         entry = registry.read(section.get("task", "classification"), "task").entry
         if entry is not None:
             found, own = task_problems(entry, section, (*reading.paths["heads"], head))
             problems += found
             names += [f"{head}.{name}" for name in ("loss", *own)]
-    return problems + goal_problems(config, names) + monitor_problems(config, ["loss", *names])
+            evaluated += [] if section.get("training_only") else [f"{head}.{name}" for name in ("loss", *own)]
+    unseen = {f"validation.{name}" for name in names if name not in evaluated}
+    return problems + goal_problems(config, evaluated) + monitor_problems(config, ["loss", *names], unseen)
 
 
 def head_problems(model: Any, heads: Mapping[str, Any], path: Path) -> Problems:
@@ -140,6 +143,16 @@ def head_problems(model: Any, heads: Mapping[str, Any], path: Path) -> Problems:
         expected = "{name: head}, each name a word of letters, digits and _"
         at = [((*path, head), "this is no name for a head", True) for head in odd]
         return [Problem(p, what, expected, at_key=key) for p, what, key in at or [(path, "there are no heads", False)]]
+    nested = [head for head, section in heads.items() if name_of(section.get("task", "")) == "multi_task"]
+    if nested:
+        what, hint = "a head has a single task", "write its heads beside the others"
+        return [Problem((*path, head, "task"), what, "a task of one loss", "multi_task", hint) for head in nested]
+    if all(section.get("training_only") for section in heads.values()):
+        what, hint = (
+            "all heads are for the training only, so that nothing is measured",
+            "leave `training_only` out of one",
+        )
+        return [Problem(path, what, "a head that is evaluated", "none", hint)]
     graph = model.get("graph") if isinstance(model, Mapping) else None
     if not isinstance(graph, Mapping) or not graph:
         return []
@@ -208,9 +221,10 @@ def goal_problems(config: Mapping[str, Any], names: list[str]) -> Problems:
     return problems
 
 
-def monitor_problems(config: Mapping[str, Any], names: list[str]) -> Problems:
-    """Monitors that name a metric which is not computed."""
-    measured = [f"{part}.{name}" for part in ("validation", "train") for name in dict.fromkeys(names)]
+def monitor_problems(config: Mapping[str, Any], names: list[str], unseen: Collection[str] = ()) -> Problems:
+    """Monitors that name a metric which is not computed; `unseen` are those of heads that are only trained."""
+    known = [f"{part}.{name}" for part in ("validation", "train") for name in dict.fromkeys(names)]
+    measured = [name for name in known if name not in unseen]
     problems = []
     for path, monitor in monitors(config):
         if isinstance(monitor, str) and monitor not in measured:

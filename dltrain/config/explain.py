@@ -14,8 +14,11 @@ from dltrain.config.sections import Data, Fields, Goals, Model, Train, keys_of
 from dltrain.config.words import describe
 from dltrain.config.yaml_writer import flow
 from dltrain.errors import UsageError
+from dltrain.model.chains import KEYWORDS
+from dltrain.model.options import WORDS
 from dltrain.suggest import hint
 
+NOTATION = {**KEYWORDS, **WORDS}
 PARTS: dict[str, Any] = {"config": Fields, "data": Data, "model": Model, "metrics": Goals, "train": Train}
 # the page that describes a kind of things, or the keys of a section; all others are on docs/config.md
 PAGES = {
@@ -121,9 +124,16 @@ def name(wanted: str) -> list[Description]:
     found = [part(wanted)] if wanted in PARTS else [path(at) for at in keys_by_name().get(wanted, ())]
     entries = [entry for kind in registry.kinds() for entry in registry.entries(kind).values()]
     found += [thing(entry) for entry in entries if entry.name == wanted]
+    found += [word(wanted)] if wanted in NOTATION else []
     found = found or shared(wanted, entries)
     if not found:
-        known = [*PARTS, *keys_by_name(), *(e.name for e in entries), *(a.name for e in entries for a in e.arguments)]
+        known = [
+            *PARTS,
+            *NOTATION,
+            *keys_by_name(),
+            *(e.name for e in entries),
+            *(a.name for e in entries for a in e.arguments),
+        ]
         advice = hint(wanted, known, "`dltrain list` shows all names")
         expected = "the name of a layer, loss, optimizer …, or a key of a config"
         raise UsageError("nothing has this name", expected=expected, got=repr(wanted), hint=advice)
@@ -132,7 +142,7 @@ def name(wanted: str) -> list[Description]:
 
 def names() -> set[str]:
     """All names and keys that have a meaning alone."""
-    return {*PARTS, *keys_by_name(), *(name for kind in registry.kinds() for name in registry.entries(kind))}
+    return {*PARTS, *NOTATION, *keys_by_name(), *(name for kind in registry.kinds() for name in registry.entries(kind))}
 
 
 @functools.cache
@@ -151,6 +161,12 @@ def thing(entry: registry.Entry) -> Description:
     """The description of a registered thing."""
     told = parameters(entry.arguments)
     return Description(entry.kind, entry.name, entry.summary, entry.doc, told, page(entry.kind))
+
+
+def word(wanted: str) -> Description:
+    """The description of a word that the notation of models has beside the layers."""
+    meaning, example = NOTATION[wanted]
+    return Description("word of the model notation", wanted, meaning, meaning, [], page("model"), example=example)
 
 
 def part(wanted: str) -> Description:

@@ -11,9 +11,8 @@ from dltrain import registry
 from dltrain.config.provenance import DEFAULT, INFERRED, Origin, Path
 from dltrain.config.sections import BASELINE, ORDER, Fields, Notation, is_section, keys_of
 from dltrain.config.words import members, unwrap
+from dltrain.model.options import WORDS
 from dltrain.registry import Argument, Reference
-
-WORDS = ("with", "repeat")  # what the notation adds to every layer's parameters
 
 
 class Resolver:
@@ -147,7 +146,7 @@ class Resolver:
             return {name: self.chain(inside, blocks, (*source, name), (*path, name))}
         if entry is None:
             return self.copy(item, source, path)
-        return self.thing(item, "layer", source, path, WORDS)
+        return self.thing(item, "layer", source, path, tuple(WORDS))
 
     def copy(self, value: Any, source: Path, path: Path) -> Any:
         """A value as it is, with the origins of everything in it."""

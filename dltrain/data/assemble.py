@@ -78,7 +78,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     needs = Need(needs) if isinstance(needs, str) else needs
     heads: dict[str, Any] = {}
     if isinstance(needs, Need):
-        target = read_target(pool, needs, dtype)
+        target = read_target(pool, needs, "float64" if section.prepare_target else dtype)
         plain = {"": needs.plain()}
     else:
         y, heads = read_targets(pool, needs, dtype)

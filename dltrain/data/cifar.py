@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tarfile
-import zlib
 from pathlib import Path
-from typing import BinaryIO, Self, cast
 
 import numpy as np
 
+from dltrain.data.archives import ARCHIVES, read_archive
 from dltrain.data.arrays import joined
 from dltrain.data.examples import Array, Pool
 from dltrain.data.folders import DataFolders, SettingError
@@ -23,8 +21,6 @@ FOLDER = "cifar-10-batches-bin"
 BATCHES = {"train": [f"{FOLDER}/data_batch_{k}.bin" for k in range(1, 6)], "test": [f"{FOLDER}/test_batch.bin"]}
 BATCH = 10_000 * RECORD
 MEMBERS = 1000
-ARCHIVES = (".tar.gz", ".tgz", ".tar")
-LONGEST_NAME = 1 << 16  # bytes of a long name, or of further settings, of a file in an archive
 
 
 @register("source", "cifar")
@@ -119,26 +115,14 @@ def records(data: bytes, where: str) -> tuple[Array, Array]:
 
 
 def unpacked(path: Path) -> list[tuple[str, str, Array, Array]]:
-    """The batches of the archive, read in memory: nothing is written, links and other files are passed over.
+    """The batches of the archive; other files are passed over.
 
     Raises:
         DataError: when one is missing.
         CorruptFileError: when the archive is damaged, or a batch too large.
     """
-    found: dict[str, bytes] = {}
     wanted = {name for names in BATCHES.values() for name in names}
-    with stream(path) as (file, most):
-        try:
-            limited = cast(BinaryIO, Limited(file, most, path))
-            with tarfile.open(fileobj=limited, mode="r|", tarinfo=ShortNames) as archive:
-                for count, member in enumerate(archive):
-                    if count > MEMBERS:
-                        raise CorruptFileError("the archive holds too many files", where=str(path))
-                    if member.name in wanted and member.isreg():
-                        found[member.name] = content(archive, member, path)
-        except (tarfile.TarError, EOFError, zlib.error, ValueError, RecursionError) as error:
-            reason = str(error).partition("\n")[0][:120]
-            raise CorruptFileError("the archive is damaged", where=str(path), got=reason) from error
+    found = read_archive(path, lambda name: BATCH * (name in wanted), MEMBERS)
     missing = next((name for name in sorted(wanted) if name not in found), None)
     if missing is not None:
         got = ", ".join(sorted(found)) or "none of the batches"
@@ -148,53 +132,3 @@ def unpacked(path: Path) -> list[tuple[str, str, Array, Array]]:
         for part, names in BATCHES.items()
         for name in names
     ]
-
-
-class Limited:
-    """A stream that gives no more than a number of bytes.
-
-    Parameters:
-        file: the stream
-        most: bytes
-        path: of the file, for the error
-    """
-
-    def __init__(self, file: BinaryIO, most: int, path: Path) -> None:
-        self.file, self.left, self.most, self.path = file, most, most, path
-
-    def read(self, size: int) -> bytes:
-        """Some bytes more.
-
-        Raises:
-            CorruptFileError: when they are too many.
-        """
-        data = self.file.read(size)
-        self.left -= len(data)
-        if self.left < 0:
-            raise too_large(self.path, self.most)
-        return data
-
-
-class ShortNames(tarfile.TarInfo):
-    """The head of a file in an archive, whose long name is not so long that reading it fills the memory."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """Read a head.
-
-        Raises:
-            CorruptFileError: when it announces too much.
-        """
-        head = super().frombuf(buf, encoding, errors)
-        extra = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
-        if head.type in extra and head.size > LONGEST_NAME:
-            raise CorruptFileError("a name in the archive is too long", where="archive", got=f"{head.size:,} bytes")
-        return head
-
-
-def content(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:
-    """The bytes of a batch."""
-    if member.size > BATCH:
-        raise too_large(f"{path} {member.name}", BATCH, "the batch is too large")
-    file: BinaryIO | None = archive.extractfile(member)  # type: ignore[assignment]
-    return b"" if file is None else file.read(BATCH)

@@ -63,6 +63,14 @@ class DataFolders:
             PathError: when the path is not a plain relative one, leaves its folder, or is not there.
             StorageError: when the system does not let us look.
         """
+        found = self.find_any(path)
+        if not found.is_file():
+            what = "this is a folder" if found.is_dir() else "this is not a file"
+            raise PathError(what, where=str(found), expected="a file").about(path)
+        return found
+
+    def find_any(self, path: str) -> Path:
+        """The file or folder that a relative path names; see `find`."""
         try:
             return self._find(path)
         except PathError as error:
@@ -76,9 +84,6 @@ class DataFolders:
                 if not candidate.exists():
                     continue
             inside(candidate, folder, path)
-            if not candidate.is_file():
-                what = "this is a folder" if candidate.is_dir() else "this is not a file"
-                raise PathError(what, where=str(candidate), expected="a file")
             return candidate
         raise PathError("there is no such data file", where=path, expected=self._searched(), hint=self._hint())
 

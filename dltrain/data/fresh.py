@@ -15,8 +15,10 @@ from dltrain.data.entries import MISSING
 from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.hdf5 import read as read_hdf5
 from dltrain.data.idx import read_idx
+from dltrain.data.image_folder import pictures_like
 from dltrain.data.matlab import read_mat
 from dltrain.data.opening import stream
+from dltrain.data.picture_files import is_archive, is_picture
 from dltrain.data.rows import Chosen, read_columns
 from dltrain.data.table_pool import pool_of
 from dltrain.data.tables import position, without
@@ -50,8 +52,8 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     Features have the run's shape; images may also come flat, (N, D), or without an axis for their one colour.
 
     Parameters:
-        source: a table, .npz, .npy, HDF5, MATLAB, IDX or CIFAR file, most recognised by their content; or features
-            (N, …)
+        source: a table, .npz, .npy, HDF5, MATLAB, IDX or CIFAR file, most recognised by their content; a picture, or a
+            folder or archive of pictures; or features (N, …)
         like: the run's data set, `DataSet.from_info(...)`
         target: whether targets are wanted and must be there; otherwise they are passed over, whatever they are
 
@@ -110,6 +112,8 @@ def kind_of(path: Path) -> str:
 
 def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     """The file's content, by its kind; targets only where they are wanted."""
+    if path.is_dir() or is_archive(path) or is_picture(path.name):
+        return pictures_like(path, like, target)
     kind = kind_of(path)
     if kind == "table":
         return read_table(path, like, target)
@@ -175,7 +179,7 @@ def targets_like(pool: Pool, like: DataSet) -> Array:
     known = like.target_names if need.kind == "labels" else like.classes
     if need.kind == "binary":
         need = need._replace(kind="classes")  # the file may hold one of the two alone
-    target = read_target(pool, need, like.dtype, known)
+    target = read_target(pool, need, "float64" if like.prepare_target else like.dtype, known)
     y, names = target.y, target.names
     if target.classes is None and len(names) != len(like.target_names):
         expected = f"{len(like.target_names)} targets"

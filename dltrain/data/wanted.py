@@ -62,7 +62,7 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
     if need.kind == "labels":
         return label_sets(pool, need.separator or ";", dtype)
     names = pool.target_names or ["y"]
-    y, classes = labels_of(pool, need.kind) if need.ignore is None else known_labels(pool, need)
+    y, classes = labels_of(pool, need.kind) if need.ignore is None else known_labels(pool, need, known is None)
     return Target(y, classes, names)
 
 
@@ -114,11 +114,16 @@ def all_numbers(texts: Array) -> bool:
     return True
 
 
-def known_labels(pool: Pool, need: Need) -> tuple[Array, list[str]]:
+def known_labels(pool: Pool, need: Need, first: bool) -> tuple[Array, list[str]]:
     """Labels and classes, with -1 in place of the label that is ignored.
 
+    Parameters:
+        pool: with raw labels
+        need: names the label
+        first: whether these are the data of a run to come, in which the label occurs
+
     Raises:
-        DataError: when no sample has another label.
+        DataError: when no sample has another label, or none of a run to come has this one.
     """
     y = pool.columns["y"].reshape(-1) if pool.columns["y"].ndim == 2 else pool.columns["y"]
     if y.dtype.kind in "US":
@@ -127,6 +132,9 @@ def known_labels(pool: Pool, need: Need) -> tuple[Array, list[str]]:
         ignored = y.astype(np.float64) == number(need.ignore)
     if ignored.all():
         raise DataError("all labels are ignored", where=pool.where, got=f"`ignore_label: {need.ignore}`")
+    if first and not ignored.any():
+        what, hint = "no sample has the label that is ignored", "leave `ignore_label` out, or correct it"
+        raise DataError(what, where=pool.where, got=f"`ignore_label: {need.ignore}`", hint=hint)
     filled = y.copy()
     filled[ignored] = y[~ignored][0]  # any other, so that checks name the true places
     classes = None if pool.classes is None else [c for c in pool.classes if str(c) != str(need.ignore)]

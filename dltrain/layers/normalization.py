@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
 from dltrain.layers.geometry import IMAGES
 from dltrain.registry import register
-from dltrain.types import Epsilon, NonNegativeInt, PositiveFloat, PositiveInt
+from dltrain.types import Epsilon, PositiveFloat, PositiveInt
 
 if TYPE_CHECKING:
     from dltrain.model.mode import Mode
@@ -226,54 +226,50 @@ class L2Normalization(Layer):
 
 @register("layer", "local_response_norm")
 class LocalResponseNorm(Layer):
-    """Local response normalisation: each channel of a pixel is damped by the channels next to it.
+    """Local response normalization: a strong channel holds down its neighbours at the same point.
 
-        y[c] = x[c] / (k + α Σ x[j]²)ᵝ  for  c - r ≤ j ≤ c + r        (N, …, C) -> (N, …, C)
+        y_c = x_c / (k + α/n Σ x_j²)^β,   j from c - ⌊n/2⌋ to c + ⌊(n-1)/2⌋        (N, …, C) -> (N, …, C)
 
-    It is AlexNet's form, with its numbers, in TensorFlow's words: the sum over the n = 2 r + 1 neighbours is not
-    divided by n, as it is in PyTorch and Caffe, whose alpha is n times this one.
+    As in Caffe and PyTorch α is divided by the size n of the window; the paper has α Σ x², so that its α is n times as
+    large here.
 
     Parameters:
-        depth_radius: how many channels r on either side count
-        bias: k, which keeps what has no active neighbours from growing
-        alpha: weight α of the squares
-        beta: power β
+        size: channels in the window, n
+        alpha: α
+        beta: β
+        bias: k
 
     Example:
         >>> import numpy as np
         >>> from dltrain import build_model
-        >>> norm = {"depth_radius": 1, "bias": 1.0, "alpha": 1.0, "beta": 0.5}
-        >>> model = build_model({"graph": {"y": [{"local_response_norm": norm}]}}, {"x": (3,)}, dtype="float64")
-        >>> model.forward({"x": np.array([[2.0, 2.0, 0.0]])})[0]["y"].round(3).tolist()  # √(1 + 4 + 4) = 3
-        [[0.667, 0.667, 0.0]]
+        >>> layer = {"local_response_norm": {"size": 3, "alpha": 3, "beta": 1}}
+        >>> model = build_model({"graph": {"y": [layer]}}, {"x": (3,)}, dtype="float64")
+        >>> model.forward({"x": np.array([[1.0, 2.0, 0.0]])})[0]["y"].round(4).tolist()  # 1/6, 2/6, 0/5
+        [[0.1667, 0.3333, 0.0]]
 
     Source: Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional neural networks, 2012.
     """
 
     def __init__(
         self,
-        depth_radius: NonNegativeInt = 2,
-        bias: Epsilon = 2.0,
+        size: PositiveInt = 5,
         alpha: PositiveFloat = 1e-4,
         beta: PositiveFloat = 0.75,
+        bias: Epsilon = 1.0,
     ) -> None:
-        self.depth_radius, self.bias, self.alpha, self.beta = depth_radius, bias, alpha, beta
+        self.response = (size, alpha, beta, bias)
 
     def build(self, *shapes: Shape) -> Shape:
         """The shape stays."""
         return shapes[0]
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
-        """Divide by the activity of the neighbourhood, which the backward computes again."""
+        """Divide by the power of the sum over the window."""
         (x,) = inputs
-        k, needs_dx, numbers = mode.kernels(x), mode.needs_dx, (self.depth_radius, self.bias, self.alpha, self.beta)
-        y = k.local_response_norm(x, *numbers, mode.output(x.shape, x.dtype))
-
-        def backward(dy: Array) -> Array | None:
-            return k.local_response_norm_backward(x, dy, *numbers, mode.like(x)) if needs_dx else None
-
-        return y, backward
+        k, response = mode.kernels(x), self.response
+        y = k.local_response(x, response, mode.output(x.shape, x.dtype))
+        return y, lambda dy: k.local_response_backward(x, dy, response, mode.like(x))
 
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
-        """One for each neighbour of each value."""
-        return prod(output) * (2 * self.depth_radius + 1)
+        """One for each value of each window."""
+        return prod(output) * self.response[0]

@@ -74,18 +74,24 @@ class BinaryConfusion(Sums):
 
 
 class Moments(Sums):
-    """Sums, for each output column: number, t, t², (y - t)², |y - t|.
+    """Sums, for each output column: number, t - c, (t - c)², (y - t)², |y - t|; c is the mean of the first targets.
+
+    Without c the spread of targets far from 0 would be a difference of two large sums.
 
     Parameters:
         columns: number of output columns
     """
 
     def __init__(self, columns: int) -> None:
-        super().__init__(sums=np.zeros((5, columns)))
+        super().__init__(sums=np.zeros((5, columns)), center=np.zeros(columns))
 
     def update(self, outputs: Array, targets: Array, kernels: Kernels) -> None:
         """Add one batch: predictions and targets (N, columns)."""
-        kernels.add_moments(outputs, targets, self.arrays["sums"])
+        sums, center = self.arrays["sums"], self.arrays["center"]
+        if not sums[0].any() and len(targets):
+            center[:] = targets.mean(0, dtype=np.float64)
+        c = center.astype(targets.dtype)
+        kernels.add_moments(outputs - c, targets - c, sums)
 
 
 class LabelSets(Sums):

@@ -14,7 +14,21 @@ from dltrain.model.plan import NodeSpec, Path, Written
 from dltrain.model.report import Report, show
 from dltrain.model.variables import Scope
 
-KEYWORDS = ("from", "reuse", "residual")
+# Items of a chain that are no layers: (what they mean, an example).
+KEYWORDS = {
+    "from": (
+        "start the chain at this wire or input, not at the end of the chain above; only as the first item",
+        "graph: {a: [dense: 8], y: [from: x, concat: {with: a}, dense: 2]}",
+    ),
+    "reuse": (
+        "the layers of this wire once more, with the same weights",
+        "inputs: {a: [4], b: [4]}\ngraph: {u: [from: a, dense: 8], v: [from: b, reuse: u], y: [add: {with: u}]}",
+    ),
+    "residual": (
+        "add the result of a chain to its input: x + chain(x)",
+        "graph: {y: [dense: 16, residual: [relu, dense: 16], dense: 2]}",
+    ),
+}
 INFERRED = ("units", "filters")  # a last layer's width, which the task may know
 MAX_ITEMS = 20_000  # blocks of blocks grow exponentially: a model with more items is a mistake or an attack
 MAX_NESTING = 48

@@ -13,7 +13,17 @@ from dltrain.suggest import hint
 
 MAX_VALUES = 1_000  # in one argument: values that are handed from block to block could double at each step
 MAX_LEVELS = 64
-WORDS = ("with", "repeat")
+# Parameters that the notation adds to layers: (what they mean, an example).
+WORDS = {
+    "with": (
+        "further wires of a layer that takes several, after the value of the chain",
+        "graph: {a: [dense: 8], y: [from: x, dense: 8, add: {with: a}]}",
+    ),
+    "repeat": (
+        "how many copies of a layer or block stand one behind the other, each with weights of its own",
+        "graph: {y: [dense: {units: 8, repeat: 3}]}",
+    ),
+}
 
 
 class Options(NamedTuple):

@@ -122,6 +122,11 @@ class Bound:
         return {self.wire: self.task.combine([found[self.wire] for found in outputs], self._loss.link)}
 
     @property
+    def ends(self) -> dict[str, str]:
+        """{head: the wire that it reads}."""
+        return {"": self.wire}
+
+    @property
     def links(self) -> dict[str, str]:
         """{head: how its loss turns outputs into probabilities}."""
         return {"": self._loss.link}

@@ -101,6 +101,11 @@ class Heads:
         return {wire: array for bound in self.bound.values() for wire, array in bound.combine(outputs).items()}
 
     @property
+    def ends(self) -> dict[str, str]:
+        """{head: the wire that it reads}."""
+        return {name: bound.wire for name, bound in self.bound.items()}
+
+    @property
     def links(self) -> dict[str, str]:
         """{head: how its loss turns outputs into probabilities}."""
         return {name: bound.links[""] for name, bound in self.bound.items()}

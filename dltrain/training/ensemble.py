@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +84,23 @@ class Ensemble:
                 batch = loader.batch(0, index)
                 outputs.append(evaluator.take(batch, index, tally))
             batch = loaders[0].batch(0, index)
-            mean = task.combine(outputs)
+            mean = self.combine(outputs)
             loss, _ = task.loss(mean, batch, mode)
             whole.add(loss, 0.0, mean, batch, mode.kernels(mean[task.wires[0]]))
         return whole, members
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
         """Predictions for a file or an array of raw features, one dict for each sample; see `Run.predict`."""
-        task = self.runs[0].session.task
-        return task.predict(task.combine([run.outputs(inputs) for run in self.runs]))
+        return self.runs[0].session.task.predict(self.combine([run.outputs(inputs) for run in self.runs]))
+
+    def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        """The outputs whose predictions are the mean of the members', which may have other names for their wires."""
+        first = self.runs[0].session.task
+        named = [
+            {first.ends[head]: found[wire] for head, wire in run.session.task.ends.items()}
+            for run, found in zip(self.runs, outputs, strict=True)
+        ]
+        return first.combine(named)
 
     def per_member(self, tallies: Sequence[Tally]) -> list[dict[str, Any]]:
         """Run, checkpoint and metrics of each member, as JSON."""

@@ -1,8 +1,5 @@
 # mypy: disallow-untyped-defs=False, disallow-incomplete-defs=False
-"""Layer norm and local response norm, row by row: each stays in the cache for the passes over it.
-
-Rows are cut into one part a thread.
-"""
+"""Layer norm: each row stays in the cache for the passes over it; rows are cut into one part a thread."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from numba import njit, prange
 
 from dltrain.kernels.arrays import Array, Empty, rows_of
 from dltrain.kernels.compiled.jit import FLOAT32, INNER, PARALLEL, PLAIN, SUMS, compiled, kernel, parts
-from dltrain.kernels.compiled.pointwise import F, exp, log
+from dltrain.kernels.compiled.pointwise import F
 from dltrain.kernels.reference import rows as reference
 
 NONE = np.empty(0, np.float32)
@@ -120,101 +117,6 @@ def layer_norm_gradient(x, dy, gamma, mean, inv_std, dgamma, dbeta, dx, add, thr
         dgamma[j] = F(sums[0, 0, j]) + (dgamma[j] if add else F(0))
     for j in range(dbeta.size):
         dbeta[j] = F(sums[0, 1, j]) + (dbeta[j] if add else F(0))
-
-
-@njit(**INNER, **PLAIN)
-def add_neighbours(values, radius, total):
-    """total = each value and its neighbours within a radius, added."""
-    C = values.size
-    for j in range(C):
-        total[j] = values[j]
-    for k in range(1, min(radius, C - 1) + 1):
-        behind, last = values[k:], total[k:]
-        for j in range(C - k):
-            total[j] += behind[j]
-        for j in range(C - k):
-            last[j] += values[j]
-
-
-@njit(**INNER, **PLAIN)
-def response_rows(x, radius, bias, alpha, beta, out, r0, r1):
-    """Some rows of `response_all`."""
-    C = x.shape[1]
-    squares, sums = np.empty(C, np.float32), np.empty(C, np.float32)
-    for i in range(r0, r1):
-        a, o = x[i], out[i]
-        for j in range(C):
-            squares[j] = a[j] * a[j]
-        add_neighbours(squares, radius, sums)
-        for j in range(C):
-            o[j] = a[j] * exp(-beta * log(bias + alpha * sums[j]))
-
-
-@kernel("f2 int float float float f2 int", **PARALLEL)
-def response_all(x, radius, bias, alpha, beta, out, threads):
-    """See `reference.local_response_norm`."""
-    k, a, b = F(bias), F(alpha), F(beta)
-    if threads == 1:
-        response_rows(x, radius, k, a, b, out, 0, len(x))
-    else:
-        for t in prange(threads):
-            response_rows(x, radius, k, a, b, out, t * len(x) // threads, (t + 1) * len(x) // threads)
-
-
-@njit(**INNER, **PLAIN)
-def response_back(x, dy, radius, bias, alpha, beta, dx, r0, r1):
-    """Some rows of `response_gradient`."""
-    C = x.shape[1]
-    terms, sums, power = np.empty(C, np.float32), np.empty(C, np.float32), np.empty(C, np.float32)
-    twice = F(2) * alpha * beta
-    for i in range(r0, r1):
-        a, g, o = x[i], dy[i], dx[i]
-        for j in range(C):
-            terms[j] = a[j] * a[j]
-        add_neighbours(terms, radius, sums)
-        for j in range(C):
-            d = bias + alpha * sums[j]
-            power[j] = exp(-beta * log(d))
-            terms[j] = g[j] * a[j] * power[j] / d
-        add_neighbours(terms, radius, sums)
-        for j in range(C):
-            o[j] = g[j] * power[j] - twice * a[j] * sums[j]
-
-
-@kernel("f2 f2 int float float float f2 int", **PARALLEL)
-def response_gradient(x, dy, radius, bias, alpha, beta, dx, threads):
-    """See `reference.local_response_norm_backward`."""
-    k, a, b = F(bias), F(alpha), F(beta)
-    if threads == 1:
-        response_back(x, dy, radius, k, a, b, dx, 0, len(x))
-    else:
-        for t in prange(threads):
-            response_back(x, dy, radius, k, a, b, dx, t * len(x) // threads, (t + 1) * len(x) // threads)
-
-
-def local_response_norm(x: Array, depth_radius: int, bias: float, alpha: float, beta: float, out: Array) -> Array:
-    """See the reference."""
-    try:
-        if not out.flags.c_contiguous:
-            raise TypeError
-        compiled.response_all(rows_of(x), depth_radius, bias, alpha, beta, rows_of(out), parts(x.size))
-    except TypeError:
-        return reference.local_response_norm(x, depth_radius, bias, alpha, beta, out)
-    return out
-
-
-def local_response_norm_backward(
-    x: Array, dy: Array, depth_radius: int, bias: float, alpha: float, beta: float, out: Array
-) -> Array:
-    """See the reference."""
-    try:
-        if not out.flags.c_contiguous:
-            raise TypeError
-        rows = rows_of(x), rows_of(dy)
-        compiled.response_gradient(*rows, depth_radius, bias, alpha, beta, rows_of(out), parts(x.size))
-    except TypeError:
-        return reference.local_response_norm_backward(x, dy, depth_radius, bias, alpha, beta, out)
-    return out
 
 
 def layer_norm(

@@ -1,4 +1,4 @@
-"""Work along the last axis, each row by itself: three normalizations, logarithm of the softmax."""
+"""Work along the last axis, each row by itself: layer norm, L2 normalization, logarithm of the softmax."""
 
 from __future__ import annotations
 
@@ -116,56 +116,6 @@ def _inverse_length(x: Array, epsilon: float) -> tuple[Array, Array]:
     square = (wide * wide).sum(-1, keepdims=True)
     short = square.real < epsilon
     return 1 / np.sqrt(np.where(short, epsilon, square)), short
-
-
-@np.errstate(invalid="ignore", over="ignore")
-def local_response_norm(x: Array, depth_radius: int, bias: float, alpha: float, beta: float, out: Array) -> Array:
-    """out = x / dᵝ, d[c] = bias + alpha Σ x² over the channels c - depth_radius … c + depth_radius that there are.
-
-    Parameters:
-        x: (…, C)
-        depth_radius: of the neighbourhood
-        bias: d of a channel that is 0 among others that are
-        alpha: weight of the squares
-        beta: power of d
-        out: the shape of x
-
-    Source: Krizhevsky, Sutskever and Hinton 2012, section 3.3.
-    """
-    wide = x.astype(np.result_type(x.dtype, np.float64))
-    out[...] = wide * (bias + alpha * _neighbours(wide * wide, depth_radius)) ** -beta
-    return out
-
-
-@np.errstate(invalid="ignore", over="ignore")
-def local_response_norm_backward(
-    x: Array, dy: Array, depth_radius: int, bias: float, alpha: float, beta: float, out: Array
-) -> Array:
-    """out = dy / dᵝ - 2 alpha beta x Σ (x dy / dᵝ⁺¹) over the neighbouring channels.
-
-    Parameters:
-        x: (…, C), input of the forward pass
-        dy: (…, C)
-        depth_radius: as in the forward pass, like the rest
-        bias: added to the sum of squares
-        alpha: weight of the squares
-        beta: power of d
-        out: the shape of x
-    """
-    wide = x.astype(np.result_type(x.dtype, np.float64))
-    d = bias + alpha * _neighbours(wide * wide, depth_radius)
-    power = d**-beta
-    out[...] = dy * power - 2 * alpha * beta * wide * _neighbours(wide * dy * power / d, depth_radius)
-    return out
-
-
-def _neighbours(values: Array, radius: int) -> Array:
-    """The sum of each value and its neighbours within a radius, along the last axis."""
-    total = values.copy()
-    for k in range(1, min(radius, values.shape[-1] - 1) + 1):
-        total[..., :-k] += values[..., k:]
-        total[..., k:] += values[..., :-k]
-    return total
 
 
 @np.errstate(invalid="ignore", over="ignore")

@@ -1,0 +1,103 @@
+"""Reading .tar archives, plain or gzipped, in memory: nothing is written, links and devices are passed over."""
+
+from __future__ import annotations
+
+import tarfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Self, cast
+
+from dltrain.data.opening import stream, too_large
+from dltrain.errors import CorruptFileError
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
+LONGEST_NAME = 1 << 16  # bytes of a long name, or of further settings, of a file in an archive
+
+
+def read_archive(path: Path, most: Callable[[str], int], members: int) -> dict[str, bytes]:
+    """{name: content} of the regular files of an archive that are wanted.
+
+    Parameters:
+        path: of the archive
+        most: how many bytes the file of a name may have; 0 when it is not wanted
+        members: how many entries the archive may have
+
+    Raises:
+        CorruptFileError: when the archive is damaged, too large, or holds a name that leads out of it.
+    """
+    found: dict[str, bytes] = {}
+    with stream(path) as (file, allowed):
+        try:
+            limited = cast(BinaryIO, Limited(file, allowed, path))
+            with tarfile.open(fileobj=limited, mode="r|", tarinfo=ShortNames) as archive:
+                for count, member in enumerate(archive):
+                    if count >= members:
+                        expected = f"at most {members:,}"
+                        raise CorruptFileError("the archive holds too many files", where=str(path), expected=expected)
+                    limit = most(member.name) if member.isreg() else 0
+                    if limit:
+                        check_name(member.name, path)
+                        found[member.name] = content(archive, member, path, limit)
+        except (tarfile.TarError, EOFError, zlib.error, ValueError, RecursionError) as error:
+            reason = str(error).partition("\n")[0][:120]
+            raise CorruptFileError("the archive is damaged", where=str(path), got=reason) from error
+    return found
+
+
+def check_name(name: str, path: Path) -> None:
+    """Raise a CorruptFileError unless a name in an archive is a plain relative one."""
+    parts = PurePosixPath(name).parts
+    if not name.isprintable() or ".." in parts or name.startswith("/") or "\\" in name:
+        what = "a file of the archive has a name that leads out of it, or cannot be shown"
+        raise CorruptFileError(what, where=str(path), expected="a relative name", got=repr(name[:80]))
+
+
+def content(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, most: int) -> bytes:
+    """The bytes of a file of the archive."""
+    if member.size > most:
+        raise too_large(f"{path} {member.name}", most, "this file of the archive is too large")
+    file: BinaryIO | None = archive.extractfile(member)  # type: ignore[assignment]
+    return b"" if file is None else file.read(member.size)
+
+
+class Limited:
+    """A stream that gives no more than a number of bytes.
+
+    Parameters:
+        file: the stream
+        most: bytes
+        path: of the file, for the error
+    """
+
+    def __init__(self, file: BinaryIO, most: int, path: Path) -> None:
+        self.file, self.left, self.most, self.path = file, most, most, path
+
+    def read(self, size: int) -> bytes:
+        """Some bytes more.
+
+        Raises:
+            CorruptFileError: when they are too many.
+        """
+        data = self.file.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise too_large(self.path, self.most)
+        return data
+
+
+class ShortNames(tarfile.TarInfo):
+    """The head of a file in an archive, whose long name is not so long that reading it fills the memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Read a head.
+
+        Raises:
+            CorruptFileError: when it announces too much.
+        """
+        head = super().frombuf(buf, encoding, errors)
+        extra = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
+        if head.type in extra and head.size > LONGEST_NAME:
+            raise CorruptFileError("a name in the archive is too long", where="archive", got=f"{head.size:,} bytes")
+        return head

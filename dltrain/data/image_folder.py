@@ -1,0 +1,269 @@
+"""The image_folder source: pictures below a folder or in an archive, and where their labels come from."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import numpy as np
+
+from dltrain.data.examples import Array, DataSet, Pool
+from dltrain.data.folders import DataFolders, SettingError
+from dltrain.data.picture_files import Listing, PictureFile, below, by_part, empty_folders, listing, natural, read
+from dltrain.data.pictures import MOST_PIXELS, SUFFIXES, Form, Resize, decode, read_head
+from dltrain.data.tables import Column, Csv
+from dltrain.errors import DataError
+from dltrain.registry import register
+from dltrain.types import PositiveInt
+
+FLOATS = 4  # bytes of each value when it is prepared
+BY_FOLDER = 'say where the label is: `label: "{label}_*"` for the name of the file, `table: labels.csv` for a table'
+
+
+@register("source", "image_folder")
+class ImageFolder:
+    """Pictures (PNG, JPEG, PGM, PPM) below a folder or in a .tar.gz, with a folder for each class, or other labels.
+
+    Outer folders named train, val and test (or such as `train_signs`) are those parts.  Needs Pillow:
+    `pip install "dltrain[images]"`.
+
+    Parameters:
+        path: the folder or archive, relative to the config, ./data or $DLTRAIN_DATA
+        size: height and width that all pictures are brought to, or one number for both; left out: they are alike
+        color_mode: rgb or grayscale; left out: grayscale where all pictures are
+        resize: how a picture gets another size: crop (it covers the size, and its middle is cut out), pad (it fits in,
+            with black beside it) or stretch
+        label: the label's place in the name of a file, such as "{label}_*"; left out: the outer folder
+        table: a .csv file with a line for each picture, in place of folders
+        file: the column of the table with the names of the files, below the folder
+        target: the column of the table with the targets, or several of them
+        part: the column of the table that says train, validation or test
+        classes: labels in the order of the class numbers; left out: numbers by their size, else the alphabet
+        validation_path: a folder or archive that is the validation part
+        test_path: a folder or archive that is the test part
+        max_pixels: a picture that has more is refused before it is decoded
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     for name in ("set/cat", "set/dog"):
+        ...         Path(folder, name).mkdir(parents=True)
+        ...         _ = Path(folder, name, "1.pgm").write_bytes(b"P5 2 1 255 " + bytes([7, 9]))
+        ...     pool = ImageFolder("set").load(DataFolders(folder))
+        >>> pool.columns["x"].shape, pool.columns["y"].tolist()
+        ((2, 1, 2, 1), ['cat', 'dog'])
+
+    Source: the layout is that of ImageNet: Russakovsky et al., ImageNet large scale visual recognition challenge, 2015.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        size: PositiveInt | list[PositiveInt] | None = None,
+        color_mode: Literal["rgb", "grayscale"] | None = None,
+        resize: Resize = "crop",
+        label: str | None = None,
+        table: str | None = None,
+        file: Column = "file",
+        target: Column | list[Column] = "label",
+        part: Column | None = None,
+        classes: list[str | int] | None = None,
+        validation_path: str | None = None,
+        test_path: str | None = None,
+        max_pixels: PositiveInt = MOST_PIXELS,
+    ) -> None:
+        self.path, self.size, self.color_mode, self.resize, self.label = path, size, color_mode, resize, label
+        self.table, self.file, self.target, self.part, self.classes = table, file, target, part, classes
+        self.validation_path, self.test_path, self.max_pixels = validation_path, test_path, max_pixels
+
+    def load(self, folders: DataFolders) -> Pool:
+        """x (N, H, W, C) bytes, y (N,) labels as text, or the targets of the table.
+
+        Raises:
+            SettingError: when a path is not there, or settings contradict each other.
+            DataError: when there are no pictures, one has no label, or their sizes differ.
+            CorruptFileError: when a picture or the archive is damaged.
+        """
+        self.check()
+        found = below(listing(folders.find_any(self.path)))
+        if self.table is not None:
+            pool, pictures = tabled(self, found, folders)
+        else:
+            pictures, labels = self.labelled(found, folders)
+            positions = {part: [k for k, f in enumerate(pictures) if f.part == part] for part in ("validation", "test")}
+            given = {part: np.array(index, np.int64) for part, index in positions.items() if index}
+            names = self.classes or sorted(set(labels), key=natural)
+            pool = Pool({"y": np.array(labels)}, self.path, given=given, classes=names)
+        form = self.form(pictures)
+        layout = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
+        return replace(
+            pool,
+            columns={**pool.columns, "x": pixels(pictures, form, self.max_pixels)},
+            files=tuple((file.where, k) for k, file in enumerate(pictures)),
+            feature_names=[],
+            lines=None,
+            categories={},
+            layout={"pictures": layout, "label": self.label},
+        )
+
+    def check(self) -> None:
+        """Raise a SettingError when settings contradict each other."""
+        if isinstance(self.size, list) and len(self.size) != 2:
+            what, hint = "a size has a height and a width", "write `size: [64, 48]`, or one number for both"
+            raise SettingError(what, where="size", got=str(self.size), hint=hint).about(self.size, "size")
+        if self.label is not None and "{label}" not in self.label:
+            what = "the pattern does not say where the label is"
+            error = SettingError(what, where="label", expected='"{label}" in it, such as "{label}_*"', got=self.label)
+            raise error.about(self.label, "label")
+        of_table = [name for name in ("label", "validation_path", "test_path") if getattr(self, name) is not None]
+        if self.table is not None and of_table:
+            what, hint = "this has no effect beside `table`", "leave one of them out"
+            raise SettingError(what, where=of_table[0], hint=hint).about(getattr(self, of_table[0]), of_table[0])
+
+    def labelled(self, found: Listing, folders: DataFolders) -> tuple[list[PictureFile], list[str]]:
+        """All pictures, each with its part, and their labels."""
+        listings = [by_part(found)]
+        own = {file.part for file in listings[0][0]}
+        for part, path in (("validation", self.validation_path), ("test", self.test_path)):
+            if path is None:
+                continue
+            if part in own:
+                what = f"this has no effect: {self.path} brings its own {part} part"
+                raise SettingError(what, where=f"{part}_path", hint="leave it out").about(path, f"{part}_path")
+            pictures, inner = below(listing(folders.find_any(path)), keep=outer(listings[0]))
+            listings.append(([replace(file, part=part) for file in pictures], inner))
+        everything = [file for pictures, _ in listings for file in pictures]
+        return everything, [label for some in listings for label in labels_of(some, self.label)]
+
+    def form(self, pictures: Sequence[PictureFile]) -> Form:
+        """What all pictures are brought to.
+
+        Raises:
+            DataError: when their sizes differ and none is given, or they would not fit into the memory.
+        """
+        heads = [read_head(file.read(), file.where, self.max_pixels) for file in pictures]
+        if self.size is None:
+            height, width = heads[0].height, heads[0].width
+            for head, file in zip(heads, pictures, strict=True):
+                if (head.height, head.width) != (height, width):
+                    expected, got = f"{height} × {width} as in {pictures[0].where}", f"{head.height} × {head.width}"
+                    hint = "bring all to one size: `size: [height, width]`"
+                    raise DataError("pictures differ in size", where=file.where, expected=expected, got=got, hint=hint)
+        else:
+            height, width = self.size if isinstance(self.size, list) else (self.size, self.size)
+        grey = all(head.grey for head in heads) if self.color_mode is None else self.color_mode == "grayscale"
+        form = Form(height, width, 1 if grey else 3, self.resize)
+        check_memory(len(pictures) * height * width * form.channels, self.path)
+        return form
+
+
+def outer(found: Listing) -> set[str]:
+    """The outer folders of the pictures of a listing."""
+    return {file.name.parts[0] for file in found[0] if len(file.name.parts) > 1}
+
+
+def labels_of(found: Listing, pattern: str | None) -> list[str]:
+    """The label of each picture, from its name or its outer folder.
+
+    Raises:
+        DataError: when one has none, or a class no picture.
+    """
+    pictures, _ = found
+    if pattern is not None:
+        return [label_in(file, pattern) for file in pictures]
+    for empty in empty_folders(found):
+        where, hint = str(PurePosixPath(pictures[0].where).parent.parent), "remove the folder"
+        raise DataError("the class has no picture", where=where, expected="at least one", got=repr(empty), hint=hint)
+    for file in pictures:
+        if len(file.name.parts) < 2:
+            what, expected = "the picture lies in no folder of a class", "a folder for each class"
+            raise DataError(what, where=file.where, expected=expected, hint=BY_FOLDER)
+    return [file.name.parts[0] for file in pictures]
+
+
+def label_in(file: PictureFile, pattern: str) -> str:
+    """The label in the name of a file.
+
+    Raises:
+        DataError: when the name does not have the pattern's form.
+
+    Example:
+        >>> label_in(PictureFile(PurePosixPath("a/3_left.png"), "a/3_left.png", bytes), "{label}_*")
+        '3'
+    """
+    words = re.split(r"(\{label\}|\*)", pattern)
+    form = "".join({"{label}": "(.+?)", "*": ".*"}.get(word) or re.escape(word) for word in words)
+    match = re.fullmatch(form, file.name.name)
+    if match is None:
+        raise DataError("the name of the file has no label", where=file.where, expected=f"a name like {pattern!r}")
+    return match[1]
+
+
+def tabled(source: ImageFolder, found: Listing, folders: DataFolders) -> tuple[Pool, list[PictureFile]]:
+    """What a table says of pictures, and these in its order.
+
+    Raises:
+        SettingError: when a column is not there.
+        DataError: when a picture is not there.
+    """
+    settings: dict[str, Any] = {"features": [source.file], "categorical": [source.file], "part": source.part}
+    table = Csv(str(source.table), target=source.target, classes=source.classes, **settings)
+    pool = table.load(folders)
+    known = {str(file.name.with_suffix("")): file for file in found[0]} | {str(file.name): file for file in found[0]}
+    words, pictures = pool.categories[0], []
+    for row, number in enumerate(pool.columns["x"][:, 0]):
+        if np.isnan(number) or words[int(number)] not in known:
+            got = "nothing" if np.isnan(number) else repr(words[int(number)])
+            expected = f"a file below {source.path}, such as {str(found[0][0].name)!r}"
+            raise DataError("there is no such picture", where=pool.place(row), expected=expected, got=got)
+        pictures.append(known[words[int(number)]])
+    return pool, pictures
+
+
+def pixels(pictures: Sequence[PictureFile], form: Form, most: int = MOST_PIXELS) -> Array:
+    """The pictures (N, H, W, C) as bytes."""
+    x = np.empty((len(pictures), form.height, form.width, form.channels), np.uint8)
+    for k, file in enumerate(pictures):
+        x[k] = decode(file.read(), file.where, form, most)
+    return x
+
+
+def check_memory(values: int, where: str) -> None:
+    """Refuse pictures that do not fit into this machine's memory when they are prepared.
+
+    Raises:
+        DataError: with the figures.
+    """
+    needed, there = values * (1 + FLOATS), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        expected, got = f"at most {there / 2**30:.1f} GiB", f"{needed / 2**30:.1f} GiB"
+        hint = "give a smaller `size`, or fewer pictures"
+        raise DataError("the pictures do not fit into the memory", where=where, expected=expected, got=got, hint=hint)
+
+
+def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
+    """New pictures, from a folder, an archive or a single file, brought to the form of a run's.
+
+    Raises:
+        DataError: when the run learned from no pictures, or labels are wanted that are not there.
+    """
+    if len(like.raw_shape) != 3 or like.raw_shape[2] not in (1, 3):
+        if path.is_dir():
+            raise DataError("this is a folder", where=str(path), expected="a file", hint="name a file in it")
+        expected, got = f"features of shape {like.raw_shape}", "pictures"
+        raise DataError("the run's data are no pictures", where=str(path), expected=expected, got=got)
+    height, width, channels = like.raw_shape
+    form = Form(height, width, channels, like.layout.get("pictures", {}).get("resize", "crop"))
+    if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
+        found: Listing = ([PictureFile(PurePosixPath(path.name), str(path), lambda: read(path))], [])
+    else:
+        found = below(listing(path), keep=like.classes or ())
+    columns = {"x": pixels(found[0], form)}
+    if target:
+        columns["y"] = np.array(labels_of(found, like.layout.get("label")))
+    files = tuple((file.where, k) for k, file in enumerate(found[0]))
+    return Pool(columns, str(path), classes=like.classes, target_names=like.target_columns, files=files)

@@ -1,0 +1,169 @@
+"""Where the pictures of a set lie: below a folder or in an archive, by name, and what part each belongs to."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from dltrain.data.archives import ARCHIVES, read_archive
+from dltrain.data.folders import inside
+from dltrain.data.opening import too_large
+from dltrain.data.pictures import MOST_BYTES, SUFFIXES
+from dltrain.data.table_pool import PART_NAMES
+from dltrain.errors import CorruptFileError, DataError
+from dltrain.runs import files
+
+DEPTH = 8  # folders below the first that are looked into
+MOST_FILES = 1_000_000
+Listing = tuple[list["PictureFile"], list[PurePosixPath]]
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A file that is a picture by its name.
+
+    Parameters:
+        name: below the folder of its set
+        where: what errors call it
+        read: gives its bytes
+        part: the part that it belongs to
+    """
+
+    name: PurePosixPath
+    where: str
+    read: Callable[[], bytes]
+    part: str = "train"
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file is a picture by its name; hidden files are none.
+
+    Example:
+        >>> is_picture("a/b.JPG"), is_picture("a/b.txt"), is_picture("__MACOSX/a/._b.jpg")
+        (True, False, False)
+    """
+    path = PurePosixPath(name)
+    hidden = any(part.startswith((".", "__MACOSX")) and part.strip(".") for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not hidden
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is an archive by its name."""
+    return path.name.lower().endswith(ARCHIVES)
+
+
+def listing(path: Path) -> Listing:
+    """The pictures below a folder or in an archive, in the order of their names, and all folders there are.
+
+    Raises:
+        DataError: when there is none.
+        CorruptFileError: when the archive is damaged, or there are too many.
+    """
+    found, folders = in_archive(path) if is_archive(path) else in_folder(path)
+    if not found:
+        raise DataError("there is no picture", where=str(path), expected=f"files such as {', '.join(SUFFIXES[:4])}")
+    return sorted(found, key=lambda file: natural(file.name)), folders
+
+
+def natural(name: object) -> list[tuple[int, str]]:
+    """A key by which s2 stands before s10.
+
+    Example:
+        >>> sorted(["s10", "s2", "a"], key=natural)
+        ['a', 's2', 's10']
+    """
+    return [(int(text), "") if text.isdecimal() else (-1, text) for text in re.split(r"(\d+)", str(name))]
+
+
+def in_archive(path: Path) -> Listing:
+    """The pictures of an archive, whose bytes are held."""
+    content = read_archive(path, lambda name: MOST_BYTES * is_picture(name), MOST_FILES)
+    found = []
+    for name, data in content.items():
+        found.append(PictureFile(PurePosixPath(name), f"{path} {name}", lambda data=data: data))  # type: ignore[misc]
+    return found, []
+
+
+def in_folder(path: Path) -> Listing:
+    """The pictures below a folder; links to folders are not followed, links to files not out of it."""
+    found, inner = [], []
+    for here, folders, names in os.walk(path):
+        place = PurePosixPath(Path(here).relative_to(path))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and len(place.parts) < DEPTH)
+        inner += [place / name for name in folders]
+        for name in filter(is_picture, names):
+            file = Path(here, name)
+            if file.is_symlink():
+                inside(file, path, str(file))
+            found.append(PictureFile(place / name, str(file), lambda file=file: read(file)))  # type: ignore[misc]
+        if len(found) > MOST_FILES:
+            raise CorruptFileError("there are too many pictures", where=str(path), expected=f"at most {MOST_FILES:,}")
+    return found, inner
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        CorruptFileError: when it is too large.
+    """
+    with files.reader(path) as file:
+        if os.fstat(file.fileno()).st_size > MOST_BYTES:
+            raise too_large(path, MOST_BYTES, "the file is too large for a picture")
+        return file.read()
+
+
+def below(found: Listing, keep: Iterable[str] = ()) -> Listing:
+    """A listing without the outer folders that all pictures lie in, but for those that must be kept."""
+    pictures, folders = found
+    first = pictures[0].name.parts[0]
+    if first in keep or any(len(file.name.parts) < 3 or file.name.parts[0] != first for file in pictures):
+        return found
+    return below(without_first(found, first), keep)
+
+
+def without_first(found: Listing, first: str) -> Listing:
+    """The part of a listing that lies in a folder."""
+    pictures, folders = found
+    inner = [replace(f, name=f.name.relative_to(first)) for f in pictures if f.name.parts[0] == first]
+    return inner, [f.relative_to(first) for f in folders if f.parts[0] == first and len(f.parts) > 1]
+
+
+def by_part(found: Listing) -> Listing:
+    """A listing whose outer folders are train, val, test (or train_signs …), told apart; as it was where they are not.
+
+    They are parts only if all outer folders are, and one of them is that of training.
+    """
+    pictures, folders = found
+    outer = list(dict.fromkeys(file.name.parts[0] for file in pictures if len(file.name.parts) > 1))
+    parts = {name: part_of(name) for name in outer}
+    lone = any(len(file.name.parts) == 1 for file in pictures)
+    if lone or None in parts.values() or "train" not in parts.values():
+        return found
+    split: Listing = ([], [])
+    for name, part in parts.items():
+        inner, deeper = without_first(found, name)
+        split[0].extend(replace(file, part=str(part)) for file in inner)
+        split[1].extend(deeper)
+    return split
+
+
+def part_of(folder: str) -> str | None:
+    """The part that a folder's name means; None when it means none.
+
+    Example:
+        >>> part_of("val"), part_of("Test-Images"), part_of("train_signs"), part_of("testify")
+        ('validation', 'test', 'train', None)
+    """
+    name = folder.lower()
+    return PART_NAMES.get(name) or PART_NAMES.get(re.split(r"[-_. ]", name)[0])
+
+
+def empty_folders(found: Listing) -> Sequence[str]:
+    """The outer folders that hold no picture."""
+    pictures, folders = found
+    filled = {file.name.parts[0] for file in pictures}
+    return [folder.name for folder in folders if len(folder.parts) == 1 and folder.name not in filled]
