@@ -9,26 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from dltrain import config as configs
+from dltrain.config.plugins import load_plugins
 from dltrain.errors import ConfigError, UsageError
 from dltrain.layers.base import Shape
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
 from dltrain.model.summary import Summary
-from dltrain.runs.environment import environment
 from dltrain.runs.folder import RunFolder
-from dltrain.runs.listing import differences
 from dltrain.training.ensemble import Ensemble
 from dltrain.training.journal import NoJournal
 from dltrain.training.prepared import load_data
 from dltrain.training.preview import schedules
 from dltrain.training.progress import Progress, SilentProgress
-from dltrain.training.running import train
+from dltrain.training.running import begin, check_same, train
 from dltrain.training.session import build_graph, prepare
-from dltrain.training.trained import Run, load_run, store_experiment, stored_experiment
+from dltrain.training.trained import load_run, load_runs, stored_experiment
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
-    from dltrain.tasks import Tally
 
 Config = str | Path | Mapping[str, Any]
 
@@ -178,7 +176,7 @@ def evaluate(
         members = ensemble.per_member(tallies)
     else:
         tally = loaded.tally(split, data, everything=True)
-    heads = {name: per_task(head) for name, head in tally.heads.items() if head.count}
+    heads = {name: head.counted() for name, head in tally.heads.items() if head.count}
     return {
         "run": None if members else str(loaded.folder.path),
         "checkpoint": None if members else loaded.step,
@@ -188,20 +186,6 @@ def evaluate(
         "metrics": tally.results(),
         **(heads.pop("") if "" in heads else {"per_class": None, "confusion": None, "classes": None}),
         "heads": heads or None,
-    }
-
-
-def per_task(tally: Tally) -> dict[str, Any]:
-    """What a task counts: of each class or label, and which class was taken for which."""
-    from dltrain.metrics import per_class
-
-    data = tally.bound.data
-    counts = next((c.arrays["counts"] for c in tally.collectors.values() if "counts" in c.arrays), None)
-    names = data.classes or (data.target_names if counts is not None else [])
-    return {
-        "per_class": None if counts is None else per_class(counts, names),
-        "confusion": None if counts is None or counts.ndim == 3 else counts.tolist(),
-        "classes": data.classes,
     }
 
 
@@ -235,24 +219,14 @@ def predict(
     }
 
 
-def load_runs(names: str | Path | Sequence[str | Path], runs: str | Path, checkpoint: str | int) -> list[Run]:
-    """One run or several, each with the weights of a checkpoint.
-
-    Raises:
-        UsageError: when there is none, or one is named twice.
-    """
-    given = [names] if isinstance(names, (str, Path)) else list(names)
-    loaded = [load_run(name, runs=runs, checkpoint=checkpoint) for name in given]
-    if not loaded:
-        raise UsageError("no run is named", expected="one run, or several for an ensemble")
-    for position, one in enumerate(loaded):
-        if any(one.folder.path == other.folder.path for other in loaded[:position]):
-            raise UsageError("the run is named twice", where=one.folder.name, expected="each run once in an ensemble")
-    return loaded
-
-
 def gradcheck(
-    config_or_run: Config, *, sets: Sequence[str] = (), runs: str | Path = "runs", samples: int = 8, **options: Any
+    config_or_run: Config,
+    *,
+    sets: Sequence[str] = (),
+    runs: str | Path = "runs",
+    samples: int = 8,
+    plugins: Sequence[str | Path] = (),
+    **options: Any,
 ) -> dict[str, Any]:
     """Compare the gradients of a config's or a run's model with numerical ones.
 
@@ -261,10 +235,12 @@ def gradcheck(
         sets: changes of the config
         runs: folder of the run folders
         samples: size of the batch
+        plugins: Python files that register further things
         options: see `training.gradient_check.check_gradients`
     """
     from dltrain.training.gradient_check import check_gradients
 
+    load_plugins(plugins)
     if isinstance(config_or_run, (str, Path)) and not Path(config_or_run).is_file():
         loaded = load_run(config_or_run, runs=runs)
         session: Any = loaded.session
@@ -360,56 +336,8 @@ def explore(
     )
 
 
-def begin(run: RunFolder, experiment: Experiment) -> None:
-    """Write the files a run begins with."""
-    store_experiment(run, experiment)
-    run.write(run.environment_path, environment())
-
-
-def check_same(stored: Experiment, wanted: Experiment, run: RunFolder) -> None:
-    """Refuse to go on with a run by another config; how long to train may differ.
-
-    Raises:
-        UsageError: with the first values that differ.
-    """
-    limits = ("train.epochs", "train.steps", "train.time")
-    different = [row for row in differences(stored.resolved, wanted.resolved) if row["path"] not in limits]
-    if different:
-        raise UsageError(
-            f"the run was started with another config: {different[0]['path']}",
-            where=str(run.path),
-            expected=repr(different[0].get("first", "nothing")),
-            got=repr(different[0].get("second", "nothing")),
-            hint="take its value, or leave --resume out to start a new run",
-        )
-
-
 def load_experiment(config: Config, sets: Sequence[str] = (), extra: Mapping[str, Any] | None = None) -> Experiment:
     """The checked experiment of a path or a mapping."""
     if isinstance(config, Mapping):
         return configs.from_mapping(config, sets=list(sets), extra=extra)
     return configs.load(config, sets=list(sets), extra=extra)
-
-
-def load_plugins(paths: Sequence[str | Path]) -> None:
-    """Run Python files given on the command line, so that they register layers, losses …
-
-    Raises:
-        UsageError: when a file is not there, or fails; with its line.
-    """
-    import importlib.util
-    import traceback
-
-    for number, path in enumerate(paths):
-        if not Path(path).is_file():
-            raise UsageError("there is no such Python file", where=str(path), expected="a file for --plugin")
-        spec = importlib.util.spec_from_file_location(f"dltrain_plugin_{number}", path)
-        if spec is None or spec.loader is None:
-            raise UsageError("this is not a Python file", where=str(path), expected="a file that ends in .py")
-        try:
-            spec.loader.exec_module(importlib.util.module_from_spec(spec))
-        except Exception as error:
-            frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(Path(path).absolute())]
-            line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else 0)
-            got = f"{type(error).__name__}: {error}"
-            raise UsageError("the plugin fails", where=f"{path}:{line}", got=got, hint="mend the file") from error

@@ -50,6 +50,7 @@ from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.registry import create
 from dltrain.training.comparison import Comparison
+from dltrain.training.goal import Goal
 from dltrain.training.gradient_check import check_gradients
 
 
@@ -342,8 +343,8 @@ def test_hook(name: str) -> None:
     """Its state is JSON and says all: a hook that goes on from it does what the first one does."""
 
     def trainer() -> Any:
-        found = SimpleNamespace(monitor="validation.loss", stopped=[], higher_is_better=lambda metric: False)
-        found.violation = lambda record: 0.0
+        goal = Goal("validation.loss", higher=False)
+        found = SimpleNamespace(goal=goal, stopped=[], higher_is_better=lambda metric: False)
         found.stop = lambda reason, restore_best: found.stopped.append((reason, restore_best))
         return found
 

@@ -278,9 +278,9 @@ def test_a_planted_resume_defect_is_caught(name: str, tmp_path: Path, monkeypatc
     assert stopped["stopped"] == "signal"
     load_state = Trainer.load_state
 
-    def defective(trainer: Trainer, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
+    def defective(trainer: Trainer, arrays: dict[str, Any], meta: dict[str, Any], where: str) -> None:
         DEFECTS[name](meta, arrays)
-        load_state(trainer, arrays, meta)
+        load_state(trainer, arrays, meta, where)
 
     monkeypatch.setattr(Trainer, "load_state", defective)
     if name in REFUSED:

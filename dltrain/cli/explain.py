@@ -43,7 +43,7 @@ def cli(subject: str, sets: tuple[str, ...], plugins: tuple[str, ...], as_json: 
     from dltrain.cli.output import emit
 
     if plugins:
-        from dltrain.api import load_plugins
+        from dltrain.config.plugins import load_plugins
 
         load_plugins(plugins)
     if is_config(subject):

@@ -44,8 +44,7 @@ def cli(
     from dltrain import api
     from dltrain.cli.output import emit
 
-    api.load_plugins(plugins)
-    result = api.gradcheck(subject(config, runs), sets=sets, layer=layer, runs=runs)
+    result = api.gradcheck(subject(config, runs), sets=sets, layer=layer, runs=runs, plugins=plugins)
     tensors = result["tensors"][:worst]
     if as_json:
         shown = [{key: tensor[key] for key in KEYS} for tensor in tensors]

@@ -51,7 +51,7 @@ def cli(kind: str | None, plugins: tuple[str, ...], as_json: bool) -> None:
     from dltrain.cli.output import emit
 
     if plugins:
-        from dltrain.api import load_plugins
+        from dltrain.config.plugins import load_plugins
 
         load_plugins(plugins)
     items = all_kinds() if kind is None else items_of(kind_of(kind))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dltrain.layers.base import Array
+from dltrain.metrics import per_class
 
 if TYPE_CHECKING:
     from dltrain.data import Batch
@@ -70,6 +71,17 @@ class Tally:
             if metric.statistic != "timing" or arrays["timing"][1]:
                 found[name] = float(metric(arrays))
         return found
+
+    def counted(self) -> dict[str, Any]:
+        """What was counted beside the metrics: of each class or label, and which class was taken for which."""
+        data = self.bound.data
+        counts = next((c.arrays["counts"] for c in self.collectors.values() if "counts" in c.arrays), None)
+        names = data.classes or (data.target_names if counts is not None else [])
+        return {
+            "per_class": None if counts is None else per_class(counts, names),
+            "confusion": None if counts is None or counts.ndim == 3 else counts.tolist(),
+            "classes": data.classes,
+        }
 
     def reset(self) -> None:
         """Start anew."""

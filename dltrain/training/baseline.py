@@ -23,10 +23,9 @@ from dltrain.model.memory import Arena
 from dltrain.registry import create, parse
 from dltrain.tasks import Task, Weighing
 from dltrain.training.baseline_summary import BaselineSummary, in_words
-from dltrain.training.goal import measured, violation
-from dltrain.training.hooks import lookup
+from dltrain.training.goal import measured
 from dltrain.training.prepared import Prepared, read_parts
-from dltrain.training.trainer import part
+from dltrain.training.state import part
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
@@ -212,7 +211,7 @@ class Fitter:
 
     def __init__(self, session: BaselineSession, journal: Journal | NoJournal, progress: Progress) -> None:
         self.session, self.journal, self.progress = session, journal, progress
-        self.monitor, self.bounds = session.monitor(None), session.limits()
+        self.goal = session.goal(None)
         self.epoch = self.step = 0  # 1 when it is fitted
         self.settled = True  # a fit is whole, or nothing
         self.seconds = 0.0
@@ -240,10 +239,7 @@ class Fitter:
         self.seconds = time.monotonic() - started
         self.metrics |= measured
         record = {"epoch": 1, "step": 1, "learning_rate": None, **measured}
-        self.best = {"epoch": 1, "step": 1, "metric": self.monitor, "value": lookup(record, self.monitor)}
-        if self.bounds:
-            missed = violation(self.bounds, record)
-            self.best |= {"satisfied": missed == 0, "violation": missed}
+        self.best = self.goal.best(record, None)
         self.journal.record(record)
         self.progress.evaluated(record, self.seconds)
         self.journal.save(self)
@@ -270,21 +266,23 @@ class Fitter:
         arrays = {f"model/{name}": array for name, array in self.session.graph.state().items()}
         return arrays, {"epoch": self.epoch, "step": self.step, "best": self.best, "metrics": self.metrics}
 
-    def load_state(self, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
-        """Go on from `state()`: fit again, and compare."""
+    def load_state(self, arrays: dict[str, Any], meta: dict[str, Any], where: str = "") -> None:
+        """Go on from `state()`: fit again, and compare.
+
+        Parameters:
+            arrays: the proof of the fit
+            meta: its results
+            where: the file they came from
+
+        Raises:
+            CorruptFileError: when the state is neither before a fit nor after it.
+        """
+        if (meta["epoch"], meta["step"]) not in ((0, 0), (1, 1)):
+            what, got = "no moment of this run has such a step", str(meta["step"])
+            raise CorruptFileError(what, where=where, expected="0 or 1", got=got, hint="start a new run")
         self.session.graph.load_state(part(arrays, "model"))
         self.epoch, self.step = meta["epoch"], meta["step"]
         self.best, self.metrics = meta["best"], meta["metrics"]
-
-    def check_position(self, where: str) -> None:
-        """Refuse a state that is neither before the fit nor after it.
-
-        Raises:
-            CorruptFileError: when it is none of a baseline.
-        """
-        if (self.epoch, self.step) not in ((0, 0), (1, 1)):
-            what, got = "no moment of this run has such a step", str(self.step)
-            raise CorruptFileError(what, where=where, expected="0 or 1", got=got, hint="start a new run")
 
     def set_clock(self, seconds: float) -> None:
         """Count the time from here."""

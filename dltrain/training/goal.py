@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,6 +55,48 @@ class Limit:
         return HARDLY if missing == 0 and len(self.sign) == 1 else 0.0
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What says which state of a run is the best: of those that keep the bounds, or miss them least, the best metric.
+
+    Parameters:
+        metric: as `validation.loss`
+        higher: whether a larger value is the better one
+        bounds: {part.metric: bound}
+    """
+
+    metric: str
+    higher: bool
+    bounds: Mapping[str, Limit] = field(default_factory=dict)
+
+    def violation(self, record: Mapping[str, Any]) -> float:
+        """By how much a record misses the bounds; 0 where it keeps them, or there are none."""
+        return violation(self.bounds, record)
+
+    def best(self, record: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """A record as the best so far, or None where it is not.
+
+        Parameters:
+            record: {epoch, step, part: {metric: value}}
+            before: the best until now
+
+        Example:
+            >>> goal = Goal("validation.loss", higher=False)
+            >>> best = goal.best({"epoch": 1, "step": 9, "validation": {"loss": 0.5}}, None)
+            >>> best["value"], goal.best({"epoch": 2, "step": 18, "validation": {"loss": 0.6}}, best)
+            (0.5, None)
+        """
+        value, missed = lookup(record, self.metric), self.violation(record)
+        if value is None:
+            return None
+        if before is not None:
+            best = before.get("violation", 0.0), before["value"]
+            if not ahead((missed, value), best, self.higher):
+                return None
+        found = {"epoch": record["epoch"], "step": record["step"], "metric": self.metric, "value": value}
+        return found | ({"satisfied": missed == 0, "violation": missed} if self.bounds else {})
+
+
 def violation(limits: Mapping[str, Limit], record: Mapping[str, Any]) -> float:
     """By how much a record misses all bounds together; 0 where it keeps them.
 
@@ -72,6 +114,33 @@ def violation(limits: Mapping[str, Limit], record: Mapping[str, Any]) -> float:
         part, _, metric = name.partition(".")
         total += limit.violation(record.get(part, {}).get(metric))
     return min(total, WHOLLY)
+
+
+def lookup(record: Mapping[str, Any], metric: str) -> float | None:
+    """The value of `part.name` in a record; None where it is absent or not a number.
+
+    Example:
+        >>> lookup({"validation": {"loss": 0.5}}, "validation.loss")
+        0.5
+    """
+    part, _, name = metric.partition(".")
+    value = record.get(part, {}).get(name)
+    return None if value is None or value != value else float(value)
+
+
+def better(value: float, best: float, higher: bool, margin: float = 0.0) -> bool:
+    """Whether a value beats the best by more than a margin."""
+    return value > best + margin if higher else value < best - margin
+
+
+def ahead(now: tuple[float, float], best: tuple[float, Any], higher: bool, margin: float = 0.0) -> bool:
+    """Whether (violation of the bounds, value) beats the best: it keeps them better, or as well with a better value.
+
+    Example:
+        >>> ahead((0.0, 0.5), (0.2, 0.9), higher=True), ahead((0.0, 0.5), (0.0, 0.9), higher=True)
+        (True, False)
+    """
+    return now[0] < best[0] or (now[0] == best[0] and better(now[1], best[1], higher, margin))
 
 
 def measured(metrics: Any, task: Task) -> list[Any] | None:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from dltrain.registry import register
+from dltrain.training.goal import ahead, lookup
 from dltrain.types import NonNegativeFloat, PositiveInt
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ class EarlyStopping(Hook):
 
     Example:
         >>> from types import SimpleNamespace
-        >>> run = SimpleNamespace(monitor="validation.loss", higher_is_better=lambda metric: False)
+        >>> from dltrain.training.goal import Goal
+        >>> run = SimpleNamespace(goal=Goal("validation.loss", higher=False), higher_is_better=lambda metric: False)
         >>> run.stop = lambda reason, restore_best: print(reason)
-        >>> run.violation = lambda record: 0.0
         >>> hook = EarlyStopping(patience=2)
         >>> for loss in (3.0, 2.0, 2.5, 2.1):
         ...     hook.after_evaluation(run, {"validation": {"loss": loss}})
@@ -73,11 +74,11 @@ class EarlyStopping(Hook):
 
     def after_evaluation(self, trainer: Trainer, record: dict[str, Any]) -> None:
         """Count, and ask for a stop."""
-        monitor = self.monitor or trainer.monitor
+        monitor = self.monitor or trainer.goal.metric
         value = lookup(record, monitor)
         if value is None:
             return
-        missed = trainer.violation(record) if self.monitor is None else 0.0
+        missed = trainer.goal.violation(record) if self.monitor is None else 0.0
         now, before = (missed, value), (self.violation, self.best)
         if self.best is None or ahead(now, before, trainer.higher_is_better(monitor), self.min_delta):
             self.best, self.violation, self.wait = value, missed, 0
@@ -93,30 +94,3 @@ class EarlyStopping(Hook):
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on counting."""
         self.best, self.violation, self.wait = state["best"], state["violation"], state["wait"]
-
-
-def lookup(record: dict[str, Any], metric: str) -> float | None:
-    """The value of `part.name` in a record; None where it is absent or not a number.
-
-    Example:
-        >>> lookup({"validation": {"loss": 0.5}}, "validation.loss")
-        0.5
-    """
-    part, _, name = metric.partition(".")
-    value = record.get(part, {}).get(name)
-    return None if value is None or value != value else float(value)
-
-
-def better(value: float, best: float, higher: bool, margin: float = 0.0) -> bool:
-    """Whether a value beats the best by more than a margin."""
-    return value > best + margin if higher else value < best - margin
-
-
-def ahead(now: tuple[float, float], best: tuple[float, Any], higher: bool, margin: float = 0.0) -> bool:
-    """Whether (violation of the bounds, value) beats the best: it keeps them better, or as well with a better value.
-
-    Example:
-        >>> ahead((0.0, 0.5), (0.2, 0.9), higher=True), ahead((0.0, 0.5), (0.0, 0.9), higher=True)
-        (True, False)
-    """
-    return now[0] < best[0] or (now[0] == best[0] and better(now[1], best[1], higher, margin))

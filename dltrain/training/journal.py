@@ -111,8 +111,7 @@ class Journal:
             return
         arrays, meta = checkpoint.load(path)
         same_data(meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"], self.run.name)
-        trainer.load_state(arrays, meta["trainer"])
-        trainer.check_position(str(path))
+        trainer.load_state(arrays, meta["trainer"], str(path))
         trainer.set_clock(meta["seconds"])
         self.started -= trainer.seconds
         self.log.truncate(meta["log_offset"])

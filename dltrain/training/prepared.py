@@ -14,7 +14,7 @@ from dltrain.model.memory import Arena
 from dltrain.registry import create
 from dltrain.tasks import Bound
 from dltrain.training.evaluation import BATCH_SIZE, Evaluator
-from dltrain.training.goal import Limit
+from dltrain.training.goal import Goal, Limit
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
@@ -69,6 +69,15 @@ class Prepared(ABC):
             expected = " or ".join(f"{p}.{m}" for p in parts for m in known)
             self.experiment.fail([Problem(("train", "monitor"), "this is not measured", expected, repr(monitor))])
         return monitor
+
+    def goal(self, wanted: str | None) -> Goal:
+        """What says which state is the best.
+
+        Parameters:
+            wanted: the config's `train.monitor`
+        """
+        metric = self.monitor(wanted)
+        return Goal(metric, self.task.higher_is_better(metric.partition(".")[2]), self.limits())
 
     @property
     def part(self) -> str:

@@ -6,21 +6,46 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dltrain.errors import CorruptFileError
+from dltrain.errors import CorruptFileError, UsageError
 from dltrain.runs.environment import environment
 from dltrain.runs.files import read_json
+from dltrain.runs.listing import differences
 from dltrain.runs.signals import Interruption
 from dltrain.training import checkpoint
 from dltrain.training.journal import Journal
 from dltrain.training.prepared import Prepared
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.session import prepare
+from dltrain.training.state import weights_of
 from dltrain.training.trained import checkpoint_path, store_experiment
-from dltrain.training.trainer import weights_of
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
     from dltrain.runs.folder import RunFolder
+
+
+def begin(run: RunFolder, experiment: Experiment) -> None:
+    """Write the files a run begins with."""
+    store_experiment(run, experiment)
+    run.write(run.environment_path, environment())
+
+
+def check_same(stored: Experiment, wanted: Experiment, run: RunFolder) -> None:
+    """Refuse to go on with a run by another config; how long to train may differ.
+
+    Raises:
+        UsageError: with the first values that differ.
+    """
+    limits = ("train.epochs", "train.steps", "train.time")
+    different = [row for row in differences(stored.resolved, wanted.resolved) if row["path"] not in limits]
+    if different:
+        raise UsageError(
+            f"the run was started with another config: {different[0]['path']}",
+            where=str(run.path),
+            expected=repr(different[0].get("first", "nothing")),
+            got=repr(different[0].get("second", "nothing")),
+            hint="take its value, or leave --resume out to start a new run",
+        )
 
 
 def train(

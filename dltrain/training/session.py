@@ -25,11 +25,12 @@ from dltrain.training.baseline import prepare_baseline
 from dltrain.training.goal import measured
 from dltrain.training.hooks import Hook
 from dltrain.training.journal import Journal, NoJournal
+from dltrain.training.limits import Limits
 from dltrain.training.objective import Objective
 from dltrain.training.prepared import Prepared, load_data
 from dltrain.training.preview import schedules
 from dltrain.training.progress import Progress, SilentProgress
-from dltrain.training.trainer import Limits, Trainer
+from dltrain.training.trainer import Trainer
 from dltrain.training.triggers import Every
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Session(Prepared):
             if validation is None and watched.startswith("validation."):
                 what, hint = "there are no validation examples to measure this on", "watch train.loss"
                 experiment.fail([Problem(path, what, "a metric that is measured", repr(watched), hint)])
-        monitor = self.monitor(train.monitor)
+        goal = self.goal(train.monitor)
         average = self.average()
         trainer = Trainer(
             objective=self.objective,
@@ -73,11 +74,10 @@ class Session(Prepared):
             evaluator=self.evaluator(journal.interrupted),
             mode=Mode(True, kernels=self.kernels, arena=self.arena, seed=experiment.seed, input_gradients=False),
             limits=Limits(train.epochs, train.steps, None if train.time is None else train.time.seconds),
-            hooks=self.hooks(monitor),
+            hooks=self.hooks(goal.metric),
             evaluate=Every(train.evaluate_every),
             checkpoint=Every(train.checkpoint_every),
-            monitor=monitor,
-            bounds=self.limits(),
+            goal=goal,
             journal=journal,
             progress=progress,
             micro_batch=self.micro_batch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from dltrain.training import checkpoint as checkpoints
 from dltrain.training.averaging import mean_of
 from dltrain.training.prepared import Prepared, read_parts
 from dltrain.training.session import prepare
-from dltrain.training.trainer import part, weights_of
+from dltrain.training.state import part, weights_of
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
@@ -142,6 +143,24 @@ def load_run(run: str | Path, *, runs: str | Path = "runs", checkpoint: str | in
     session.graph.load_state(mean_of([weights_of(arrays) for arrays, _ in loaded]))
     steps = [int(meta["trainer"]["step"]) for _, meta in loaded]
     return Run(folder, session, steps if len(steps) > 1 else steps[0])
+
+
+def load_runs(
+    names: str | Path | Sequence[str | Path], runs: str | Path = "runs", checkpoint: str | int = "best"
+) -> list[Run]:
+    """One run or several, each with the weights of a checkpoint.
+
+    Raises:
+        UsageError: when there is none, or one is named twice.
+    """
+    given = [names] if isinstance(names, (str, Path)) else list(names)
+    loaded = [load_run(name, runs=runs, checkpoint=checkpoint) for name in given]
+    if not loaded:
+        raise UsageError("no run is named", expected="one run, or several for an ensemble")
+    for position, one in enumerate(loaded):
+        if any(one.folder.path == other.folder.path for other in loaded[:position]):
+            raise UsageError("the run is named twice", where=one.folder.name, expected="each run once in an ensemble")
+    return loaded
 
 
 def checkpoint_paths(run: RunFolder, which: str | int) -> list[Path]:

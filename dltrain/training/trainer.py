@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dltrain.errors import CorruptFileError, DltrainError, NumericsError
+from dltrain.errors import NumericsError
 from dltrain.kernels import compiles_first
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
+from dltrain.training import state
 from dltrain.training.autopsy import ADVICE, not_finite
-from dltrain.training.goal import Limit, violation
-from dltrain.training.hooks import Hook, ahead, lookup
+from dltrain.training.goal import Goal, lookup
+from dltrain.training.hooks import Hook
+from dltrain.training.limits import Limits
 from dltrain.training.triggers import Every, Now
 
 if TYPE_CHECKING:
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
     from dltrain.training.journal import Journal, NoJournal
     from dltrain.training.objective import Objective
     from dltrain.training.progress import Progress
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long to train: whichever limit is met first."""
-
-    epochs: int | None
-    steps: int | None
-    seconds: float | None
 
 
 class Trainer:
@@ -53,8 +45,7 @@ class Trainer:
         hooks: early stopping …
         evaluate: when to evaluate
         checkpoint: when to save
-        monitor: the metric that says "best", as `validation.loss`
-        bounds: {part.metric: bound} that the best state must keep, or miss least
+        goal: what says which state is the best
         journal: keeps records and checkpoints
         progress: shows them
         micro_batch: the most examples that are in memory at once; a larger batch comes in several micro-batches
@@ -76,20 +67,18 @@ class Trainer:
         hooks: Sequence[Hook],
         evaluate: Every,
         checkpoint: Every,
-        monitor: str,
+        goal: Goal,
         journal: Journal | NoJournal,
         progress: Progress,
         micro_batch: int,
         constraints: Sequence[Any] = (),
         average: Averaging | None = None,
-        bounds: Mapping[str, Limit] | None = None,
     ) -> None:
         self.objective, self.optimizer, self.loader, self.validation = objective, optimizer, loader, validation
         self.evaluator, self.mode, self.limits, self.hooks = evaluator, mode, limits, hooks
-        self.evaluate, self.checkpoint, self.monitor = evaluate, checkpoint, monitor
+        self.evaluate, self.checkpoint, self.goal = evaluate, checkpoint, goal
         self.journal, self.progress = journal, progress
         self.micro_batch, self.constraints, self.average = micro_batch, constraints, average
-        self.bounds = bounds or {}
         self.graph = objective.graph
         self.kernels = mode.kernels(self.graph.vector.value)
         self.tally = objective.task.tally()
@@ -105,7 +94,7 @@ class Trainer:
         self.metrics: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
         self.measured_at = -1  # step of the newest metrics
         self.saved = -1  # step of the newest checkpoint
-        self.total_steps = self._total_steps()
+        self.total_steps = limits.total_steps(loader.steps_per_epoch)
 
     def run(self) -> str:
         """Train; returns why it ended: epochs, steps, time, early_stopping or signal."""
@@ -198,30 +187,8 @@ class Trainer:
         best = self.journal.best(self)
         if best is not None:
             arrays, meta = best
-            self._load_weights(arrays, meta["average"])
+            state.load_weights(self, arrays, meta["average"])
             self.save()
-
-    def check_position(self, where: str) -> None:
-        """Refuse a state whose step, epoch and batch are no moment of this run.
-
-        After the last batch of an epoch the trainer stands behind it only until the step is settled.
-
-        Parameters:
-            where: the file the state came from
-
-        Raises:
-            CorruptFileError: naming what does not fit.
-        """
-        per_epoch = self.loader.steps_per_epoch
-        last, step = per_epoch - self.settled, self.epoch * per_epoch + self.index
-        if not 0 <= self.index <= last:
-            what, expected, got = "no moment of this run has such a batch", f"0 to {last}", str(self.index)
-        elif self.step != step:
-            what, got = "the step does not fit its place", str(self.step)
-            expected = f"{step} after {self.epoch} epochs and {self.index} batches"
-        else:
-            return
-        raise CorruptFileError(what, where=where, expected=expected, got=got, hint="start a new run")
 
     def set_clock(self, seconds: float) -> None:
         """Count the time, and the intervals of evaluations and checkpoints, from here."""
@@ -304,98 +271,38 @@ class Trainer:
         self.measured_at = now.step
         self.journal.record(record)
         self.progress.evaluated(record, self.seconds)
-        self.optimizer.observe(lambda name: self._measured(record, name or self.monitor))
+        self.optimizer.observe(lambda name: self._seen(record, name or self.goal.metric))
         for hook in self.hooks:
             hook.after_evaluation(self, record)
-        value = lookup(record, self.monitor)
-        if value is None:
-            return False
-        missed, best = self.violation(record), self.best
-        higher = self.higher_is_better(self.monitor)
-        if best is not None and not ahead((missed, value), (best.get("violation", 0.0), best["value"]), higher):
-            return False
-        self.best = {"epoch": now.epoch, "step": now.step, "metric": self.monitor, "value": value}
-        if self.bounds:
-            self.best |= {"satisfied": missed == 0, "violation": missed}
-        return True
+        best = self.goal.best(record, self.best)
+        self.best = best or self.best
+        return best is not None
 
-    def _measured(self, record: dict[str, Any], metric: str) -> tuple[float | None, bool]:
+    def _seen(self, record: dict[str, Any], metric: str) -> tuple[float | None, bool]:
         return lookup(record, metric), self.higher_is_better(metric)
 
-    def violation(self, record: dict[str, Any]) -> float:
-        """By how much a record misses the bounds; 0 where it keeps them, or there are none."""
-        return violation(self.bounds, record)
-
     def _reason(self) -> str | None:
-        limits = self.limits
-        if self.stopped:
-            return self.stopped
-        if limits.epochs is not None and self.epoch >= limits.epochs:
-            return "epochs"
-        if limits.steps is not None and self.step >= limits.steps:
-            return "steps"
-        if limits.seconds is not None and self.seconds >= limits.seconds:
-            return "time"
-        return "signal" if self.journal.interrupted() else None
-
-    def _total_steps(self) -> int | None:
-        limits, per_epoch = self.limits, self.loader.steps_per_epoch
-        totals = [limits.steps, None if limits.epochs is None else limits.epochs * per_epoch]
-        return min((total for total in totals if total is not None), default=None)
+        met = self.stopped or self.limits.met(self.epoch, self.step, self.seconds)
+        return met or ("signal" if self.journal.interrupted() else None)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Everything that the next step depends on: (arrays, JSON values)."""
-        tally = self.tally.state()
-        arrays = {f"model/{path}": value for path, value in self.graph.state().items()}
-        arrays |= {f"tally/{name}": array for name, array in tally.pop("arrays").items()}
-        arrays |= {f"average/{path}": value for path, value in (self.average.state() if self.average else {}).items()}
-        slots = self.optimizer.state()
-        arrays |= {f"optimizer/{name}": slot for name, slot in slots.items() if isinstance(slot, np.ndarray)}
-        meta = {
-            "epoch": self.epoch,
-            "index": self.index,
-            "step": self.step,
-            "rate": self.rate,
-            "settled": self.settled,
-            "optimizer": {name: slot for name, slot in slots.items() if not isinstance(slot, np.ndarray)},
-            "tally": tally,
-            "hooks": [hook.state() for hook in self.hooks],
-            "best": self.best,
-            "stopped": self.stopped,
-            "restores_best": self.restores_best,
-            "average": 0 if self.average is None else self.average.count,
-            "metrics": self.metrics,
-            "measured_at": self.measured_at,
-        }
-        return arrays, meta
+        return state.state_of(self)
 
-    def load_state(self, arrays: dict[str, Any], meta: dict[str, Any]) -> None:
+    def load_state(self, arrays: dict[str, Any], meta: dict[str, Any], where: str = "") -> None:
         """Go on from `state()`.
+
+        Parameters:
+            arrays: of the state
+            meta: its JSON values
+            where: the file it came from
 
         Raises:
             DltrainError: when it is the state of other hooks, or an older version of dltrain wrote it.
+            CorruptFileError: when it is no moment of this run.
         """
-        if "average" not in meta:
-            what, hint = "an older version of dltrain wrote the checkpoint", "evaluate the run as it is, or fit anew"
-            raise DltrainError(what, where=f"step {meta['step']}", hint=hint)
-        self._load_weights(arrays, meta["average"])
-        self.optimizer.load_state({**part(arrays, "optimizer"), **meta["optimizer"]})
-        self.tally.load_state({**meta["tally"], "arrays": part(arrays, "tally")})
-        if len(meta["hooks"]) != len(self.hooks):
-            raise DltrainError("the checkpoint was made with other hooks", hint="resume with the run's own config")
-        for hook, state in zip(self.hooks, meta["hooks"], strict=True):
-            hook.load_state(state)
-        self.epoch, self.index, self.step = meta["epoch"], meta["index"], meta["step"]
-        self.rate, self.settled = meta["rate"], meta["settled"]
-        self.restores_best = meta["restores_best"]
-        self.best, self.stopped, self.metrics = meta["best"], meta["stopped"], meta["metrics"]
-        self.measured_at = meta["measured_at"]
-        self.saved = self.step
-
-    def _load_weights(self, arrays: dict[str, Any], count: int) -> None:
-        self.graph.load_state(part(arrays, "model"))
-        if self.average is not None:
-            self.average.load_state(part(arrays, "average"), count)
+        state.load_state(self, arrays, meta)
+        state.check_position(self, where)
 
 
 @contextmanager
@@ -406,13 +313,3 @@ def flushed(kernels: Any) -> Iterator[None]:
         yield
     finally:
         kernels.flush_subnormals(False)
-
-
-def part(arrays: dict[str, Any], name: str) -> dict[str, Any]:
-    """The arrays under one name, without it."""
-    return {path.partition("/")[2]: array for path, array in arrays.items() if path.startswith(f"{name}/")}
-
-
-def weights_of(arrays: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint's user works with: the averaged weights where there are any, else those that were trained."""
-    return part(arrays, "average") or part(arrays, "model")
