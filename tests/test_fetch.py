@@ -19,6 +19,7 @@ from dltrain.cli.main import main
 from dltrain.data import collection as known
 from dltrain.data.collection import COLLECTIONS, Collection, RemoteFile
 from dltrain.data.fetching import fetch
+from dltrain.data.folders import DataFolders, PathError
 from dltrain.errors import StorageError, UsageError
 
 pytest.importorskip("pooch")
@@ -190,3 +191,11 @@ def test_the_table_is_whole() -> None:
     with pytest.raises(UsageError, match="did you mean 'titanic'"):
         known.collection("titanc")
     assert replace(COLLECTIONS["mnist"], summary="").files
+
+
+def test_a_config_of_a_public_set_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DLTRAIN_DATA", raising=False)
+    for name in COLLECTIONS:
+        with pytest.raises(PathError, match=f"no such data file; .*`dltrain data fetch {name}` brings it into ./data"):
+            DataFolders(tmp_path).find(f"{name}/a.gz")

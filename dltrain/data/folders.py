@@ -6,6 +6,7 @@ import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Self
 
+from dltrain.data.collection import COLLECTIONS
 from dltrain.errors import DataError
 from dltrain.runs.files import explained
 
@@ -85,12 +86,15 @@ class DataFolders:
                     continue
             inside(candidate, folder, path)
             return candidate
-        raise PathError("there is no such data file", where=path, expected=self._searched(), hint=self._hint())
+        raise PathError("there is no such data file", where=path, expected=self._searched(), hint=self._hint(path))
 
     def _searched(self) -> str:
         return "it in " + ", ".join(f"{folder}{os.sep}" for folder in self.folders)
 
-    def _hint(self) -> str:
+    def _hint(self, path: str) -> str:
+        name = PurePosixPath(path).parts[0]
+        if name in COLLECTIONS:
+            return f"`dltrain data fetch {name}` brings it into ./data"
         if os.environ.get(VARIABLE):
             return f"{VARIABLE} is searched last"
         return f"set {VARIABLE} to the folder that holds your data sets"
