@@ -129,4 +129,16 @@ CASES: dict[str, Case] = {
     "conv_transpose_of_volume": Case(
         {"conv_transpose": {"filters": 2, "kernel_size": [2, 3, 1], "strides": [2, 1, 1]}}, ((2, 3, 2, 2),)
     ),
+    "depthwise_conv": Case("depthwise_conv", ((5, 4, 3),)),
+    "depthwise_conv_multiplied": Case(
+        {"depthwise_conv": {"kernel_size": [3, 2], "strides": 2, "depth_multiplier": 3}}, ((5, 4, 2),)
+    ),
+    "separable_conv": Case({"separable_conv": {"filters": 4, "strides": 2}}, ((5, 4, 3),)),
+    "separable_conv_of_sequence": Case(
+        {"separable_conv": {"filters": 3, "padding": 1, "depth_multiplier": 2, "use_bias": False}}, ((6, 2),)
+    ),
+    "fixed_filter": Case({"fixed_filter": "scharr_y"}, ((4, 5, 3),)),
+    "fixed_filter_padded": Case(
+        {"fixed_filter": {"filter": [[1, 2, -3]], "strides": [1, 2], "padding": [0, 1]}}, ((3, 5, 1),)
+    ),
 }

@@ -15,6 +15,7 @@ from dltrain.kernels import namespace
 from dltrain.kernels.arrays import Array
 from dltrain.kernels.window import Window
 from dltrain.layers.geometry import fit
+from dltrain.model.mode import Mode
 from dltrain.model.summary import summarize
 from dltrain.training.gradient_check import check_gradients
 
@@ -198,3 +199,26 @@ def test_a_model_of_convolutions_passes_the_gradient_check(space: tuple[int, ...
     graph = graph_of({"graph": {"y": chain}}, {"x": (*space, 2)}, dtype="float32")
     batch = batch_of(graph, "classification", 5, np.random.default_rng(0))
     assert check_gradients(objective_of(graph, "classification"), batch).passed
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_a_separable_convolution_is_two_convolutions(multiplier: int) -> None:
+    """The same numbers, gradients and costs as the chain it stands for, also where it is the first to be trained."""
+    x = np.random.default_rng(0).standard_normal((2, 7, 6, 3))
+    first = {"strides": 2, "depth_multiplier": multiplier, "use_bias": False}
+    chain = [{"depthwise_conv": first}, {"conv": {"filters": 4, "kernel_size": 1}}]
+    layer = [{"separable_conv": {"filters": 4, "strides": 2, "depth_multiplier": multiplier}}]
+    models = [build_model({"graph": {"y": part}}, {"x": x.shape[1:]}, dtype="float64") for part in (chain, layer)]
+    for a, b in zip(*(model.parameters.values() for model in models), strict=True):
+        assert (a.shape, a.fans, a.decays) == (b.shape, b.fans, b.decays)
+        b.value[...] = a.value
+    found = []
+    for model in models:
+        model.zero_grad()
+        outputs, backward = model.forward({"x": x}, mode=Mode(True, input_gradients=False))
+        backward({"y": np.cos(outputs["y"])})
+        found.append([outputs["y"], *(parameter.grad for parameter in model.parameters.values())])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+    costs = [summarize(model, 1) for model in models]
+    assert costs[0].macs == costs[1].macs and costs[0].rows[-1].receptive_field == costs[1].rows[-1].receptive_field

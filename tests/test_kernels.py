@@ -481,6 +481,16 @@ def test_variance_far_from_zero() -> None:
     np.testing.assert_allclose(inv_std, 1 / x.astype(np.float64).std(0), rtol=1e-6)
 
 
+def test_local_response_of_all_sizes() -> None:
+    """Powers of numbers from 1e-30 to 2e36, and what is not finite reaches its neighbours as in the reference."""
+    x = np.geomspace(1e-15, 1e18, 67, dtype=F)[:, None] * np.array([1, 0.5, -1], F)
+    x[[3, 40], 1], x[50, 0] = np.nan, np.inf
+    for beta in (0.5, 0.75, 1.0):
+        got, expected = (k.local_response(x, (3, 3.0, beta, 1e-30), np.empty_like(x)) for k in (COMPILED, REFERENCE))
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
+        np.testing.assert_allclose(got, expected, rtol=2e-5)
+
+
 def test_complex_step() -> None:
     """The reference is analytic: the imaginary part of a tiny imaginary step is the derivative."""
     x, W, b = (a.astype(np.float64) for a in product(4, 5, 3))

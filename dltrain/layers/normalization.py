@@ -1,4 +1,4 @@
-"""Layers that bring the values of each example by itself to mean 0 and deviation 1, or to length 1."""
+"""Normalization of each example by itself: to mean 0 and deviation 1, to length 1, by its neighbours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
 from dltrain.layers.geometry import IMAGES
 from dltrain.registry import register
-from dltrain.types import PositiveFloat, PositiveInt
+from dltrain.types import Epsilon, PositiveFloat, PositiveInt
 
 if TYPE_CHECKING:
     from dltrain.model.mode import Mode
@@ -230,7 +230,8 @@ class LocalResponseNorm(Layer):
 
         y_c = x_c / (k + α/n Σ x_j²)^β,   j from c - ⌊n/2⌋ to c + ⌊(n-1)/2⌋        (N, …, C) -> (N, …, C)
 
-    As in Caffe and PyTorch α is divided by the size n of the window; the paper has α Σ x².
+    As in Caffe and PyTorch α is divided by the size n of the window; the paper has α Σ x², so that its α is n times as
+    large here.
 
     Parameters:
         size: channels in the window, n
@@ -243,7 +244,7 @@ class LocalResponseNorm(Layer):
         >>> from dltrain import build_model
         >>> layer = {"local_response_norm": {"size": 3, "alpha": 3, "beta": 1}}
         >>> model = build_model({"graph": {"y": [layer]}}, {"x": (3,)}, dtype="float64")
-        >>> model.forward({"x": np.array([[1.0, 2.0, 0.0]])})[0]["y"].round(4).tolist()     # 1/6, 2/6, 0/5
+        >>> model.forward({"x": np.array([[1.0, 2.0, 0.0]])})[0]["y"].round(4).tolist()  # 1/6, 2/6, 0/5
         [[0.1667, 0.3333, 0.0]]
 
     Source: Krizhevsky, Sutskever, Hinton: ImageNet classification with deep convolutional neural networks, 2012.
@@ -254,7 +255,7 @@ class LocalResponseNorm(Layer):
         size: PositiveInt = 5,
         alpha: PositiveFloat = 1e-4,
         beta: PositiveFloat = 0.75,
-        bias: PositiveFloat = 1.0,
+        bias: Epsilon = 1.0,
     ) -> None:
         self.response = (size, alpha, beta, bias)
 

@@ -36,8 +36,9 @@ NO_FLOOR = F(-np.inf)
 def sum_groups(total, groups):
     """The sums of groups of channels, from those of the channels."""
     sums, size = zeros(groups), total.size // groups
-    for j in range(size * groups):
-        sums[j // size] += total[j]
+    for g in range(groups):
+        for j in range(g * size, (g + 1) * size):
+            sums[g] += total[j]
     return sums
 
 
@@ -45,8 +46,9 @@ def sum_groups(total, groups):
 def hand_out(values, out):
     """Give every channel the value of its group."""
     size = out.size // values.size
-    for j in range(out.size):
-        out[j] = values[j // size]
+    for g in range(values.size):
+        for j in range(g * size, (g + 1) * size):
+            out[j] = values[g]
 
 
 @njit(**INNER)

@@ -8,7 +8,7 @@ from numba import njit, prange
 
 from dltrain.kernels.arrays import Array
 from dltrain.kernels.compiled.jit import INNER, PARALLEL, PLAIN, compiled, kernel, parts
-from dltrain.kernels.compiled.pointwise import F
+from dltrain.kernels.compiled.pointwise import F, log
 from dltrain.kernels.random import halves
 from dltrain.kernels.reference import noise as reference
 
@@ -27,20 +27,8 @@ def draw(counter, low, high):
 
 @njit(inline="always")
 def radius(u):
-    """√(-2 log u) for 2⁻²⁴ ≤ u < 1, by log u = e log 2 + 2 atanh s, s = (m - 1)/(m + 1), u = m 2ᵉ, m near 1."""
-    whole = np.float32(u).view(np.int32)
-    m = np.int32((whole & np.int32(0x7FFFFF)) | np.int32(0x3F800000)).view(np.float32)
-    e = F((whole >> np.int32(23)) - np.int32(127))
-    large = m > F(1.4142135)
-    m = m * F(0.5) if large else m
-    e = e + F(1) if large else e
-    s = (m - F(1)) / (m + F(1))
-    t = s * s
-    p = F(1 / 9) * t + F(1 / 7)
-    p = p * t + F(1 / 5)
-    p = p * t + F(1 / 3)
-    p = p * t + F(1)
-    return np.sqrt(F(-2) * (e * F(0.6931471805599453) + F(2) * s * p))
+    """√(-2 log u) for 2⁻²⁴ ≤ u < 1."""
+    return np.sqrt(F(-2) * log(u))
 
 
 @njit(inline="always")

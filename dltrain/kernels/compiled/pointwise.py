@@ -70,6 +70,27 @@ def expm1(x):
 
 
 @njit(inline="always")
+def log(x):
+    """log x = e log 2 + 2 atanh s, s = (m - 1)/(m + 1), x = m 2ᵉ, m near 1, for normal numbers; ∞ and NaN stay.
+
+    Source: the series of atanh to s⁹, of which |s| ≤ 0.172 leaves out less than 3e-9 of the sum.
+    """
+    whole = np.float32(x).view(np.int32)
+    m = np.int32((whole & np.int32(0x7FFFFF)) | np.int32(0x3F800000)).view(np.float32)
+    e = F((whole >> np.int32(23)) - np.int32(127))
+    large = m > F(1.4142135)
+    m = m * F(0.5) if large else m
+    e = e + F(1) if large else e
+    s = (m - F(1)) / (m + F(1))
+    t = s * s
+    p = F(1 / 9) * t + F(1 / 7)
+    p = p * t + F(1 / 5)
+    p = p * t + F(1 / 3)
+    p = p * t + F(1)
+    return e * F(0.6931471805599453) + F(2) * s * p if x < F(np.inf) else x
+
+
+@njit(inline="always")
 def softplus(x):
     """log(1 + exp(x)) = max(x, 0) + 2 atanh(s), s = e/(2 + e), e = exp(-|x|).
 
