@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from dltrain.kernels.compiled.convolution_tiles import Extent, Pixels, Taps, correlate, gather, run
+from dltrain.kernels.compiled.convolution_tiles import Extent, Pixels, Taps, collect_sums, correlate, gather, run
 from dltrain.kernels.compiled.gemm import ceil
 from dltrain.kernels.compiled.jit import INNER, PARALLEL, PLAIN, kernel
 from dltrain.kernels.compiled.routines import pack_columns, pack_gradient
@@ -82,11 +82,7 @@ def collect_share(t, threads, part, sums, dW, db, add):
         for i in range(mine.size):
             mine[i] += from_[i]
     if t == 0:
-        for i in range(db.size):
-            total = db[i] if add else 0.0
-            for other in range(len(sums)):
-                total += sums[other, i]
-            db[i] = total
+        collect_sums(sums, db, add)
 
 
 @kernel("int f5 f5 f5 f5 f1 axes axes axes int int bool int f2 d2 f2 f2 int", **PARALLEL)

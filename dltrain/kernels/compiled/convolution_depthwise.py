@@ -6,9 +6,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from dltrain.kernels.arrays import Array, Derived, Empty
 from dltrain.kernels.compiled.convolution_backward import collect_share, damp
+from dltrain.kernels.compiled.convolution_job import Job
 from dltrain.kernels.compiled.gemm import ceil
-from dltrain.kernels.compiled.jit import INNER, PARALLEL, PLAIN, kernel
+from dltrain.kernels.compiled.jit import FLOAT32, INNER, PARALLEL, PLAIN, compiled, kernel
 from dltrain.kernels.compiled.pointwise import activate
 from dltrain.kernels.compiled.tile import LINEAR, RELU
 
@@ -167,3 +169,34 @@ def depthwise_inputs(W, y, dy, dx, strides, dilation, before, activation, scratc
     else:
         for t in prange(threads):
             depthwise_inputs_share(t, threads, W, y, dy, dx, strides, dilation, before, activation, scratch)
+
+
+def forward(of: Job, x: Array, W: Array, b: Array, activation: int, out: Array, empty: Empty) -> None:
+    """out = f(x * W + b); b may be empty."""
+    compiled.depthwise(x, W, b, out, *of.window[:3], activation, of.threads)
+
+
+def inference(
+    of: Job, x: Array, W: Array, b: Array, activation: int, out: Array, empty: Empty, derived: Derived
+) -> None:
+    """The same: the weights lie as they are needed."""
+    forward(of, x, W, b, activation, out, empty)
+
+
+def weights(
+    of: Job, x: Array, y: Array, dy: Array, dW: Array, db: Array, activation: int, add: bool, empty: Empty
+) -> None:
+    """dW (+)= Σ x dz, db (+)= Σ dz where it is not empty, dz = dy f'(y)."""
+    columns, filters = of.out[3:]
+    compiled.depthwise_weights(
+        x, y, dy, dW, db, *of.window[:3], activation, add, empty((of.threads, dW.size), FLOAT32),
+        empty((of.threads, filters), np.dtype(np.float64)), empty((of.threads, columns * filters), FLOAT32), of.threads,
+    )  # fmt: skip
+
+
+def inputs(of: Job, W: Array, y: Array, dy: Array, dx: Array, activation: int, empty: Empty) -> None:
+    """dx = Σ dz W, dz = dy f'(y)."""
+    columns, filters = of.out[3:]
+    compiled.depthwise_inputs(
+        W, y, dy, dx, *of.window[:3], activation, empty((of.threads, columns * filters), FLOAT32), of.threads
+    )

@@ -43,6 +43,16 @@ def gather(x, n, d, first, step, left, channel, to, rows, columns, channels):
 
 
 @njit(**INNER)
+def collect_sums(sums, db, add):
+    """db (+)= Σ sums, which the threads have made."""
+    for i in range(db.size):
+        total = db[i] if add else 0.0
+        for other in range(len(sums)):
+            total += sums[other, i]
+        db[i] = total
+
+
+@njit(**INNER)
 def run(tile, a, across, ak, ao, b, bk, bo, bp, panels, start, si, c, ci, length, inner, outer, columns, relu):
     """C[i, j] = start[i, j] + A B for neighbouring rows of C, in tiles of nearly one size; see `multiply`."""
     count = ceil(length, ROWS)
