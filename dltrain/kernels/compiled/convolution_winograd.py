@@ -49,7 +49,7 @@ def scratch(of: Job, image: Shape, channels: int, tiles: int, empty: Empty) -> t
     """
     high, wide = -(-image[2] // TILE), -(-image[3] // TILE)
     lines = max(1, min(round(tiles / wide), -(-image[0] * high // of.threads)))
-    seen = (TILE + TAPS - 1) * (wide * TILE + TAPS - 1) * channels
+    seen = (TILE + TAPS - 1) * (wide * TILE + TAPS - 1) * max(channels, WIDTH)
     values, products = (VALUES * (lines * wide * each + LINE) for each in (channels, WIDTH))
     memory = [empty((of.threads, size), FLOAT32) for size in (seen, values, products)]
     return lines, memory
