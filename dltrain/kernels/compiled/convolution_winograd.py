@@ -12,9 +12,10 @@ from dltrain.kernels.compiled.jit import FLOAT32, compiled
 from dltrain.kernels.compiled.tile import LINE, LINEAR, WIDTH
 from dltrain.kernels.compiled.winograd import TAPS, TILE, VALUES
 
-LEAST = 32  # channels and filters from which on the products saved are more than the transforms cost
-NEAR = 192 * 1024  # transformed float32 numbers that a thread makes at once, beside the panels that they meet
-FEW, MANY = 32, 128  # tiles that a panel meets at once: at least, since it comes from far; at most
+LEAST = 24  # channels and filters from which on the products saved are more than the transforms cost
+TILES = (
+    32  # multiplied with a panel while it is in the cache; their values at the points stay in the second-level cache
+)
 
 
 def suits(of: Job) -> bool:
@@ -41,18 +42,17 @@ def panels(terms: int, columns: int) -> Shape:
     return -(-columns // WIDTH), VALUES, terms, WIDTH
 
 
-def scratch(of: Job, image: Shape, channels: int, tiles: int, empty: Empty) -> tuple[int, list[Array]]:
-    """How many lines of about so many tiles are done at once; each thread's memory for what it sees, and for the values
-    of its channels and of a panel at the points.
+def scratch(of: Job, image: Shape, channels: int, empty: Empty) -> tuple[int, list[Array]]:
+    """How many lines of tiles are done at once; each thread's memory for what it sees, and for the values of its
+    channels and of a panel at the points.
 
     One more line of the cache lies between two points: at a distance of a power of two they would share few sets.
     """
     high, wide = -(-image[2] // TILE), -(-image[3] // TILE)
-    lines = max(1, min(round(tiles / wide), -(-image[0] * high // of.threads)))
-    seen = (TILE + TAPS - 1) * (wide * TILE + TAPS - 1) * max(channels, WIDTH)
+    lines = max(1, min(TILES // wide, -(-image[0] * high // of.threads)))
+    seen = (TILE + TAPS - 1) * (wide * TILE + TAPS - 1) * channels
     values, products = (VALUES * (lines * wide * each + LINE) for each in (channels, WIDTH))
-    memory = [empty((of.threads, size), FLOAT32) for size in (seen, values, products)]
-    return lines, memory
+    return lines, [empty((of.threads, size), FLOAT32) for size in (seen, values, products)]
 
 
 def correlate(
@@ -60,9 +60,7 @@ def correlate(
     empty: Empty,
 ) -> None:  # fmt: skip
     """out = f(x f'(y) * W + b) for filters in panels."""
-    channels = x.shape[4]
-    tiles = max(FEW, min(MANY, NEAR // (VALUES * channels)))
-    lines, memory = scratch(of, out.shape, channels, tiles, empty)
+    lines, memory = scratch(of, out.shape, x.shape[4], empty)
     compiled.winograd_correlate(
         compiled.tile, compiled.transforms, x, y, damping, panels, b, out, before, activation, lines, *memory,
         of.threads,
@@ -96,15 +94,13 @@ def inputs(of: Job, W: Array, y: Array, dy: Array, dx: Array, activation: int, e
 def weights(
     of: Job, x: Array, y: Array, dy: Array, dW: Array, db: Array, activation: int, add: bool, empty: Empty
 ) -> None:
-    """dW (+)= Σ xᵀ dz, db (+)= Σ dz where it is not empty, dz = dy f'(y).
-
-    A block of tiles is as large as makes the traffic of its values and of the sums it is added to the least.
-    """
+    """dW (+)= Σ xᵀ dz, db (+)= Σ dz where it is not empty, dz = dy f'(y)."""
     _, _, _, channels, count = of.W
-    tiles = max(FEW, min(MANY, channels * count // (channels + count)))
-    lines, memory = scratch(of, of.out, channels, tiles, empty)
+    lines, memory = scratch(of, of.out, channels, empty)
+    wide = -(-of.out[3] // TILE)
     compiled.winograd_weights(
         compiled.tile, compiled.transforms, x, y, dy, dW.reshape(TAPS * TAPS, channels, count), db, of.before,
         activation, add, lines, empty((of.threads, *panels(channels, count)), FLOAT32),
-        empty((of.threads, count), np.dtype(np.float64)), *memory, of.threads,
+        empty((of.threads, count), np.dtype(np.float64)), *memory,
+        empty((of.threads, lines, TILE * TILE * wide * count), FLOAT32), of.threads,
     )  # fmt: skip

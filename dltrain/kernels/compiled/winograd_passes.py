@@ -72,11 +72,11 @@ def winograd_filters(tile, transforms, W, turned, panels, threads):
 
 
 @njit(**INNER)
-def strip(x, y, damping, n, h, left, rows, columns, channel, channels, to):
+def strip(x, y, damping, n, h, left, rows, columns, to):
     """to (rows, columns, channels) = x f'(y) at some rows of image n, zero outside."""
-    gather(x, n, 0, h, 1, left, channel, to, rows, columns, channels)
+    gather(x, n, 0, h, 1, left, 0, to, rows, columns, x.shape[4])
     if damping != LINEAR:
-        damp_gathered(y, n, 0, h, left, channel, to, rows, columns, channels, damping)
+        damp_gathered(y, n, 0, h, left, 0, to, rows, columns, x.shape[4], damping)
 
 
 @njit(**INNER)
@@ -86,7 +86,7 @@ def values_of(transforms, x, y, damping, lines, high, wide, before, own, to, pla
     columns = wide * TILE + TAPS - 1
     first, last = lines
     for line in range(first, last):
-        strip(x, y, damping, line // high, line % high * TILE - before[1], -before[2], POINTS, columns, 0, C, own)
+        strip(x, y, damping, line // high, line % high * TILE - before[1], -before[2], POINTS, columns, own)
         for w in range(wide):
             transform(
                 transforms, DATA, own.ctypes.data + 4 * w * TILE * C, columns * C, C,
@@ -156,7 +156,9 @@ def add_rows(total, rows):
 
 
 @njit(**INNER)
-def weights_share(tile, transforms, t, threads, x, y, dy, before, activation, lines, part, sums, seen, data, gradients):
+def weights_share(
+    tile, transforms, t, threads, x, y, dy, before, activation, lines, part, sums, seen, data, gradients, dz
+):
     """The part of one thread of the 36 products part[t] (⌈O/WIDTH⌉, 36, C, WIDTH) and sums[t] = Σ dz, dz = dy f'(y)."""
     N, _, H, W, O = dy.shape
     C = x.shape[4]
@@ -170,17 +172,17 @@ def weights_share(tile, transforms, t, threads, x, y, dy, before, activation, li
     for first in range(begin, last, lines):
         count = min(lines, last - first)
         values_of(transforms, x, x, LINEAR, (first, first + count), high, wide, before, own, values, plane)
+        for i in range(count):
+            n, h = (first + i) // high, (first + i) % high * TILE
+            strip(dy, y, activation, n, h, 0, TILE, wide * TILE, dz[t, i])
         for p in range(part.shape[1]):
             j = p * WIDTH
             filters = min(WIDTH, O - j)
             for i in range(count):
-                n, h = (first + i) // high, (first + i) % high * TILE
-                strip(dy, y, activation, n, h, 0, TILE, wide * TILE, j, filters, own)
                 for w in range(wide):
                     transform(
-                        transforms, RESULT_BACKWARD, own.ctypes.data + 4 * w * TILE * filters,
-                        wide * TILE * filters, filters, panel + 4 * (i * wide + w) * WIDTH, POINTS * made, made,
-                        filters, 0, 0, 0,
+                        transforms, RESULT_BACKWARD, dz[t, i].ctypes.data + 4 * (w * TILE * O + j), wide * TILE * O, O,
+                        panel + 4 * (i * wide + w) * WIDTH, POINTS * made, made, filters, 0, 0, 0,
                     )  # fmt: skip
             tiles = gradients[t, ONE * made : ONE * made + count * wide * WIDTH].reshape((count * wide, WIDTH))
             add_rows(sums[t, j : j + filters], tiles)
@@ -224,18 +226,20 @@ def collect_share(transforms, t, threads, part, sums, dW, db, add):
         collect_sums(sums, db, add)
 
 
-@kernel("int int f5 f5 f5 f3 f1 axes int bool int f5 d2 f2 f2 f2 int", **PARALLEL)
+@kernel("int int f5 f5 f5 f3 f1 axes int bool int f5 d2 f2 f2 f2 f3 int", **PARALLEL)
 def winograd_weights(
-    tile, transforms, x, y, dy, dW, db, before, activation, add, lines, part, sums, seen, data, gradients, threads
+    tile, transforms, x, y, dy, dW, db, before, activation, add, lines, part, sums, seen, data, gradients, dz, threads
 ):
     """dW (+)= the adjoint of `winograd_correlate` in W, db (+)= Σ dz where db is not empty."""
     if threads == 1:
-        weights_share(tile, transforms, 0, 1, x, y, dy, before, activation, lines, part, sums, seen, data, gradients)
+        weights_share(
+            tile, transforms, 0, 1, x, y, dy, before, activation, lines, part, sums, seen, data, gradients, dz
+        )
         collect_share(transforms, 0, 1, part, sums, dW, db, add)
     else:
         for t in prange(threads):
             weights_share(
-                tile, transforms, t, threads, x, y, dy, before, activation, lines, part, sums, seen, data, gradients
+                tile, transforms, t, threads, x, y, dy, before, activation, lines, part, sums, seen, data, gradients, dz
             )
         for t in prange(threads):
             collect_share(transforms, t, threads, part, sums, dW, db, add)
