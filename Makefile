@@ -21,6 +21,7 @@ format:         ## put all files into ruff's form
 bench:          ## speed against other libraries; needs `pip install ".[bench]"`
 	python benchmarks/startup.py
 	python benchmarks/dense.py
+	python benchmarks/convolution.py
 
 results:        ## train the shipped configs and write docs/results.md; takes half an hour
 	python benchmarks/results.py

@@ -24,6 +24,12 @@ def data(widths: list[int], batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def dltrain_step(widths: list[int], batch: int) -> Step:
+    """One step of the trainer on a dense network."""
+    layers = [layer for width in widths[1:-1] for layer in ({"dense": width}, "relu")]
+    return trainer_step([*layers, "dense"], *data(widths, batch), batch)
+
+
+def trainer_step(layers: list[object], x: np.ndarray, y: np.ndarray, batch: int) -> Step:
     """One step of the trainer, with everything that `dltrain fit` does in a step."""
     from dltrain import config
     from dltrain.training.journal import NoJournal
@@ -31,15 +37,13 @@ def dltrain_step(widths: list[int], batch: int) -> Step:
     from dltrain.training.session import prepare
 
     folder = Path(tempfile.mkdtemp())
-    x, y = data(widths, batch)
-    y[: widths[-1]] = np.arange(widths[-1])  # every class is there
+    y[: y.max() + 1] = np.arange(y.max() + 1)  # every class is there
     np.savez(folder / "data.npz", x=x, y=y)
-    layers = [layer for width in widths[1:-1] for layer in ({"dense": width}, "relu")]
     text = config.dump(
         {
             "task": "classification",
             "data": {"source": {"npz": "data.npz"}, "split": {"random": {"validation": 0, "test": 0}}},
-            "model": {"graph": {"logits": [*layers, "dense"]}},
+            "model": {"graph": {"logits": layers}},
             "optimizer": "adam",
             "train": {"epochs": 10**6, "batch_size": batch},
         }

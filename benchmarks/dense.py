@@ -49,6 +49,13 @@ def row(name: str, result: Result, floor_eager: float, floor_fused: float) -> st
     return "| " + " | ".join(cells) + " |"
 
 
+def write(table: list[str], mark: str) -> None:
+    """Put a table, and what its figures depend on, between the two marks of the page."""
+    parts = PAGE.read_text().split(mark) if PAGE.exists() else []
+    if len(parts) == 3:
+        PAGE.write_text(mark.join([parts[0], "\n".join(["", "", *table, "", *machine(), "", ""]), parts[2]]))
+
+
 def machine() -> list[str]:
     """What the figures depend on."""
     versions = [f"{name} {version(name)}" for name in ("numpy", "numba", "torch", "scikit-learn")]
@@ -84,10 +91,7 @@ def main() -> None:
     for name, (widths, batch, floor_eager, floor_fused) in WORKLOADS.items():
         table.append(row(name, duel(contestants(widths, batch), rounds), floor_eager, floor_fused))
         print(table[-1], flush=True)
-    text = "\n".join([MARK, "", *table, "", *machine(), "", MARK])
-    if PAGE.exists() and PAGE.read_text().count(MARK) == 2:
-        before, _, after = PAGE.read_text().split(MARK)
-        PAGE.write_text(before + text + after)
+    write(table, MARK)
 
 
 if __name__ == "__main__":
