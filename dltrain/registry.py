@@ -34,6 +34,7 @@ PROVIDERS = {
     "source": "dltrain.data",
     "split": "dltrain.data",
     "preparation": "dltrain.data",
+    "augmentation": "dltrain.data",
     "task": "dltrain.tasks",
     "hook": "dltrain.training.hooks",
     "average": "dltrain.training.averaging",

@@ -359,6 +359,28 @@ PREPARATIONS: dict[str, Any] = {
     "pca": {"pca": 3},
     "whiten": "whiten",
 }
+AUGMENTATIONS: dict[str, Any] = {
+    "horizontal_flip": "horizontal_flip",
+    "vertical_flip": "vertical_flip",
+    "shift": {"shift": {"height": 0.3, "border": "nearest"}},
+    "random_crop": {"random_crop": 2},
+    "resized_crop": {"resized_crop": 0.4},
+    "rotation": {"rotation": 40},
+    "zoom": {"zoom": 0.3},
+    "shear": {"shear": 20},
+    "elastic": {"elastic": {"alpha": 10, "sigma": 2, "border": "zero"}},
+    "brightness": {"brightness": 0.4},
+    "contrast": {"contrast": 0.4},
+    "saturation": {"saturation": 0.4},
+    "hue": {"hue": 0.2},
+    "channel_shift": "channel_shift",
+    "pca_color": {"pca_color": 2},
+    "gaussian_noise": "gaussian_noise",
+    "blur": "blur",
+    "erasing": "erasing",
+    "mix_up": {"mix_up": 1.0},
+    "cut_mix": "cut_mix",
+}
 # {name: (spec, what its targets are)}; the files they read are written by test_contracts.py
 SOURCES = {
     "csv": ({"csv": {"path": "a.csv", "target": "label"}}, "classes"),
@@ -425,6 +447,7 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "average": AVERAGES,
     "split": SPLITS,
     "preparation": PREPARATIONS,
+    "augmentation": AUGMENTATIONS,
     "source": SOURCES,
     "task": TASKS,
     "hook": HOOKS,

@@ -161,6 +161,17 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         "largest": ((x,), (out,), lambda f, i, o: f(*i, 1, *o)),
         "largest_backward": ((normal(N, 3 * C), dy), (empty((N, 3 * C), F),), lambda f, i, o: f(*i, 3, *o)),
         "gaussian_noise": ((x,), (out,), lambda f, i, o: f(*i, 12345, 0.4, *o)),
+        "gaussian_noise_each": (
+            (np.arange(N, dtype=np.uint64) + (1 << 60),), (out,), lambda f, i, o: f(*i, 0.4, *o)
+        ),
+        "resample": (
+            (x.reshape(N, C, 1, 1), np.tile([[0.9, 0.0, 0.3], [0.0, 1.0, 0.0]], (N, 1, 1))), (empty((N, C, 1, 1), F),),
+            lambda f, i, o: f(*i, None, "reflect", *o),
+        ),
+        "recolour": (
+            (x.reshape(N, C, 1, 1), np.full((N, 1, 1), 0.7), np.full((N, 1), 0.1), np.array([-1.0]), np.array([1.5])),
+            (empty((N, C, 1, 1), F),), lambda f, i, o: f(*i, *o),
+        ),
         "multiply": ((x, y, dy), (out,), lambda f, i, o: f(i, *o)),
         "add": ((x, y, dy), (out,), lambda f, i, o: f(i, *o)),
         "dropout": ((x,), (out,), lambda f, i, o: f(*i, 12345, 0.4, *o)),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dltrain import registry
+from dltrain.data import Batch
 from dltrain.errors import ConfigError, DataError
 from dltrain.kernels import select
 from dltrain.tasks import Bound
@@ -73,7 +74,8 @@ def test_every_loss_is_compared_with_pytorch():
 
 def bound(task, labels, weights=None, **data):
     found = Bound(registry.create("task", task), SimpleNamespace(**data), "y", None, None)
-    batch = SimpleNamespace(inputs={}, target=labels, weight=weights, whole=None)
+    rows = np.arange(len(labels))
+    batch = Batch({}, labels, rows, 0, 0, rows, weights)
     return found, batch
 
 
@@ -110,7 +112,8 @@ def test_the_loss_of_a_pass_is_the_weighted_mean_over_all_its_samples(cuts):
     assert found.loss({"y": logits}, whole, mode())[0] == pytest.approx(expected, rel=1e-12)
     tally = found.tally()
     for start, stop in zip([0, *cuts], cuts, strict=False):
-        batch = SimpleNamespace(inputs={}, target=labels[start:stop], weight=weights[start:stop], whole=None)
+        rows = np.arange(start, stop)
+        batch = Batch({}, labels[rows], rows, 0, 0, np.arange(stop), weights[rows])
         outputs = {"y": logits[start:stop]}
         tally.add(found.loss(outputs, batch, mode())[0], 0.0, outputs, batch, select("reference")(logits))
     assert tally.results()["loss"] == pytest.approx(expected, rel=1e-12)

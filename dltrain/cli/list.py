@@ -28,6 +28,7 @@ KINDS = {
     "source": ("sources", "where data come from"),
     "split": ("splits", "how data are divided into train, validation and test"),
     "preparation": ("preparations", "what is done to data before training"),
+    "augmentation": ("augmentations", "what is done to pictures during training, in `data.augment`"),
     "task": ("tasks", "kinds of learning problems"),
     "hook": ("hooks", "what else happens during training"),
     "exploration": ("explorations", "looks at data, for `dltrain explore`"),

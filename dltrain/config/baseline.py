@@ -19,7 +19,7 @@ def baseline_problems(config: Mapping[str, Any]) -> Problems:
     if spec is None:
         wanted = "the network, or `baseline`: a classic method in its place"
         return [] if config.get("model") is not None else [Problem((), "'model' is missing", expected=wanted)]
-    return [*idle_keys(config), *idle_balance(config), *unread_loss(config), *idle_values(config, spec)]
+    return [*idle_keys(config), *idle_batches(config), *unread_loss(config), *idle_values(config, spec)]
 
 
 def idle_keys(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -32,12 +32,13 @@ def idle_keys(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem((key,), what, hint=hint, at_key=True)
 
 
-def idle_balance(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """`data.balance`, which is about batches."""
+def idle_batches(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """`data.balance` and `data.augment`, which are about batches."""
     data = config.get("data")
-    if isinstance(data, Mapping) and data.get("balance") is not None:
-        hint = "say `task: {classification: {class_weight: balanced}}`"
-        yield Problem(("data", "balance"), "'balance' has no effect on a baseline", hint=hint, at_key=True)
+    hints = {"balance": "say `task: {classification: {class_weight: balanced}}`", "augment": "leave it out"}
+    for key, hint in hints.items():
+        if isinstance(data, Mapping) and data.get(key):
+            yield Problem(("data", key), f"{key!r} has no effect on a baseline", hint=hint, at_key=True)
 
 
 def unread_loss(config: Mapping[str, Any]) -> Iterator[Problem]:

@@ -28,6 +28,7 @@ PAGES = {
     **dict.fromkeys(("source", "split", "preparation", "data"), "data"),
     **dict.fromkeys(("task", "loss", "metric", "metrics"), "tasks"),
     "baseline": "baselines",
+    "augmentation": "pictures",
     "exploration": "explore",
     "model": "notation",
 }

@@ -67,6 +67,7 @@ Duration = Annotated[Interval, UnitsOnly(tuple(SECONDS), "a time such as '10 min
 Source = Annotated[Any, Reference("source")]
 Split = Annotated[Any, Reference("split")]
 Preparation = Annotated[Any, Reference("preparation")]
+Augmentation = Annotated[Any, Reference("augmentation")]
 Layer = Annotated[Any, Reference("layer")]
 Loss = Annotated[Any, Reference("loss")]
 Metric = Annotated[Any, Reference("metric")]
@@ -91,6 +92,7 @@ class Data:
             and predictions are in the unit of the data
         balance: make the classes equally frequent in training: oversample repeats examples of the smaller ones,
             undersample leaves out some of the larger ones, others in every epoch
+        augment: what is done to the pictures of training batches, in this order, anew in every epoch
     """
 
     def __init__(
@@ -100,9 +102,10 @@ class Data:
         prepare: list[Preparation] = [],  # noqa: B006
         prepare_target: list[Preparation] = [],  # noqa: B006
         balance: Literal["oversample", "undersample"] | None = None,
+        augment: list[Augmentation] = [],  # noqa: B006
     ) -> None:
         self.source, self.split, self.prepare, self.balance = source, split, prepare, balance
-        self.prepare_target = prepare_target
+        self.prepare_target, self.augment = prepare_target, augment
 
 
 class Goals:

@@ -5,6 +5,7 @@ source -> Pool -> checks -> split -> preparation fitted on the training part -> 
 
 from dltrain.data import (
     arrays,
+    augmentations,
     cifar,
     column_splits,
     decomposition,
@@ -38,6 +39,7 @@ __all__ = [
     "Loader",
     "Pool",
     "arrays",
+    "augmentations",
     "catalog",
     "cifar",
     "column_splits",

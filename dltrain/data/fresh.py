@@ -112,7 +112,8 @@ def kind_of(path: Path) -> str:
 
 def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     """The file's content, by its kind; targets only where they are wanted."""
-    if path.is_dir() or is_archive(path) or is_picture(path.name):
+    folder = path.is_dir() and len(like.raw_shape) == 3
+    if folder or is_archive(path) or is_picture(path.name):
         return pictures_like(path, like, target)
     kind = kind_of(path)
     if kind == "table":

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dltrain.data.augmentations import Augmenter
 from dltrain.data.examples import Array, Examples
 from dltrain.errors import DataError
 from dltrain.seeds import generator
 
 SIZES: dict[str, Callable[[Iterable[int]], int]] = {"oversample": max, "undersample": min}
+
+
+class Mixed(NamedTuple):
+    """What examples are mixed with.
+
+    Parameters:
+        target: (n,) or (n, M) the targets of the others
+        share: (n,) how much the first targets count, 0.5 or more; the second count 1 - share
+    """
+
+    target: Array
+    share: Array
 
 
 class Batch:
@@ -28,9 +41,10 @@ class Batch:
         all_ids: ids of the whole part
         weight: (n,) how much each example counts in the loss; None: all alike
         whole: the batch that this micro-batch was cut from, if it was
+        mixed: the second targets of examples that are mixed with others, if they are
     """
 
-    __slots__ = ("_all_ids", "epoch", "index", "inputs", "rows", "target", "weight", "whole")
+    __slots__ = ("_all_ids", "epoch", "index", "inputs", "mixed", "rows", "target", "weight", "whole")
 
     def __init__(
         self,
@@ -42,9 +56,10 @@ class Batch:
         all_ids: Array,
         weight: Array | None = None,
         whole: Batch | None = None,
+        mixed: Mixed | None = None,
     ) -> None:
         self.inputs, self.target, self.rows, self.epoch, self.index = inputs, target, rows, epoch, index
-        self._all_ids, self.weight, self.whole = all_ids, weight, whole
+        self._all_ids, self.weight, self.whole, self.mixed = all_ids, weight, whole, mixed
 
     def __len__(self) -> int:
         return len(self.target)
@@ -70,9 +85,26 @@ class Batch:
             some = slice(start, start + size)
             inputs = {wire: array[some] for wire, array in self.inputs.items()}
             weight = None if self.weight is None else self.weight[some]
+            mixed = None if self.mixed is None else Mixed(self.mixed.target[some], self.mixed.share[some])
             place = (self.epoch, self.index, self._all_ids)
-            found.append(Batch(inputs, self.target[some], rows[some], *place, weight, whole=self))
+            found.append(Batch(inputs, self.target[some], rows[some], *place, weight, self, mixed))
         return found
+
+    def told(self, select: Callable[[Array], Array]) -> Batch:
+        """The same examples with other targets, which a function makes of theirs."""
+        whole = None if self.whole is None else self.whole.told(select)
+        mixed = None if self.mixed is None else self.mixed._replace(target=select(self.mixed.target))
+        place = (self.rows, self.epoch, self.index, self._all_ids)
+        return Batch(self.inputs, select(self.target), *place, self.weight, whole, mixed)
+
+    def sides(self) -> tuple[Batch, ...]:
+        """This batch; where examples are mixed, one for the first targets and one for the second, weighted."""
+        if self.mixed is None:
+            return (self,)
+        place, found = (self.rows, self.epoch, self.index, self._all_ids), []
+        for target, share in ((self.target, self.mixed.share), (self.mixed.target, 1 - self.mixed.share)):
+            found.append(Batch(self.inputs, target, *place, share if self.weight is None else share * self.weight))
+        return tuple(found)
 
 
 class Balance:
@@ -147,6 +179,7 @@ class Loader:
         self.sources = {wire: examples.columns[name] for wire, name in (inputs or {"x": "x"}).items()}
         self.targets = examples.columns.get(target, np.empty((len(examples), 0)))
         self.balance: Balance | None = None
+        self.augmenter: Augmenter | None = None
         self.weights = examples.columns.get("weight")
         self.steps_per_epoch = -(-len(examples) // self.batch_size)
         self._epoch, self._order = -1, np.empty(0, np.int64)
@@ -156,6 +189,17 @@ class Loader:
         """Balance the classes of a loader that shuffles: "oversample" or "undersample"."""
         self.balance = Balance(how, self.targets)
         self.steps_per_epoch = -(-len(self.balance) // self.batch_size)
+
+    def augment(self, specs: Sequence[Any]) -> None:
+        """Augment the pictures of all batches.
+
+        Parameters:
+            specs: the augmentations, in their order
+
+        Raises:
+            ConfigError: when they do not suit the data.
+        """
+        self.augmenter = Augmenter(specs, next(iter(self.sources.values())), self.seed)
 
     def order(self, epoch: int) -> Array:
         """The order of the examples in an epoch."""
@@ -174,10 +218,15 @@ class Loader:
         if not 0 <= index < self.steps_per_epoch:
             raise IndexError(f"batch {index} of {self.steps_per_epoch}")
         start = index * self.batch_size
-        if not self.shuffle:
-            rows = slice(start, min(start + self.batch_size, len(self.examples)))
-            inputs = {wire: x[rows] for wire, x in self.sources.items()}
-            return self._batch(inputs, self.targets[rows], rows, epoch, index)
+        batch = self._shuffled(epoch, index, start, kernels) if self.shuffle else self._in_order(epoch, index, start)
+        return batch if self.augmenter is None else self._augmented(batch, start, self.augmenter, kernels)
+
+    def _in_order(self, epoch: int, index: int, start: int) -> Batch:
+        rows = slice(start, min(start + self.batch_size, len(self.examples)))
+        inputs = {wire: x[rows] for wire, x in self.sources.items()}
+        return self._batch(inputs, self.targets[rows], rows, epoch, index)
+
+    def _shuffled(self, epoch: int, index: int, start: int, kernels: Any) -> Batch:
         order = self.order(epoch)[start : start + self.batch_size]
         inputs, target = self._buffers.get(len(order)) or self._allocate(len(order))
         for wire, out in inputs.items():
@@ -187,6 +236,19 @@ class Loader:
                 kernels.take_rows(self.sources[wire], order, out)
         self.targets.take(order, 0, target, "clip")
         return self._batch(inputs, target, order, epoch, index)
+
+    def _augmented(self, batch: Batch, start: int, augmenter: Augmenter, kernels: Any) -> Batch:
+        """The batch with other pictures; of mixed targets the one with the larger share comes first."""
+        places = np.arange(start, start + len(batch))
+        found = {wire: augmenter(x, batch.epoch, places, kernels) for wire, x in batch.inputs.items()}
+        batch.inputs = {wire: x for wire, (x, _, _) in found.items()}
+        _, share, rows = next(iter(found.values()))
+        if share is not None and rows is not None:
+            first, second, minor = batch.target, self.targets[rows], share < 0.5
+            across = minor.reshape(-1, *[1] * (first.ndim - 1))
+            batch.target = np.where(across, second, first)
+            batch.mixed = Mixed(np.where(across, first, second), np.where(minor, 1 - share, share))
+        return batch
 
     def _batch(self, inputs: dict[str, Array], target: Array, rows: Array | slice, epoch: int, index: int) -> Batch:
         weight = None if self.weights is None else self.weights[rows]

@@ -87,13 +87,33 @@ class Bound:
         The gradients of micro-batches add up to that of the batch they were cut from.
         """
         scores = outputs[self.wire]
-        targets, weights = self.task.targets(batch, scores), batch.weight
-        if self._weighing.active:
-            targets, weights = self._weighing.weigh(targets, weights)
-        loss, gradient = self._loss.forward(scores, targets, mode, weights)
+        if batch.mixed is None:
+            loss, gradient = self._value(scores, batch, mode)
+        else:
+            loss, gradient = self._mixed(scores, batch, mode)
         if batch.whole is not None:
             gradient *= self.weight(batch) / (self.weight(batch.whole) or 1.0)
         return loss, {self.wire: gradient}
+
+    def _value(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
+        """The mean loss over one target a sample, and its gradient in the scores."""
+        targets, weights = self.task.targets(batch, scores), batch.weight
+        if self._weighing.active:
+            targets, weights = self._weighing.weigh(targets, weights)
+        return self._loss.forward(scores, targets, mode, weights)
+
+    def _mixed(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
+        """The mean over samples of two targets, each weighted by its share: that of two weighted batches."""
+        total, loss = self.weight(batch) or 1.0, 0.0
+        gradient = mode.empty(scores.shape, scores.dtype)
+        gradient[...] = 0
+        for side in batch.sides():
+            value, slope = self._value(scores, side, mode)
+            share = self._weight(side) / total
+            loss += share * value
+            slope *= share
+            gradient += slope
+        return loss, gradient
 
     def losses_at(self, wires: Sequence[str]) -> str:
         """The names of the losses that read some wires."""
@@ -101,6 +121,9 @@ class Bound:
 
     def weight(self, batch: Batch) -> float:
         """How much a batch counts in the mean of the loss: its samples, or their weights."""
+        return sum(self._weight(side) for side in batch.sides())
+
+    def _weight(self, batch: Batch) -> float:
         weights = batch.weight
         if self._weighing.active:
             _, weights = self._weighing.weigh(batch.target, weights)

@@ -70,11 +70,8 @@ class Heads:
 
     def part(self, name: str, batch: Batch) -> Any:
         """A batch as one head sees it: its own targets."""
-        target = batch.target[:, self.columns[name]]
-        if self.bound[name].task.needs in ("classes", "binary"):
-            target = target[:, 0].astype(np.int64)
-        whole = None if batch.whole is None else self.part(name, batch.whole)
-        return SimpleNamespace(inputs=batch.inputs, target=target, weight=batch.weight, whole=whole)
+        columns, numbered = self.columns[name], self.bound[name].task.needs in ("classes", "binary")
+        return batch.told(lambda y: y[:, columns][:, 0].astype(np.int64) if numbered else y[:, columns])
 
     def loss(self, outputs: Mapping[str, Array], batch: Batch, mode: Mode) -> tuple[Any, dict[str, Array]]:
         """The weighted sum of the heads' losses, and its gradient in every wire."""

@@ -52,10 +52,7 @@ class Session(Prepared):
         """The trainer at step 0."""
         experiment, train = self.experiment, self.experiment.train
         optimizer = self.optimizer()
-        loader = self.loader("train", batch_size=self.batch_size, shuffle=train.shuffle)
-        if loader is None:
-            experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
-        self.balance(loader)
+        loader = self.training_loader()
         validation = self.loader("validation")
         optimizers = named("monitor", experiment.optimizer, ("optimizer",))
         hooks = (found for i, hook in enumerate(experiment.hooks) for found in named("monitor", hook, ("hooks", i)))
@@ -86,6 +83,24 @@ class Session(Prepared):
         )
         self.look_ahead(trainer)
         return trainer
+
+    def training_loader(self) -> Loader:
+        """Batches as the training sees them: shuffled, balanced, augmented.
+
+        Raises:
+            ConfigError: when nothing is left to train on, or the data cannot be balanced or augmented.
+        """
+        experiment = self.experiment
+        loader = self.loader("train", batch_size=self.batch_size, shuffle=experiment.train.shuffle)
+        if loader is None:
+            experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
+        self.balance(loader)
+        if experiment.data.augment:
+            try:
+                loader.augment(experiment.data.augment)
+            except ConfigError as error:
+                experiment.fail(error.problems)
+        return loader
 
     @property
     def batch_size(self) -> int:

@@ -77,3 +77,24 @@ def gaussian_noise(x: Array, key: int, stddev: float, out: Array) -> Array:
     except TypeError:
         return reference.gaussian_noise(x, key, stddev, out)
     return out
+
+
+@kernel("i2 float f2 int", **PARALLEL)
+def noise_rows(keys, stddev, out, threads):
+    """Each row of out is noise of its own two halves of a key."""
+    for t in prange(threads):
+        for n in range(t * len(out) // threads, (t + 1) * len(out) // threads):
+            out[n] = F(0)
+            add_noise(out[n], np.uint32(keys[n, 0]), np.uint32(keys[n, 1]), F(stddev), out[n], 0)
+
+
+def gaussian_noise_each(keys: Array, stddev: float, out: Array) -> Array:
+    """See the reference."""
+    try:
+        if not out.flags.c_contiguous or not out.size:
+            raise TypeError
+        both = np.array([halves(key) for key in keys.tolist()], np.int64)
+        compiled.noise_rows(both, stddev, out.reshape(len(out), -1), parts(2 * out.size))
+    except TypeError:
+        return reference.gaussian_noise_each(keys, stddev, out)
+    return out

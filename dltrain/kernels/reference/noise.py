@@ -26,3 +26,16 @@ def gaussian_noise(x: Array, key: int, stddev: float, out: Array) -> Array:
     noise = np.sqrt(-2 * np.log(u)) * np.cos(2 * math.pi * v)
     out[...] = x + (stddev * noise).reshape(x.shape).astype(x.real.dtype)
     return out
+
+
+def gaussian_noise_each(keys: Array, stddev: float, out: Array) -> Array:
+    """out[n] = stddev ε of a key of its own: as `gaussian_noise` of zeros.
+
+    Parameters:
+        keys: (N,) uint64
+        stddev: standard deviation of the noise
+        out: (N, …)
+    """
+    for own, key in zip(out, keys.tolist(), strict=True):
+        gaussian_noise(np.zeros_like(own), key, stddev, own)
+    return out
