@@ -16,13 +16,14 @@ from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
 from dltrain.model.summary import Summary
 from dltrain.runs.folder import RunFolder
+from dltrain.training.batch_preview import first_batch
 from dltrain.training.ensemble import Ensemble
 from dltrain.training.journal import NoJournal
 from dltrain.training.prepared import load_data
 from dltrain.training.preview import schedules
 from dltrain.training.progress import Progress, SilentProgress
 from dltrain.training.running import begin, check_same, train
-from dltrain.training.session import build_graph, prepare
+from dltrain.training.session import Session, build_graph, prepare
 from dltrain.training.trained import load_run, load_runs, stored_experiment
 
 if TYPE_CHECKING:
@@ -281,12 +282,35 @@ def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Seque
         sets: changes as on the command line
         plugins: Python files that register further things
     """
+    session = previewed(config, sets, plugins, "a baseline has no schedules: it is fitted in one go")
+    return schedules(session.trainer(NoJournal(), SilentProgress()))
+
+
+def preview_batch(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """The first training batch of a config whose data are pictures, augmented, as the network sees it.
+
+    Returns ``{pictures, labels, samples, shape, notes}``: at most 64 pictures, an array (n, H, W, C) of bytes, and what
+    each shows.
+
+    Parameters:
+        config: path or mapping
+        sets: changes as on the command line
+        plugins: Python files that register further things
+    """
+    return first_batch(previewed(config, sets, plugins, "a baseline has no batches: it is fitted in one go"))
+
+
+def previewed(config: Config, sets: Sequence[str], plugins: Sequence[str | Path], of_baseline: str) -> Session:
+    """The session of a config that is looked at before it is trained.
+
+    Raises:
+        UsageError: when it is one of a baseline, which has nothing to look at.
+    """
     load_plugins(plugins)
     session = prepare(load_experiment(config, sets), "reference")
-    if session.experiment.baseline is not None:
-        what = "a baseline has no schedules: it is fitted in one go"
-        raise UsageError(what, where=session.experiment.name, expected="a config with a `model`")
-    return schedules(session.trainer(NoJournal(), SilentProgress()))
+    if not isinstance(session, Session):
+        raise UsageError(of_baseline, where=session.experiment.name, expected="a config with a `model`")
+    return session
 
 
 def explore(

@@ -49,6 +49,45 @@ def preview_schedule(
         output.show(*drawn(found, min(output.console().width, WIDEST)))
 
 
+@command("batch")
+@arguments.config
+@arguments.sets
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="batch.png",
+    show_default=True,
+    metavar="FILE.png",
+    help="The file that is written.",
+)
+@arguments.plugins
+def preview_batch(config: str, sets: tuple[str, ...], out: Path, plugins: tuple[str, ...], as_json: bool) -> None:
+    """Show the first training batch as pictures: shuffled, balanced and augmented, each with its label.
+
+    CONFIG is a YAML file, or the name of a config that comes with dltrain (`dltrain list configs`).  What the
+    preparation did is undone.
+    """
+    from dltrain.errors import UsageError
+
+    if out.suffix.lower() != ".png":
+        raise UsageError("this kind of file is not written", where=str(out), expected="a name that ends in .png")
+    from dltrain import api
+    from dltrain.cli import output
+    from dltrain.data.pictures import pillow
+
+    pillow()  # before the data are read
+    from dltrain.report.contact_sheet import contact_sheet
+    from dltrain.runs.files import atomic_write
+
+    found = api.preview_batch(arguments.config_path(config), sets=sets, plugins=plugins)
+    file, rows, columns = contact_sheet(found.pop("pictures"), found["labels"])
+    atomic_write(out, file)
+    if as_json:
+        output.emit({"file": str(out), "rows": rows, "columns": columns, **found})
+    else:
+        output.show(f"{len(found['labels'])} pictures written to {out}", *found["notes"])
+
+
 def picture(found: dict[str, Any]) -> str:
     """The chart as SVG; several numbers, whose sizes differ, each as a share of its largest value."""
     from dltrain.report.svg import line_chart
@@ -81,3 +120,4 @@ def drawn(found: dict[str, Any], width: int) -> list[str]:
 
 
 cli.add_command(preview_schedule)
+cli.add_command(preview_batch)

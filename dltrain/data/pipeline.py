@@ -129,6 +129,17 @@ def run(
     return Examples({**examples.columns, "x": out}, examples.ids, features)
 
 
+def undo(specs: Sequence[Any], constants: Mapping[str, Array], x: Array) -> Array | None:
+    """Prepared features as they were read, in float64; None where a preparation cannot be undone."""
+    steps = list(with_constants(specs, constants))
+    if any(not hasattr(step, "invert") or "columns" in own for step, own in steps):
+        return None
+    found = x.astype(np.float64)
+    for step, own in reversed(steps):
+        found = step.invert(found, own)
+    return found
+
+
 def with_constants(specs: Sequence[Any], constants: Mapping[str, Array]) -> Iterator[tuple[Any, Constants]]:
     """Each preparation with its own constants."""
     for position, spec in enumerate(specs):
