@@ -88,7 +88,7 @@ def test_the_command_writes_a_sheet(pets: Path, capsys: pytest.CaptureFixture[st
     told = json.loads(capsys.readouterr().out)
     assert told["file"] == "sheet.png" and len(told["labels"]) == 10 and (told["rows"], told["columns"]) == (3, 4)
     with Image.open("sheet.png") as sheet:
-        assert sheet.size == (4 * (5 * 13 + GAP) + GAP, 3 * (6 * 13 + LINE + GAP) + GAP)
+        assert sheet.size == (4 * (5 * 16 + GAP) + GAP, 3 * (6 * 16 + LINE + GAP) + GAP)
     assert run(["preview", "batch", "a.yaml"]) == 0
     assert "10 pictures written to batch.png" in capsys.readouterr().out and Path("batch.png").is_file()
     assert run(["preview", "batch", "a.yaml", "--out", "a.jpg"]) == 2

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
-SIDE = 80  # pixels that the longer side of a picture has at least; small ones are enlarged
+SIDE = 96  # pixels that the longer side of a picture has at least; small ones are enlarged
 LINE, GAP = 14, 6  # height of a line of text, and the space between pictures
 LETTER = 6  # width of a letter
 
@@ -29,7 +29,7 @@ def contact_sheet(pictures: Any, labels: Sequence[str], columns: int = 0) -> tup
     from PIL import Image, ImageDraw, ImageFont
 
     N, H, W, C = pictures.shape
-    scale = max(1, SIDE // max(H, W))
+    scale = -(-SIDE // max(H, W))
     columns = columns or math.ceil(math.sqrt(N))
     rows = math.ceil(N / columns)
     width, height = W * scale + GAP, H * scale + LINE + GAP

@@ -131,12 +131,22 @@ def straight_picture(x, A, border, out):
 @njit(**INNER)
 def bent_picture(x, A, offsets, border, out):
     """One picture with offsets; see `reference.resample`."""
-    H, W, _ = x.shape
+    H, W, C = x.shape
+    flat, down, across = x.reshape(-1), np.uint32(W * C), np.uint32(C)
     for i in range(H):
         for j in range(W):
             y, z = i + offsets[i, j, 0], j + offsets[i, j, 1]
             row, column = A[0, 0] * y + A[0, 1] * z + A[0, 2], A[1, 0] * y + A[1, 1] * z + A[1, 2]
-            blend(x, row, column, border, out[i, j])
+            if not (0 <= row < H - 1 and 0 <= column < W - 1):
+                blend(x, row, column, border, out[i, j])
+                continue
+            r, c = np.int32(row), np.int32(column)
+            fr, fc = F(row - r), F(column - c)
+            at = np.uint32(r) * down + np.uint32(c) * across
+            for k in range(across):
+                a, b, d, e = flat[at + k], flat[at + across + k], flat[at + down + k], flat[at + down + across + k]
+                upper, lower = a + fc * (b - a), d + fc * (e - d)
+                out[i, j, k] = upper + fr * (lower - upper)
 
 
 @njit(**INNER)
