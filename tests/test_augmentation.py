@@ -15,7 +15,7 @@ import yaml
 from cases import AUGMENTATIONS
 from PIL import Image, ImageEnhance
 from scipy import ndimage
-from small_models import graph_of
+from small_models import graph_of, heads_case
 from small_runs import unbroken
 from test_resume import stop_and_resume
 
@@ -392,3 +392,18 @@ def test_wrong_augmentations_are_refused(change: dict[str, Any], said: str, tmp_
     }
     with pytest.raises(ConfigError, match="'augment' has no effect on a baseline"):
         api.fit(baseline, runs=tmp_path)
+
+
+def test_the_loss_of_mixed_targets_of_several_heads() -> None:
+    """As that of every sample twice, for each head."""
+    objective, batch = heads_case(9, np.random.default_rng(0), dtype="float64")
+    graph, rows = objective.graph, np.arange(9)
+    share, second = np.random.default_rng(1).uniform(0.5, 1, 9), batch.target[::-1].copy()
+    mixed = Batch(batch.inputs, batch.target, rows, 0, 0, rows, mixed=Mixed(second, share))
+    twice = {wire: np.concatenate([x, x]) for wire, x in batch.inputs.items()}
+    targets, weights = np.concatenate([batch.target, second]), np.concatenate([share, 1 - share])
+    plain = Batch(twice, targets, np.arange(18), 0, 0, np.arange(18), weights)
+    found = objective(mixed, Mode(True)).loss
+    gradient = graph.vector.grad.copy()
+    assert objective(plain, Mode(True)).loss == pytest.approx(found, rel=1e-12)
+    np.testing.assert_allclose(graph.vector.grad, gradient, atol=1e-12)
