@@ -202,6 +202,11 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         "sum_pool_backward": (
             (pooled, *scales), (empty(picture.shape, F),), lambda f, i, o: f(i[0], WINDOWS, i[1:], *o)
         ),
+        "power_pool": ((picture,), (empty(pooled.shape, F),), lambda f, i, o: f(*i, WINDOWS, 3.0, *o)),
+        "power_pool_backward": (
+            (picture, np.abs(pooled), normal(*pooled.shape, seed=22)), (empty(picture.shape, F),),
+            lambda f, i, o: f(*i, WINDOWS, 3.0, *o),
+        ),
         "stretch": ((picture,), (empty((N, 10, C, 3), F),), lambda f, i, o: f(*i, 1, ((-1, 0.75), (0, 0.25)), *o)),
         "stretch_backward": (
             (normal(N, 10, C, 3),), (empty(picture.shape, F),), lambda f, i, o: f(*i, 1, ((-1, 0.75), (0, 0.25)), *o)

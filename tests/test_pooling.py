@@ -65,6 +65,26 @@ def test_with_ceil_mode_no_point_is_left_over() -> None:
             assert y.max() == extent - 1 and (dx > 0).sum() == y.size == -(-extent // size)
 
 
+@pytest.mark.parametrize("layer", ["global_avg_pool", {"avg_pool": 224}])
+def test_the_mean_of_a_large_image_is_exact(layer: Any) -> None:
+    y, _ = pooled(layer, np.full((1, 224, 224, 1), 0.1), dtype="float32")
+    np.testing.assert_allclose(y, np.float32(0.1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-4, 1e4, 1e30])
+def test_no_power_overflows_or_vanishes(size: float) -> None:
+    x = np.array([1.0, -2.0, 3.0, 3.0]).reshape(1, 4, 1) * size
+    y, dx = pooled({"lp_pool": {"pool_size": 2, "power": 40}}, x, np.ones((1, 2, 1)), dtype="float32")
+    np.testing.assert_allclose(y.ravel() / size, [2.0, 3.0 * 2 ** (1 / 40)], rtol=1e-5)
+    half = 2 ** (-39 / 40)
+    np.testing.assert_allclose(dx.ravel(), [0, -1, half, half], atol=1e-5)
+
+
+def test_a_mean_with_same_counts_the_points_that_padding_adds() -> None:
+    y, _ = pooled({"avg_pool": {"pool_size": 2, "padding": "same", "count_include_pad": True}}, np.ones((1, 3, 1)))
+    np.testing.assert_allclose(y.ravel(), [1, 0.5])
+
+
 def test_nothing_is_kept_for_a_backward_that_does_not_come() -> None:
     graph = graph_of({"inputs": {"x": [4, 4, 2]}, "graph": {"y": ["max_pool"]}}, {"x": (4, 4, 2)}, dtype="float32")
     sizes = {}
@@ -83,9 +103,12 @@ def test_nothing_is_kept_for_a_backward_that_does_not_come() -> None:
     [
         ({"max_pool": 5}, (4, 4, 1), "windows of 5×5 do not fit into 4×4"),
         ({"avg_pool": {"pool_size": 2, "padding": 2}}, (4, 4, 1), "lie outside the image"),
+        ({"max_pool": {"pool_size": 2, "padding": "same", "ceil_mode": True}}, (5, 1), "ceil_mode has no effect"),
+        ({"avg_pool": {"pool_size": 2, "count_include_pad": True}}, (4, 1), "count_include_pad has no effect"),
+        ({"avg_pool": {"pool_size": 2, "padding": "same", "count_include_pad": True}}, (4, 1), "there is no padding"),
         ({"max_pool": [2, 2]}, (4, 1), "pool_size [2, 2] is for an image of 2 axes, but this one has 1"),
-        ({"lp_pool": 2}, (4,), "pooling takes sequences, images and volumes"),
-        ("global_avg_pool", (4,), "pooling takes sequences, images and volumes"),
+        ({"lp_pool": 2}, (4,), "pooling takes sequences, images or volumes"),
+        ("global_avg_pool", (4,), "pooling takes sequences, images or volumes"),
     ],
 )
 def test_what_does_not_fit_is_refused(spec: Any, shape: tuple[int, ...], words: str) -> None:

@@ -45,7 +45,7 @@ def test_unpooled_maxima_lie_where_they_were() -> None:
 @pytest.mark.parametrize(
     ("chain", "shape", "words"),
     [
-        (["up_sample"], (4,), "up_sample takes sequences, images and volumes"),
+        (["up_sample"], (4,), "up_sample takes sequences, images or volumes"),
         ([{"up_sample": [2, 2]}], (4, 1), "size [2, 2] is for an image of 2 axes, but this one has 1"),
         ([{"cropping": 2}], (4, 6, 1), "cropping leaves nothing of the image"),
         ([{"cropping": [[1, 0], 1]}], (4, 1), "cropping [[1, 0], 1] is for an image of 2 axes"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING
 
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
 from dltrain.layers.dense import no_backward
-from dltrain.layers.geometry import IMAGES, Padding, Sizes, fit
+from dltrain.layers.geometry import Padding, Sizes, axes_of, fit
 from dltrain.registry import register
 from dltrain.types import Initializer, PositiveInt
 
@@ -67,13 +67,9 @@ class Conv(Layer):
 
     def build(self, *shapes: Shape) -> Shape:
         """(H, W, C) -> (H', W', O), and so for other numbers of axes."""
-        *space, channels = image(shapes[0])
+        space, channels = divided(shapes[0], self.filters, self.groups, "conv")
         groups = self.groups
-        if channels % groups or self.filters % groups:
-            expected = f"channels and filters that {groups} divides"
-            raise ShapeError(f"{channels} channels and {self.filters} filters make no {groups} groups", expected)
-        sizes = (tuple(space), self.kernel_size, self.strides, self.padding, self.dilation_rate)
-        self.geometry = fit(*sizes, groups)
+        self.geometry = fit(space, self.kernel_size, self.strides, self.padding, self.dilation_rate, groups)
         points = prod(self.geometry.sizes)
         fans = (points * channels // groups, points * self.filters // groups)
         shape = (*self.geometry.sizes, channels // groups, self.filters)
@@ -135,13 +131,17 @@ def convolve(layer: Conv, activation: str, mode: Mode, x: Array, needs_dx: bool)
     return y, backward
 
 
-def image(shape: Shape) -> Shape:
-    """The shape of a sequence, an image or a volume.
+def divided(shape: Shape, filters: int, groups: int, layer: str) -> tuple[Shape, int]:
+    """(the axes of an image, its channels), when as many groups can be made of channels and filters.
 
     Raises:
-        ShapeError: when it is none.
+        ShapeError: when this is no image, or the groups would not be equal.
     """
-    if len(shape) not in (2, 3, 4):
-        hint = "`reshape: [height, width, channels]` makes an image of a vector"
-        raise ShapeError("the layer takes sequences, images or volumes", IMAGES, hint)
-    return shape
+    axes_of(shape, layer)
+    *space, channels = shape
+    if channels % groups or filters % groups:
+        what = f"{channels} channels and {filters} filters make no {groups} groups"
+        common = gcd(channels, filters)
+        fitting = ", ".join(str(number) for number in range(1, common + 1) if common % number == 0)
+        raise ShapeError(what, f"channels and filters that {groups} divides", f"groups may be {fitting}")
+    return tuple(space), channels

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dltrain.layers.base import Array, Backward, Layer, Shape
-from dltrain.layers.convolution import Conv, convolve, image
-from dltrain.layers.geometry import Padding, Sizes
+from dltrain.layers.convolution import Conv, convolve
+from dltrain.layers.geometry import Padding, Sizes, axes_of
 from dltrain.registry import register
 from dltrain.types import Initializer, PositiveInt
 
@@ -63,7 +63,8 @@ class DepthwiseConv(Layer):
 
     def build(self, *shapes: Shape) -> Shape:
         """(H, W, C) -> (H', W', C·m), and so for other numbers of axes."""
-        channels = image(shapes[0])[-1]
+        axes_of(shapes[0], "depthwise_conv")
+        channels = shapes[0][-1]
         self.conv = Conv(
             channels * self.depth_multiplier,
             self.kernel_size,
@@ -145,7 +146,8 @@ class SeparableConv(Layer):
 
     def build(self, *shapes: Shape) -> Shape:
         """(H, W, C) -> (H', W', O), and so for other numbers of axes."""
-        channels = image(shapes[0])[-1]
+        axes_of(shapes[0], "separable_conv")
+        channels = shapes[0][-1]
         self.depthwise = Conv(
             channels * self.depth_multiplier,
             self.kernel_size,

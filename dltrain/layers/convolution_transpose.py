@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
-from dltrain.layers.convolution import image
+from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape
+from dltrain.layers.convolution import divided
 from dltrain.layers.geometry import Padding, Points, Sizes, fit_transposed, span
 from dltrain.registry import register
 from dltrain.types import Initializer, PositiveInt
@@ -70,12 +70,9 @@ class ConvTranspose(Layer):
 
     def build(self, *shapes: Shape) -> Shape:
         """(H, W, C) -> (H', W', O), and so for other numbers of axes."""
-        *space, channels = image(shapes[0])
+        space, channels = divided(shapes[0], self.filters, self.groups, "conv_transpose")
         groups = self.groups
-        if channels % groups or self.filters % groups:
-            expected = f"channels and filters that {groups} divides"
-            raise ShapeError(f"{channels} channels and {self.filters} filters make no {groups} groups", expected)
-        sizes = (tuple(space), self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        sizes = (space, self.kernel_size, self.strides, self.padding, self.dilation_rate)
         self.geometry = fit_transposed(*sizes, self.output_padding, groups)
         points, steps = prod(self.geometry.sizes), prod(self.geometry.window.strides)
         fans = (max(1, points * channels // (groups * steps)), points * self.filters // groups)

@@ -73,19 +73,61 @@ def fit(
     steps = for_each_axis("strides", strides, rank)
     dilation = for_each_axis("dilation_rate", dilation_rate, rank)
     spans = tuple(map(span, sizes, dilation))
-    if padding == "same":
-        places = tuple(-(-extent // step) for extent, step in zip(space, steps, strict=True))
-        axes = zip(space, steps, spans, places, strict=True)
-        before = tuple(max(0, (count - 1) * step + wide - extent) // 2 for extent, step, wide, count in axes)
-    else:
-        before = (0,) * rank if padding == "valid" else for_each_axis("padding", padding, rank)
-        axes = zip(space, steps, spans, before, strict=True)
-        places = tuple((extent + 2 * zeros - wide) // step + 1 for extent, step, wide, zeros in axes)
+    ends = ends_of(space, spans, steps, padding)
+    counts = zip(space, spans, steps, ends, strict=True)
+    places = tuple((before + extent + after - wide) // step + 1 for extent, wide, step, (before, after) in counts)
     if min(places) < 1:
-        wide, there = ("×".join(map(str, sides)) for sides in (spans, space))
         hint = "take a smaller kernel, `padding: same`, or fewer layers that shrink the image"
-        raise ShapeError(f"a kernel that spans {wide} points does not fit into {there}", "a larger image", hint)
-    return Geometry(sizes, Window(steps, dilation, before, groups), places)
+        what = f"a kernel that spans {side_by_side(spans)} points does not fit into {side_by_side(space)}"
+        raise ShapeError(what, "a larger image", hint)
+    return Geometry(sizes, Window(steps, dilation, tuple(before for before, _ in ends), groups), places)
+
+
+def ends_of(space: Shape, spans: Shape, steps: Shape, padding: Padding) -> tuple[tuple[int, int], ...]:
+    """(points before the image, points behind it) along each axis.
+
+    With `same` they are what ⌈extent / stride⌉ places take, half at each end, an odd one at the far end.
+
+    Parameters:
+        space: extents of the image's axes
+        spans: points that a kernel or window covers along each axis
+        steps: between two places
+        padding: same, valid or numbers of points
+
+    Raises:
+        ShapeError: when a list has not one number for each axis.
+
+    Example:
+        >>> ends_of((5, 6), (2, 3), (2, 2), "same"), ends_of((5,), (3,), (1,), 2)
+        (((0, 1), (0, 1)), ((2, 2),))
+    """
+    if padding == "same":
+        axes = zip(space, spans, steps, strict=True)
+        missing = [max(0, (-(-extent // step) - 1) * step + wide - extent) for extent, wide, step in axes]
+        return tuple((points // 2, points - points // 2) for points in missing)
+    points = (0,) * len(space) if padding == "valid" else for_each_axis("padding", padding, len(space))
+    return tuple((number, number) for number in points)
+
+
+def axes_of(shape: Shape, layer: str) -> int:
+    """How many axes an image has beside its channels: 1 for a sequence, 3 for a volume.
+
+    Parameters:
+        shape: of one example
+        layer: its name, for the error
+
+    Raises:
+        ShapeError: when it is no image.
+    """
+    if len(shape) not in (2, 3, 4):
+        hint = "`reshape: [height, width, channels]` makes an image of a vector"
+        raise ShapeError(f"{layer} takes sequences, images or volumes", IMAGES, hint)
+    return len(shape) - 1
+
+
+def side_by_side(sizes: Shape) -> str:
+    """2×2"""
+    return "×".join(map(str, sizes))
 
 
 def fit_transposed(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import MaxLen, MinLen
 
 from dltrain.layers.base import Array, Backward, Layer, Shape, ShapeError
-from dltrain.layers.geometry import for_each_axis
-from dltrain.layers.resize import axes_of
+from dltrain.layers.geometry import axes_of, for_each_axis
 from dltrain.registry import register
 from dltrain.types import NonNegativeInt, Words
 

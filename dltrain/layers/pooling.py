@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Ge
 
-from dltrain.layers.base import Array, Backward, Layer, Shape
+from dltrain.layers.base import Array, Backward, Layer, Shape, ShapeError
 from dltrain.layers.geometry import Padding, Sizes
 from dltrain.layers.windows import Windows, lay
 from dltrain.registry import register
@@ -60,7 +60,7 @@ class MaxPool(Layer):
 
     def window(self) -> tuple[int, int]:
         """Size and stride."""
-        return self.windows.reach()
+        return self.windows.reach
 
 
 def largest(mode: Mode, x: Array, windows: Windows) -> tuple[Array, Backward]:
@@ -111,6 +111,9 @@ class AveragePool(Layer):
     def build(self, *shapes: Shape) -> Shape:
         """One value for each window and channel."""
         self.windows = lay(shapes[0], self.pool_size, self.strides, self.padding, self.ceil_mode)
+        if self.count_include_pad and not self.windows.padded:
+            what = "count_include_pad has no effect: there is no padding"
+            raise ShapeError(what, "count_include_pad false, or a padding", "leave it out")
         self.counts = self.windows.counts(self.count_include_pad)
         return (*self.windows.places, shapes[0][-1])
 
@@ -122,7 +125,7 @@ class AveragePool(Layer):
 
     def window(self) -> tuple[int, int]:
         """Size and stride."""
-        return self.windows.reach()
+        return self.windows.reach
 
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
         """One for each point of each window."""
@@ -149,7 +152,7 @@ class PowerPool(Layer):
 
     Parameters:
         pool_size: points of a window; a number, or a list with one for each axis
-        power: p
+        power: p, a finite number
         strides: steps s between two windows; a number or a list; left out, pool_size: windows side by side
         padding: `valid` keeps windows inside, `same` makes ⌈extent / stride⌉ of them, a number (or a list) says
             how many points they may begin before the image, and end behind it; padding counts as zeros
@@ -182,25 +185,15 @@ class PowerPool(Layer):
         return (*self.windows.places, shapes[0][-1])
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
-        """Powers, their sums, and roots."""
+        """The backward needs x and y."""
         (x,) = inputs
-        p, sign = self.power, np.sign(x.real)
-        scales = tuple(np.ones(places, x.real.dtype) for places in self.windows.places)
-        sums, back = total(mode, np.ascontiguousarray((x * sign) ** p), self.windows, scales)
-        y = mode.output(sums.shape, x.dtype)
-        y[...] = sums ** (1 / p)
-
-        def backward(dy: Array) -> Array:
-            empty = sums.real == 0
-            dx = back(np.where(empty, 0, dy * y / np.where(empty, 1, sums)))
-            dx *= (x * sign) ** (p - 1) * sign
-            return dx
-
-        return y, backward
+        k, pool, power = mode.kernels(x), self.windows.pool, self.power
+        y = k.power_pool(x, pool, power, mode.output((len(x), *self.windows.places, x.shape[-1]), x.dtype))
+        return y, lambda dy: k.power_pool_backward(x, y, dy, pool, power, mode.like(x))
 
     def window(self) -> tuple[int, int]:
         """Size and stride."""
-        return self.windows.reach()
+        return self.windows.reach
 
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
         """One for each point of each window."""
@@ -236,7 +229,7 @@ class GlobalMaxPool(Layer):
 
     def window(self) -> tuple[int, int]:
         """All of the image."""
-        return self.windows.reach()
+        return self.windows.reach
 
 
 @register("layer", "global_avg_pool")
@@ -270,7 +263,7 @@ class GlobalAveragePool(Layer):
 
     def window(self) -> tuple[int, int]:
         """All of the image."""
-        return self.windows.reach()
+        return self.windows.reach
 
     def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
         """One for each value."""

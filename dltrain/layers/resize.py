@@ -10,23 +10,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dltrain.layers.base import Array, Backward, Layer, Shape, ShapeError
-from dltrain.layers.geometry import IMAGES, Padding, Sizes, for_each_axis
+from dltrain.layers.geometry import Padding, Sizes, axes_of, for_each_axis
 from dltrain.layers.windows import lay
 from dltrain.registry import register
 
 if TYPE_CHECKING:
     from dltrain.model.mode import Mode
-
-
-def axes_of(shape: Shape, layer: str) -> int:
-    """How many axes an image has besides its channels.
-
-    Raises:
-        ShapeError: when it is no image.
-    """
-    if not 2 <= len(shape) <= 4:
-        raise ShapeError(f"{layer} takes sequences, images and volumes", IMAGES)
-    return len(shape) - 1
 
 
 @register("layer", "up_sample")

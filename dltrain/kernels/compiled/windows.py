@@ -13,6 +13,7 @@ from dltrain.kernels.compiled.jit import INNER, PARALLEL, PLAIN, kernel
 from dltrain.kernels.compiled.lines import IMAGE, PLACES, line
 from dltrain.kernels.compiled.pointwise import F
 
+SMALL = 64  # points of a window whose sum in float32 is exact to a few millionths
 WINDOW = "UniTuple(int64,9)"  # sizes, strides and points before the image, of three axes
 
 
@@ -186,9 +187,45 @@ def add_scaled(v, scale, out):
 
 
 @njit(**INNER, **PLAIN)
+def add_wide(v, out):
+    """out += v, out being float64."""
+    for c in range(out.size):
+        out[c] += v[c]
+
+
+@njit(**INNER, **PLAIN)
+def wide_sums(x, out, ad, ah, aw, window, r0, r1):
+    """`sum_lines` for large windows, whose sums are taken in float64."""
+    KD, KH, KW, sd, sh, sw, pd, ph, pw = window
+    _, D, H, W, C = x.shape
+    _, OD, OH, OW, _ = out.shape
+    total = np.empty(OW * C, np.float64)
+    for r in range(r0, r1):
+        n, od, oh = r // (OD * OH), r // OH % OD, r % OH
+        total[:] = 0.0
+        d0, d1 = inside(od, KD, sd, pd, D)
+        h0, h1 = inside(oh, KH, sh, ph, H)
+        for kd in range(d0, d1):
+            for kh in range(h0, h1):
+                row = line(x, n, od * sd - pd + kd, oh * sh - ph + kh)
+                for ow in range(OW):
+                    w0, w1 = inside(ow, KW, sw, pw, W)
+                    for w in range(ow * sw - pw + w0, ow * sw - pw + w1):
+                        add_wide(row[w * C : (w + 1) * C], total[ow * C : (ow + 1) * C])
+        y = line(out, n, od, oh)
+        for ow in range(OW):
+            scale = ad[od] * ah[oh] * aw[ow]
+            for j in range(ow * C, (ow + 1) * C):
+                y[j] = F(total[j]) * scale
+
+
+@njit(**INNER, **PLAIN)
 def sum_lines(x, out, ad, ah, aw, window, r0, r1):
     """Some rows of `sum_image`."""
     KD, KH, KW, sd, sh, sw, pd, ph, pw = window
+    if KD * KH * KW > SMALL:
+        wide_sums(x, out, ad, ah, aw, window, r0, r1)
+        return
     _, D, H, W, C = x.shape
     _, OD, OH, OW, _ = out.shape
     for r in range(r0, r1):

@@ -76,7 +76,7 @@ def pick(x: Array, index: Array, pool: Pool, out: Array) -> Array:
 
 @np.errstate(invalid="ignore", over="ignore")
 def sum_pool(x: Array, pool: Pool, scales: tuple[Array, ...], out: Array) -> Array:
-    """out[o] = Σ of window o, times the scales of its place along each axis.
+    """out[o] = Σ of window o, times the scales of its place along each axis; the sum is taken in float64.
 
     Parameters:
         x: (N, *S, C)
@@ -84,7 +84,7 @@ def sum_pool(x: Array, pool: Pool, scales: tuple[Array, ...], out: Array) -> Arr
         scales: (S'ᵢ,) for each axis i: 1 / number of points for a mean, 1 for a sum
         out: (N, *S', C)
     """
-    total = np.zeros(out.shape, x.dtype)
+    total = np.zeros(out.shape, np.result_type(x.dtype, np.float64))
     for _, windows, points in _places(x.shape, out.shape, pool):
         total[windows] += x[points]
     out[...] = total * _grid(scales)
@@ -107,6 +107,53 @@ def sum_pool_backward(dy: Array, pool: Pool, scales: tuple[Array, ...], dx: Arra
         total[points] += share[windows]
     dx[...] = total
     return dx
+
+
+@np.errstate(invalid="ignore", over="ignore", under="ignore")
+def power_pool(x: Array, pool: Pool, power: float, out: Array) -> Array:
+    """out = (Σ |x|^p)^(1/p) of each window, with its largest |x| taken out, so that no power overflows.
+
+    Parameters:
+        x: (N, *S, C)
+        pool: sizes, strides and places of the windows
+        power: p, 1 or more
+        out: (N, *S', C)
+    """
+    size = _size(x)
+    largest, total = np.zeros(out.shape, size.dtype), np.zeros(out.shape, np.result_type(x.dtype, np.float64))
+    for _, windows, points in _places(x.shape, out.shape, pool):
+        v, m = size[points], largest[windows]
+        largest[windows] = np.where((v.real > m.real) | np.isnan(v.real), v, m)
+    scale = np.where(largest.real == 0, 1, largest)
+    for _, windows, points in _places(x.shape, out.shape, pool):
+        total[windows] += (size[points] / scale[windows]) ** power
+    out[...] = largest * total ** (1 / power)
+    return out
+
+
+@np.errstate(invalid="ignore", over="ignore", under="ignore")
+def power_pool_backward(x: Array, y: Array, dy: Array, pool: Pool, power: float, dx: Array) -> Array:
+    """dx = Σ dy sign(x) (|x| / y)^(p - 1) over all windows that a point lies in; 0 from windows of zeros.
+
+    Parameters:
+        x: (N, *S, C), input of the forward pass
+        y: (N, *S', C), its result
+        dy: (N, *S', C)
+        pool: as in the forward pass
+        power: as in the forward pass
+        dx: (N, *S, C)
+    """
+    size, total = _size(x), np.zeros(dx.shape, np.result_type(x.dtype, dy.dtype))
+    norm, share = np.where(y.real == 0, 1, y), np.where(y.real == 0, 0, dy)
+    for _, windows, points in _places(dx.shape, dy.shape, pool):
+        total[points] += share[windows] * (size[points] / norm[windows]) ** (power - 1)
+    dx[...] = total * np.sign(x.real)
+    return dx
+
+
+def _size(x: Array) -> Array:
+    """|x|, whose derivative is that of the real part."""
+    return x * np.sign(x.real)
 
 
 def _places(image: tuple[int, ...], out: tuple[int, ...], pool: Pool) -> Iterator[tuple[int, Any, Any]]:
