@@ -10,6 +10,7 @@ import pytest
 from dltrain import api, config
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
+from dltrain.model.summary import summarize
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 # name: (parameters, side of the picture, colours, classes)
@@ -31,6 +32,19 @@ PUBLISHED = {
     "architectures/mobilenet": (4_231_976, 224, 3, 1000),
 }
 
+# name: billions of multiply-adds of convolutions and dense layers for one picture, as in the papers and torchvision's list
+MULTIPLY_ADDS = {
+    "architectures/vgg-16": 15.470,
+    "architectures/vgg-19": 19.632,
+    "architectures/resnet-18": 1.814,
+    "architectures/resnet-34": 3.664,
+    "architectures/resnet-50": 4.089,
+    "architectures/resnet-101": 7.801,
+    "architectures/resnet-152": 11.514,
+    "architectures/resnet-20": 0.041,
+    "architectures/mobilenet": 0.569,
+}
+
 
 def graph_of(name: str) -> Graph:
     _, side, colours, classes = PUBLISHED[name]
@@ -44,6 +58,13 @@ def graph_of(name: str) -> Graph:
 def test_parameters_are_those_that_are_published(name: str) -> None:
     graph = graph_of(name)
     assert sum(parameter.size for parameter in graph.parameters.values()) == PUBLISHED[name][0]
+
+
+@pytest.mark.parametrize("name", MULTIPLY_ADDS)
+def test_multiply_adds_are_those_that_are_published(name: str) -> None:
+    rows = summarize(graph_of(name), 1).rows
+    counted = sum(row.macs for row in rows if row.kind in ("conv", "depthwise_conv", "dense"))
+    assert round(counted / 1e9, 3) == MULTIPLY_ADDS[name]
 
 
 def test_every_architecture_is_counted() -> None:

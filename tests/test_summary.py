@@ -109,6 +109,22 @@ def test_receptive_field() -> None:
     assert [row.receptive_field for row in summarize(windows(*chain), 1).rows] == [3, 5, 6, 10, 14, 16]
 
 
+@pytest.mark.parametrize(
+    ("larger", "seen"),
+    [
+        ({"up_sample": 2}, 10),
+        ({"up_sample": {"size": 2, "interpolation": "bilinear"}}, 12),
+        ({"conv_transpose": {"filters": 4, "kernel_size": 4, "strides": 2}}, 12),
+        ("pixel_shuffle", 10),
+    ],
+)
+def test_neighbours_move_together_where_an_image_grows(larger: Any, seen: int) -> None:
+    # 3, pool 2/2, 3 see 3, 4, 8 points; behind the larger image neighbours are one point apart again: 3 sees 2 more.
+    conv = {"conv": {"filters": 4, "kernel_size": 3}}
+    model = graph({"graph": {"y": [conv, "max_pool", conv, larger, conv]}}, x=(16, 16, 1))
+    assert summarize(model, 1).rows[-1].receptive_field == seen
+
+
 def test_receptive_field_of_branches_is_the_widest() -> None:
     made = windows(
         ("a", 3, 1, (8, 1), ("x",)),

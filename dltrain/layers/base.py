@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,8 +120,8 @@ class Layer(ABC):
         """Multiply-adds of one forward pass over one example."""
         return 0
 
-    def window(self) -> tuple[int, int]:
-        """(kernel size, stride) along the image's or sequence's axes, for the receptive field."""
+    def window(self) -> tuple[int, int | Fraction]:
+        """(points of the input that a value sees, steps of the input between two values), for the receptive field."""
         return (1, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,8 @@ class ConvTranspose(Layer):
         """K·O / groups for every value of the input."""
         return prod(shapes[0]) * prod(self.kernel.shape[:-1])
 
-    def window(self) -> tuple[int, int]:
+    def window(self) -> tuple[int, int | Fraction]:
         """Of the axis along which a value of the output sees most points."""
         spans = map(span, self.geometry.sizes, self.geometry.window.dilation)
-        return max((wide - 1) // step + 1 for wide, step in zip(spans, self.geometry.window.strides, strict=True)), 1
+        axes = zip(spans, self.geometry.window.strides, strict=True)
+        return max(((wide - 1) // step + 1, Fraction(1, step)) for wide, step in axes)

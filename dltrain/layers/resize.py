@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Literal
 
@@ -69,6 +70,10 @@ class UpSample(Layer):
             return dy
 
         return y, backward
+
+    def window(self) -> tuple[int, int | Fraction]:
+        """A point, or two neighbours; along the axis that grows least."""
+        return 1 + (self.interpolation == "bilinear"), Fraction(1, min(self.sizes))
 
 
 def between(size: int) -> tuple[tuple[int, float], ...]:
@@ -148,6 +153,11 @@ class MaxUnpool(Layer):
 
         return y, backward
 
+    def window(self) -> tuple[int, int | Fraction]:
+        """The pooled values of the windows that a point lies in; along the axis of the largest."""
+        size, stride = self.windows.reach
+        return (size - 1) // stride + 1, Fraction(1, stride)
+
 
 @register("layer", "pixel_shuffle")
 class PixelShuffle(Layer):
@@ -201,3 +211,7 @@ class PixelShuffle(Layer):
             return dx
 
         return y, backward
+
+    def window(self) -> tuple[int, int | Fraction]:
+        """A point; along the axis that grows least."""
+        return 1, Fraction(1, min(self.sizes))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from fractions import Fraction
+from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def summarize(graph: Graph, batch_size: int, optimizer: Any = None) -> Summary:
     """
     size = graph.dtype.itemsize
     shapes: dict[str, Shape] = dict(graph.inputs)
-    fields: dict[str, tuple[int, int]] = dict.fromkeys(shapes, (1, 1))
+    fields: dict[str, tuple[int | Fraction, int | Fraction]] = dict.fromkeys(shapes, (1, 1))
     seen: set[int] = set()
     rows: list[Row] = []
     for node in graph.plan_nodes:
@@ -148,7 +149,7 @@ def summarize(graph: Graph, batch_size: int, optimizer: Any = None) -> Summary:
                 parameters=0 if shared else trained(layer),
                 shared=shared and bool(layer.parameters),
                 macs=layer.multiply_adds(node.shape, *[shapes[path] for path in node.inputs]),
-                receptive_field=field[0] if len(node.shape) > 1 else None,
+                receptive_field=ceil(field[0]) if len(node.shape) > 1 else None,
                 activation_bytes=batch_size * prod(node.shape) * size,
                 frozen=0 if shared else sum(p.size for p in layer.parameters if not p.trainable),
             )
@@ -164,8 +165,10 @@ def summarize(graph: Graph, batch_size: int, optimizer: Any = None) -> Summary:
     )
 
 
-def widen(fields: Sequence[tuple[int, int]], kernel: int, stride: int) -> tuple[int, int]:
-    """(receptive field, distance of neighbours) behind a layer.
+def widen(
+    fields: Sequence[tuple[int | Fraction, int | Fraction]], kernel: int, stride: int | Fraction
+) -> tuple[int | Fraction, int | Fraction]:
+    """(receptive field, distance of neighbours) behind a layer, in points of the model's input.
 
     Example:
         >>> widen([(3, 2), (5, 2)], 3, 1)
