@@ -32,7 +32,7 @@ PUBLISHED = {
     "architectures/mobilenet": (4_231_976, 224, 3, 1000),
 }
 
-# name: billions of multiply-adds of convolutions and dense layers for one picture, as in the papers and torchvision's list
+# name: billions of multiply-adds of convolutions and dense layers for one picture, as in the papers and torchvision
 MULTIPLY_ADDS = {
     "architectures/vgg-16": 15.470,
     "architectures/vgg-19": 19.632,
