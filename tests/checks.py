@@ -331,13 +331,13 @@ def micro_batches_add_up(case: Layer) -> None:
 class PoisonedArena(Arena):
     """An arena whose arrays hold NaN when they are handed out, and again when their planned life is over."""
 
-    def empty(self, shape: tuple[int, ...], dtype: Any, border: int = 0) -> Array:
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         plan, index = self._plan, self._cursor
         if plan is not None:
             for position, end in enumerate(plan.ends):
                 if end == index and position < index:
                     poison(plan.views[position])
-        array = super().empty(shape, dtype, border)
+        array = super().empty(shape, dtype)
         poison(array)
         return array
 

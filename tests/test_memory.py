@@ -48,20 +48,14 @@ def train(objective: Objective, batches: list[Batch], arena: Arena | None, *, ev
     return [*seen, *(array.tobytes() for array in graph.state().values())]
 
 
-def assert_arena_changes_nothing(make: Callable[[], tuple[Objective, list[Batch]]], borders: bool = False) -> None:
-    """The heap, planned memory and poisoned planned memory: the same bits.
-
-    On the heap there are no borders, so that with them rounding differs there.
-    """
+def assert_arena_changes_nothing(make: Callable[[], tuple[Objective, list[Batch]]]) -> None:
+    """The heap, planned memory and poisoned planned memory: the same bits."""
     for evaluate in (False, True):
-        expected = train(*make(), Arena() if borders else None, evaluate=evaluate)
+        expected = train(*make(), None, evaluate=evaluate)
         for arena in (Arena(), PoisonedArena()):
             found = train(*make(), arena, evaluate=evaluate)
             assert found == expected
             assert arena.planned_bytes((True, True, 8)) > 0
-    if borders:
-        plain = np.frombuffer(train(*make(), None)[-1], np.float32)
-        np.testing.assert_allclose(plain, np.frombuffer(expected[-1], np.float32), rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -77,13 +71,13 @@ def test_random_models_do_not_see_the_arena(seed: int) -> None:
     assert_arena_changes_nothing(make)
 
 
-def test_images_with_borders_do_not_see_the_arena() -> None:
+def test_images_do_not_see_the_arena() -> None:
     def make() -> tuple[Objective, list[Batch]]:
         graph, rng = graph_of(IMAGES, {"image": (6, 5, 2)}), np.random.default_rng(0)
         return objective_of(graph, "classification"), [batch_of(graph, "classification", n, rng) for n in SIZES]
 
     with registered(**EXAMPLES):
-        assert_arena_changes_nothing(make, borders=True)
+        assert_arena_changes_nothing(make)
 
 
 def test_integers_and_masks_do_not_see_the_arena() -> None:
@@ -188,35 +182,16 @@ def test_planned_lives_that_overlap_never_share_a_byte(seed: int) -> None:
     count = int(rng.integers(1, 40))
     requests: list[Any] = []
     for _ in range(count):
-        border = int(rng.integers(3)) if rng.random() < 0.3 else 0
-        shape = (2, 3, 4, 2) if border else tuple(int(n) for n in rng.integers(0, 20, rng.integers(1, 3)))
-        requests.append((shape, np.dtype(rng.choice(["f4", "f8"])), border))
+        shape = tuple(int(n) for n in rng.integers(0, 20, rng.integers(1, 3)))
+        requests.append((shape, np.dtype(rng.choice(["f4", "f8"]))))
     deaths = [None if rng.random() < 0.2 else int(rng.integers(i + 1, count + 2)) for i in range(count)]
     plan = place(requests, deaths)
-    sizes = [int(np.prod(memory.bordered_shape(shape, border))) * dtype.itemsize for shape, dtype, border in requests]
+    sizes = [memory.size_of(*request) for request in requests]
     for i in range(count):
         assert plan.offsets[i] % LINE == 0 and plan.offsets[i] + sizes[i] <= plan.size
         for j in range(i):
             apart = plan.offsets[i] + sizes[i] <= plan.offsets[j] or plan.offsets[j] + sizes[j] <= plan.offsets[i]
             assert apart or plan.ends[j] <= i
-            if not apart and (requests[i][2] or requests[j][2]):
-                assert requests[i] == requests[j] and plan.offsets[i] == plan.offsets[j]
-
-
-def test_borders_are_zero_and_stay_so() -> None:
-    arena = Arena()
-    for _ in range(4):
-        arena.begin("step")
-        for border in (1, 2, 1):
-            x = arena.empty((2, 4, 3, 5), F4, border)
-            assert x.shape == (2, 4, 3, 5)
-            x.fill(np.nan)
-            whole, width = arena.whole(x)
-            assert (whole.shape, width) == ((2, 4 + 2 * border, 3 + 2 * border, 5), border)
-            assert np.isnan(whole).sum() == x.size and np.nansum(np.abs(whole)) == 0
-            other = arena.empty((40,), F4)
-            other.fill(9)
-            assert arena.whole(other)[0] is other and arena.whole(other)[1] == 0
 
 
 def test_the_planned_memory_of_a_deep_model_is_a_share_of_what_it_asks_for() -> None:
@@ -226,20 +201,5 @@ def test_the_planned_memory_of_a_deep_model_is_a_share_of_what_it_asks_for() -> 
     arena = Arena()
     train(objective, [batch_of(graph, "classification", 32, np.random.default_rng(0))] * 3, arena)
     plan = arena._plans[True, True, 32]
-    asked = sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype, _ in plan.requests)
+    asked = sum(int(np.prod(shape)) * dtype.itemsize for shape, dtype in plan.requests)
     assert plan.size < 0.7 * asked
-
-
-def test_padded_uses_the_border_that_is_there() -> None:
-    x = np.arange(24, dtype=np.float32).reshape(1, 3, 4, 2)
-    for arena in (None, Arena()):
-        for _ in range(3):
-            mode = Mode(arena=arena)
-            mode.begin(0)
-            born = mode.empty(x.shape, x.dtype, 1)
-            born[...] = x
-            for given, border in ((born, 1), (born, 2), (x, 1)):
-                padded = mode.padded(given, border)
-                expected = np.pad(x, [(0, 0), (border, border), (border, border), (0, 0)])
-                assert (padded == expected).all()
-            assert arena is None or np.shares_memory(mode.padded(born, 1), born)

@@ -28,10 +28,6 @@ class Activation(Layer):
         self.name, self.alpha = name, alpha
         self.differentiable = name not in STRAIGHT
 
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
-
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """y = f(x)."""
         (x,) = inputs
@@ -249,10 +245,6 @@ class Softmax(Layer):
     Source: Bridle: Probabilistic interpretation of feedforward classification network outputs, 1990.
     """
 
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
-
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Shifted by the maximum, so that nothing overflows."""
         (x,) = inputs
@@ -278,10 +270,6 @@ class LogSoftmax(Layer):
 
     Source: Bridle: Probabilistic interpretation of feedforward classification network outputs, 1990.
     """
-
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Shifted by the maximum."""

@@ -89,16 +89,14 @@ class Layer(ABC):
     but what the closure holds, so the same layer may run many times in one step (shared weights).
     """
 
-    input_border = 0  # width of the zero border this layer likes its input to be born with
     differentiable = True  # whether `backward` is the derivative; sign and step define a gradient of their own
     takes_integers = False  # whether whole numbers (tokens) are handed to it as they are
 
     parameters: tuple[Parameter, ...] = ()
     statistics: tuple[Statistic, ...] = ()
 
-    @abstractmethod
     def build(self, *shapes: Shape) -> Shape:
-        """Declare `self.parameters` and `self.statistics`; return the output shape.
+        """Declare `self.parameters` and `self.statistics`; return the output shape, which is the input's unless said.
 
         Parameters:
             shapes: one shape for each input, without the batch axis
@@ -106,6 +104,7 @@ class Layer(ABC):
         Raises:
             ShapeError: when the layer cannot take these shapes.
         """
+        return shapes[0]
 
     @abstractmethod
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:

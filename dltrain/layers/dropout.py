@@ -43,10 +43,6 @@ class Dropout(Layer):
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
 
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
-
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """y = x m / (1 - rate)."""
         (x,) = inputs
@@ -82,15 +78,9 @@ class SpatialDropout(Layer):
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
 
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
-
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """One draw for each example and channel."""
         (x,) = inputs
-        if not mode.training or self.rate == 0:
-            return x, lambda dy: dy
         return dropped(mode, x, (x.shape[0], x.shape[-1]), self.rate)
 
 
@@ -120,20 +110,14 @@ class StochasticDepth(Layer):
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
 
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
-
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """One draw for each example."""
         (x,) = inputs
-        if not mode.training or self.rate == 0:
-            return x, lambda dy: dy
         return dropped(mode, x, (x.shape[0], 1), self.rate)
 
 
 def dropped(mode: Mode, x: Array, draws: Shape, rate: float) -> tuple[Array, Backward]:
-    """x times a factor for each example and channel: 0 with probability `rate`, else 1 / (1 - rate).
+    """In training x times a factor for each example and channel: 0 with probability `rate`, else 1 / (1 - rate).
 
     Parameters:
         mode: of the run
@@ -141,6 +125,8 @@ def dropped(mode: Mode, x: Array, draws: Shape, rate: float) -> tuple[Array, Bac
         draws: (N, C), or (N, 1) for one draw for all channels
         rate: share that is dropped
     """
+    if not mode.training or rate == 0:
+        return x, lambda dy: dy
     k = mode.kernels(x)
     ones, kept = mode.empty(draws, x.dtype), mode.empty(draws, x.dtype)
     ones.fill(1)
@@ -176,10 +162,6 @@ class AlphaDropout(Layer):
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
-
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """y = a q D(x - α') + a α' + b with D, the inverted dropout of the same draws."""
@@ -226,10 +208,6 @@ class GaussianNoise(Layer):
 
     def __init__(self, stddev: NonNegativeFloat) -> None:
         self.stddev = stddev
-
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """y = x + stddev ε; the gradient passes as it is."""

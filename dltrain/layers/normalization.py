@@ -208,10 +208,6 @@ class L2Normalization(Layer):
     def __init__(self, epsilon: PositiveFloat = 1e-12) -> None:
         self.epsilon = epsilon
 
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
-
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Divide by the length."""
         (x,) = inputs
@@ -258,10 +254,6 @@ class LocalResponseNorm(Layer):
         bias: Epsilon = 1.0,
     ) -> None:
         self.response = (size, alpha, beta, bias)
-
-    def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        return shapes[0]
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Divide by the power of the sum over the window."""

@@ -44,7 +44,7 @@ class Mode:
         self.update_statistics = training and update_statistics
         self.kernels = kernels or select("auto")
         self.arena, self.seed, self.step, self.part = arena, seed, 0, 0
-        self.empty: Callable[..., Array] = heap if arena is None else arena.empty
+        self.empty: Callable[..., Array] = np.empty if arena is None else arena.empty
         self.node: Node
 
     def begin(self, step: int, key: Hashable = None, part: int = 0) -> None:
@@ -64,36 +64,15 @@ class Mode:
         """Whether anybody wants the gradient of the running node's input."""
         return self.input_gradients or self.node.needs_dx
 
-    def output(self, shape: Shape, dtype: Any, border: int = 0) -> Array:
-        """Memory for the node's output, with the zero border that its readers like."""
-        return self.empty(shape, dtype, max(border, self.node.border) if len(shape) > 2 else 0)
+    def output(self, shape: Shape, dtype: Any) -> Array:
+        """Memory for the node's output."""
+        return self.empty(shape, dtype)
 
     def like(self, x: Array) -> Array:
-        """Memory for a gradient of x, with the same border."""
-        return self.empty(x.shape, x.dtype, self.whole(x)[1])
-
-    def whole(self, x: Array) -> tuple[Array, int]:
-        """The buffer behind x and the width of its zero border."""
-        return (x, 0) if self.arena is None else self.arena.whole(x)
-
-    def padded(self, x: Array, border: int) -> Array:
-        """x inside a zero border: the one it was born with, or else one copy."""
-        whole, has = self.whole(x)
-        if has == border:
-            return whole
-        if self.arena is not None:
-            copy = self.empty(x.shape, x.dtype, border)
-            copy[...] = x
-            return self.arena.whole(copy)[0]
-        widths = [(0, 0), *[(border, border)] * (x.ndim - 2), (0, 0)]
-        return np.pad(x, widths)
+        """Memory for a gradient of x."""
+        return self.empty(x.shape, x.dtype)
 
     def key(self) -> int:
         """The 64-bit key of this node's draws in this step, and in this micro-batch where there are several."""
         place = (self.node.key, self.part) if self.part else (self.node.key,)
         return mix(self.seed, self.step, *place)
-
-
-def heap(shape: Shape, dtype: Any, border: int = 0) -> Array:
-    """Memory of its own; borders are made by `padded` when they are wanted."""
-    return np.empty(shape, dtype)

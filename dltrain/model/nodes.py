@@ -25,12 +25,11 @@ class Node:
         shape: of its output, without the batch axis
     """
 
-    __slots__ = ("border", "drops", "inputs", "key", "kind", "layer", "needs_dx", "path", "shape")
+    __slots__ = ("drops", "inputs", "key", "kind", "layer", "needs_dx", "path", "shape")
 
     def __init__(self, path: str, kind: str, layer: Layer, inputs: tuple[str, ...], shape: Shape) -> None:
         self.path, self.kind, self.layer, self.inputs, self.shape = path, kind, layer, inputs, shape
         self.key = name_key(path)
-        self.border = 0  # the widest zero border that a reader of the output likes
         self.needs_dx = True  # whether anything before it is trained
         self.drops: tuple[str, ...] = ()  # values that nobody reads after it
 
@@ -81,8 +80,7 @@ def collect(nodes: Sequence[Node], specs: Sequence[NodeSpec], what: str) -> dict
 
 
 def look_around(nodes: Sequence[Node], inputs: Mapping[str, Shape], outputs: set[str]) -> None:
-    """Tell each node what it must know of its neighbours: borders, who is trained, what may be dropped."""
-    by_path = {node.path: node for node in nodes}
+    """Tell each node what it must know of its neighbours: who is trained, what may be dropped."""
     trained = dict.fromkeys(inputs, False)
     last_reader: dict[str, Node] = {}
     for node in nodes:
@@ -91,7 +89,5 @@ def look_around(nodes: Sequence[Node], inputs: Mapping[str, Shape], outputs: set
         last_reader[node.path] = node
         for path in node.inputs:
             last_reader[path] = node
-            if path in by_path:
-                by_path[path].border = max(by_path[path].border, node.layer.input_border)
     for node in nodes:
         node.drops = tuple(path for path, last in last_reader.items() if last is node and path not in outputs)
