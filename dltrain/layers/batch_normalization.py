@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING
 
-from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, Statistic
+from dltrain.layers.affine import Affine
+from dltrain.layers.base import Array, Backward, Layer, Shape, Statistic
 from dltrain.registry import register
 from dltrain.types import PositiveFloat, Rate
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @register("layer", "batch_norm")
-class BatchNorm(Layer):
+class BatchNorm(Affine):
     """Batch normalisation over all axes but the last.
 
         y = γ (x - μ) / √(σ² + ε) + β        (N, …, C) -> (N, …, C), γ β μ σ (C,)
@@ -44,27 +44,21 @@ class BatchNorm(Layer):
     def __init__(
         self, momentum: Rate = 0.9, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True
     ) -> None:
-        self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
+        super().__init__(epsilon, center, scale)
+        self.momentum = momentum
 
     def build(self, *shapes: Shape) -> Shape:
         """One γ, β, mean and variance for each channel."""
         (shape,) = shapes
-        channels = (shape[-1],)
-        self.gamma = Parameter("gamma", channels, "ones") if self.scale else None
-        self.beta = Parameter("beta", channels, "zeros") if self.center else None
-        self.parameters = tuple(p for p in (self.gamma, self.beta) if p is not None)
-        self.moving_mean = Statistic("moving_mean", channels, 0.0)
-        self.moving_variance = Statistic("moving_variance", channels, 1.0)
+        self.declare(shape[-1])
+        self.moving_mean = Statistic("moving_mean", shape[-1:], 0.0)
+        self.moving_variance = Statistic("moving_variance", shape[-1:], 1.0)
         self.statistics = (self.moving_mean, self.moving_variance)
         return shape
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Normalise, scale and shift."""
         return normalize(self, "linear", mode, inputs[0])
-
-    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
-        """One for each value."""
-        return prod(output)
 
 
 class BatchNormActivation(Layer):

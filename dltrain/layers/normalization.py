@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
+from dltrain.layers.affine import Affine
+from dltrain.layers.base import Array, Backward, Layer, Shape, ShapeError
 from dltrain.layers.geometry import IMAGES
 from dltrain.registry import register
 from dltrain.types import Epsilon, PositiveFloat, PositiveInt
@@ -14,8 +15,37 @@ if TYPE_CHECKING:
     from dltrain.model.mode import Mode
 
 
+def by_itself(
+    layer: Affine, mode: Mode, x: Array, statistics: Shape, normalize: Any, normalize_backward: Any
+) -> tuple[Array, Backward]:
+    """Normalise parts of each example by their own mean and deviation, scale and shift.
+
+    Parameters:
+        layer: gives γ, β and ε
+        mode: of the run
+        x: (N, …, C)
+        statistics: one place for each part
+        normalize: kernel
+        normalize_backward: its backward
+    """
+    empty, gamma, beta, needs_dx = mode.empty, layer.gamma, layer.beta, mode.needs_dx
+    g = None if gamma is None else gamma.value
+    b = None if beta is None else beta.value
+    mean, inv_std = empty(statistics, x.dtype), empty(statistics, x.dtype)
+    y = normalize(x, g, b, layer.epsilon, mode.output(x.shape, x.dtype), mean, inv_std)
+
+    def backward(dy: Array) -> Array | None:
+        accumulate = [parameter.accumulates() for parameter in layer.parameters]
+        dg = None if gamma is None else gamma.grad
+        db = None if beta is None else beta.grad
+        dx = mode.like(x) if needs_dx else None
+        return normalize_backward(x, dy, g, mean, inv_std, dg, db, dx, any(accumulate), empty)
+
+    return y, backward
+
+
 @register("layer", "layer_norm")
-class LayerNorm(Layer):
+class LayerNorm(Affine):
     """Layer normalisation: every example (every time step) by itself, over the last axis.
 
         y = γ (x - μ) / √(σ² + ε) + β        (N, …, C) -> (N, …, C), γ β (C,), μ σ one for each row
@@ -40,42 +70,23 @@ class LayerNorm(Layer):
     """
 
     def __init__(self, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True) -> None:
-        self.epsilon, self.center, self.scale = epsilon, center, scale
+        super().__init__(epsilon, center, scale)
 
     def build(self, *shapes: Shape) -> Shape:
         """One γ and β for each place of the last axis."""
         (shape,) = shapes
-        self.gamma = Parameter("gamma", shape[-1:], "ones") if self.scale else None
-        self.beta = Parameter("beta", shape[-1:], "zeros") if self.center else None
-        self.parameters = tuple(p for p in (self.gamma, self.beta) if p is not None)
+        self.declare(shape[-1])
         return shape
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Normalise each row, scale and shift."""
         (x,) = inputs
-        k, empty, gamma, beta, needs_dx = mode.kernels(x), mode.empty, self.gamma, self.beta, mode.needs_dx
-        g = None if gamma is None else gamma.value
-        b = None if beta is None else beta.value
-        rows = (prod(x.shape[:-1]),)
-        mean, inv_std = empty(rows, x.dtype), empty(rows, x.dtype)
-        y = k.layer_norm(x, g, b, self.epsilon, mode.output(x.shape, x.dtype), mean, inv_std)
-
-        def backward(dy: Array) -> Array | None:
-            accumulate = [parameter.accumulates() for parameter in self.parameters]
-            dg = None if gamma is None else gamma.grad
-            db = None if beta is None else beta.grad
-            dx = mode.like(x) if needs_dx else None
-            return k.layer_norm_backward(x, dy, g, mean, inv_std, dg, db, dx, any(accumulate), empty)
-
-        return y, backward
-
-    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
-        """One for each value."""
-        return prod(output)
+        k = mode.kernels(x)
+        return by_itself(self, mode, x, (prod(x.shape[:-1]),), k.layer_norm, k.layer_norm_backward)
 
 
 @register("layer", "group_norm")
-class GroupNorm(Layer):
+class GroupNorm(Affine):
     """Group normalisation: every example by itself, over all its points and the channels of a group.
 
         y = γ (x - μ) / √(σ² + ε) + β        (N, …, C) -> (N, …, C), γ β (C,), μ σ² one for each example and group
@@ -102,7 +113,8 @@ class GroupNorm(Layer):
     def __init__(
         self, groups: PositiveInt = 32, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True
     ) -> None:
-        self.groups, self.epsilon, self.center, self.scale = groups, epsilon, center, scale
+        super().__init__(epsilon, center, scale)
+        self.groups = groups
 
     def build(self, *shapes: Shape) -> Shape:
         """One γ and β for each channel."""
@@ -111,36 +123,18 @@ class GroupNorm(Layer):
             fitting = ", ".join(str(n) for n in range(1, shape[-1] + 1) if shape[-1] % n == 0)
             what = f"{shape[-1]} channels cannot be cut into {self.groups} groups"
             raise ShapeError(what, f"channels that {self.groups} divides", f"take one of {fitting} for groups")
-        self.gamma = Parameter("gamma", shape[-1:], "ones") if self.scale else None
-        self.beta = Parameter("beta", shape[-1:], "zeros") if self.center else None
-        self.parameters = tuple(p for p in (self.gamma, self.beta) if p is not None)
+        self.declare(shape[-1])
         return shape
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Normalise each group of each example, scale and shift."""
         (x,) = inputs
-        k, empty, gamma, beta, needs_dx = mode.kernels(x), mode.empty, self.gamma, self.beta, mode.needs_dx
-        g = None if gamma is None else gamma.value
-        b = None if beta is None else beta.value
-        mean, inv_std = empty((len(x), self.groups), x.dtype), empty((len(x), self.groups), x.dtype)
-        y = k.group_norm(x, g, b, self.epsilon, mode.output(x.shape, x.dtype), mean, inv_std)
-
-        def backward(dy: Array) -> Array | None:
-            accumulate = [parameter.accumulates() for parameter in self.parameters]
-            dg = None if gamma is None else gamma.grad
-            db = None if beta is None else beta.grad
-            dx = mode.like(x) if needs_dx else None
-            return k.group_norm_backward(x, dy, g, mean, inv_std, dg, db, dx, any(accumulate), empty)
-
-        return y, backward
-
-    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
-        """One for each value."""
-        return prod(output)
+        k = mode.kernels(x)
+        return by_itself(self, mode, x, (len(x), self.groups), k.group_norm, k.group_norm_backward)
 
 
 @register("layer", "instance_norm")
-class InstanceNorm(Layer):
+class InstanceNorm(Affine):
     """Instance normalisation: every channel of every example by itself, over its points.
 
         y = γ (x - μ) / √(σ² + ε) + β        (N, H, W, C) -> (N, H, W, C), γ β (C,), μ σ² (N, C)
@@ -164,7 +158,7 @@ class InstanceNorm(Layer):
     """
 
     def __init__(self, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True) -> None:
-        self.epsilon, self.center, self.scale = epsilon, center, scale
+        super().__init__(epsilon, center, scale)
 
     def build(self, *shapes: Shape) -> Shape:
         """One γ and β for each channel."""
@@ -180,10 +174,6 @@ class InstanceNorm(Layer):
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Groups of one channel."""
         return self.norm.forward(mode, *inputs)
-
-    def multiply_adds(self, output: Shape, *shapes: Shape) -> int:
-        """One for each value."""
-        return prod(output)
 
 
 @register("layer", "l2_normalization")

@@ -31,8 +31,21 @@ class Accuracy:
         return float(divide(np.trace(counts, axis1=-2, axis2=-1).sum(), counts.sum()))
 
 
+class Averaged:
+    """A metric of single classes, of which a mean is taken.
+
+    Parameters:
+        average: of which classes
+    """
+
+    statistic, higher_is_better = "confusion", True
+
+    def __init__(self, average: Average = "auto") -> None:
+        self.average = average
+
+
 @register("metric", "precision")
-class Precision:
+class Precision(Averaged):
     """Of the samples predicted as a class, the share that is of this class; 0 when none is predicted.
 
     Parameters:
@@ -47,11 +60,6 @@ class Precision:
     Source: Kent et al., Machine literature searching VIII, 1955.
     """
 
-    statistic, higher_is_better = "confusion", True
-
-    def __init__(self, average: Average = "auto") -> None:
-        self.average = average
-
     def __call__(self, arrays: Mapping[str, Array]) -> float:
         """From a confusion matrix."""
         counts = arrays["counts"]
@@ -60,7 +68,7 @@ class Precision:
 
 
 @register("metric", "recall")
-class Recall:
+class Recall(Averaged):
     """Of the samples of a class, the share that is predicted as this class; 0 when there is none.
 
     Parameters:
@@ -75,11 +83,6 @@ class Recall:
     Source: Kent et al., Machine literature searching VIII, 1955.
     """
 
-    statistic, higher_is_better = "confusion", True
-
-    def __init__(self, average: Average = "auto") -> None:
-        self.average = average
-
     def __call__(self, arrays: Mapping[str, Array]) -> float:
         """From a confusion matrix."""
         counts = arrays["counts"]
@@ -88,7 +91,7 @@ class Recall:
 
 
 @register("metric", "f1")
-class F1:
+class F1(Averaged):
     """Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); 0 when a class is neither there nor predicted.
 
     Parameters:
@@ -102,11 +105,6 @@ class F1:
 
     Source: van Rijsbergen, Information retrieval, 1979.
     """
-
-    statistic, higher_is_better = "confusion", True
-
-    def __init__(self, average: Average = "auto") -> None:
-        self.average = average
 
     def __call__(self, arrays: Mapping[str, Array]) -> float:
         """From a confusion matrix."""

@@ -21,6 +21,7 @@ from dltrain.kernels.compiled.moments import (
     scales,
     slopes,
     store_mean,
+    store_sums,
     transform,
     transform_backward,
     zeros,
@@ -122,14 +123,7 @@ def group_norm_gradient(x, dy, gamma, mean, inv_std, dgamma, dbeta, dx, add, thr
         for t in prange(threads):
             lo, hi = t * N // threads, (t + 1) * N // threads
             groups_back(x, dy, gamma, mean, inv_std, sums[t], dx, lo, hi)
-    for t in range(1, threads):
-        for j in range(C):
-            sums[0, 0, j] += sums[t, 0, j]
-            sums[0, 1, j] += sums[t, 1, j]
-    for j in range(dgamma.size):
-        dgamma[j] = F(sums[0, 0, j]) + (dgamma[j] if add else F(0))
-    for j in range(dbeta.size):
-        dbeta[j] = F(sums[0, 1, j]) + (dbeta[j] if add else F(0))
+    store_sums(sums, dgamma, dbeta, add)
 
 
 def group_norm(

@@ -175,6 +175,16 @@ def normalize(x, gamma, beta, epsilon, floor, out, mean, inv_std, threads):
         transform(x, mean, scale, offset, floor, out, t * N // threads, (t + 1) * N // threads)
 
 
+@njit(**INNER, **PLAIN)
+def store_sums(sums, dgamma, dbeta, add):
+    """dgamma (+)= Σ sums[t, 0] and dbeta (+)= Σ sums[t, 1] over the threads' parts; each may be empty."""
+    of_h, of_1 = total_of(sums[:, 0]), total_of(sums[:, 1])
+    for j in range(dgamma.size):
+        dgamma[j] = F(of_h[j]) + (dgamma[j] if add else F(0))
+    for j in range(dbeta.size):
+        dbeta[j] = F(of_1[j]) + (dbeta[j] if add else F(0))
+
+
 @njit(**INNER)
 def store_gradients(sum_h, sum_1, inv_std, dgamma, dbeta, add):
     """dgamma (+)= Σ dz h and dbeta (+)= Σ dz; sum_h becomes that Σ dz h."""

@@ -8,6 +8,7 @@ from numba import njit, prange
 
 from dltrain.kernels.arrays import Array, Empty, rows_of
 from dltrain.kernels.compiled.jit import FLOAT32, INNER, PARALLEL, PLAIN, SUMS, compiled, kernel, parts
+from dltrain.kernels.compiled.moments import store_sums
 from dltrain.kernels.compiled.pointwise import F
 from dltrain.kernels.reference import rows as reference
 
@@ -109,14 +110,7 @@ def layer_norm_gradient(x, dy, gamma, mean, inv_std, dgamma, dbeta, dx, add, thr
         for t in prange(threads):
             lo, hi = t * len(x) // threads, (t + 1) * len(x) // threads
             layer_norm_back(x, dy, g, mean, inv_std, sums[t], dx, lo, hi)
-    for t in range(1, threads):
-        for j in range(C):
-            sums[0, 0, j] += sums[t, 0, j]
-            sums[0, 1, j] += sums[t, 1, j]
-    for j in range(dgamma.size):
-        dgamma[j] = F(sums[0, 0, j]) + (dgamma[j] if add else F(0))
-    for j in range(dbeta.size):
-        dbeta[j] = F(sums[0, 1, j]) + (dbeta[j] if add else F(0))
+    store_sums(sums, dgamma, dbeta, add)
 
 
 def layer_norm(
