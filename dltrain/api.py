@@ -272,6 +272,30 @@ def check(
     return summary.as_json(), summary
 
 
+def doctor(
+    config: Config,
+    *,
+    sets: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    tell: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Examine a config before its training: doubtful settings, and trials such as learning a few examples by heart.
+
+    Parameters:
+        config: path or mapping
+        sets: changes as on the command line
+        plugins: Python files that register further things
+        tell: is told which rule is at work
+
+    Returns:
+        See `diagnose.examine`.
+    """
+    from dltrain.diagnose import examine
+
+    load_plugins(plugins)
+    return examine(load_experiment(config, sets), tell)
+
+
 def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """The learning rate and every scheduled number of a config over its run, at some hundred steps.
 

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("dltrain.cli.predict", "Say what a trained run makes of new samples."),
     "gradcheck": ("dltrain.cli.gradcheck", "Prove the gradients of a config or run by numerical ones."),
     "check": ("dltrain.cli.check", "Build a config and try one step; show layers, sizes and costs."),
+    "doctor": ("dltrain.cli.doctor", "Examine a config before its training: doubtful settings, and trials."),
     "preview": ("dltrain.cli.preview", "See what a config means before it is trained: its schedules, its first batch."),
     "explore": ("dltrain.cli.explore", "Look at the data of a config: components, clusters, maps."),
     "explain": ("dltrain.cli.explain", "Where every value of a config comes from, or what a name or key means."),

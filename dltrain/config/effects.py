@@ -33,6 +33,7 @@ def verify(config: Mapping[str, Any]) -> Problems:
         problems += model_problems(model)
     if not problems:
         problems += accumulation_problems(config)
+        problems += waiver_problems(config)
     problems += baseline_problems(config)
     if not any(problem.path[:1] in (("task",), ("loss",), ("metrics",)) for problem in problems):
         problems += fitting_problems(config)
@@ -57,6 +58,15 @@ def accumulation_problems(config: Mapping[str, Any]) -> Problems:
         return []
     what, hint = "a step has fewer examples than micro-batches", "make train.batch_size larger"
     return [Problem(("train", "accumulate"), what, f"at most {size}, train.batch_size", show(count), hint)]
+
+
+def waiver_problems(config: Mapping[str, Any]) -> Problems:
+    """Waivers of rules that there are not, or without a reason."""
+    waive = config.get("waive") or {}
+    rules = registry.entries("rule") if waive else {}
+    problems = [registry.unknown("rule", name, rules, ("waive", name)) for name in waive if name not in rules]
+    what, expected = "a waiver needs its reason", "a sentence that says why this is meant so"
+    return problems + [Problem(("waive", name), what, expected, "nothing") for name in waive if not waive[name].strip()]
 
 
 def model_problems(model: Mapping[str, Any]) -> Problems:

@@ -51,6 +51,7 @@ class Experiment:
         self.constrain: list[Any] = resolved.get("constrain", [])
         self.average: Any = resolved.get("average")
         self.hooks: list[Any] = resolved.get("hooks", [])
+        self.waive: dict[str, str] = resolved.get("waive", {})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Experiment) and self.resolved == other.resolved

@@ -216,6 +216,7 @@ class Fields:
         average: a mean of the weights over the training, which is evaluated in their place
         train: the training
         hooks: what else happens during training
+        waive: rules of `dltrain doctor` that are known and meant so: {rule: reason}
     """
 
     def __init__(
@@ -235,17 +236,18 @@ class Fields:
         average: Annotated[Any, Reference("average")] | None = None,
         train: Train = {},  # type: ignore[assignment]  # noqa: B006
         hooks: list[Annotated[Any, Reference("hook")]] = [],  # noqa: B006
+        waive: Annotated[dict[str, str], Words("a map {rule: reason}")] = {},  # noqa: B006
     ) -> None:
         self.name, self.seed, self.dtype, self.task = name, seed, dtype, task
         self.data, self.model, self.baseline, self.loss, self.metrics = data, model, baseline, loss, metrics
         self.optimizer, self.regularize, self.train, self.hooks = optimizer, regularize, train, hooks
-        self.constrain, self.average = constrain, average
+        self.constrain, self.average, self.waive = constrain, average, waive
 
 
 # Order of the keys in a resolved config.
 ORDER = (
     *("name", "seed", "dtype", "task", "data", "model", "baseline", "loss", "metrics"),
-    *("optimizer", "regularize", "constrain", "average", "train", "hooks"),
+    *("optimizer", "regularize", "constrain", "average", "train", "hooks", "waive"),
 )
 # The keys that have an effect on a baseline.
 BASELINE = ("name", "seed", "dtype", "task", "data", "baseline", "loss", "metrics")

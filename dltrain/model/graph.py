@@ -57,7 +57,7 @@ class Graph:
         known = {node.path: node.shape for node in self.plan_nodes} | self.inputs
         self.wires = {wire: known[path] for wire, path in plan.wires.items()}
         self.outputs = tuple(plan.outputs)
-        self._paths = dict(plan.wires)
+        self.paths = dict(plan.wires)
         self.parameters = collect(self.plan_nodes, plan.nodes, "parameters")
         self.statistics: dict[str, Statistic] = collect(self.plan_nodes, plan.nodes, "statistics")
         self._version = [0]
@@ -101,7 +101,7 @@ class Graph:
             inputs = {wire: self._cast(wire, array) for wire, array in inputs.items()}
         wanted = self.outputs if wires is None else tuple(wires)
         self._check_wires(wanted)
-        keep = {self._paths[wire] for wire in wanted}
+        keep = {self.paths[wire] for wire in wanted}
         values: dict[str, Array] = dict(inputs)
         backwards: list[Backward] = []
         back: Any = None
@@ -114,7 +114,7 @@ class Graph:
                 if path not in keep:
                     del values[path]
         del back
-        outputs = {wire: values[self._paths[wire]] for wire in wanted}
+        outputs = {wire: values[self.paths[wire]] for wire in wanted}
 
         def backward(gradients: Mapping[str, Array], wires: Iterable[str] = ()) -> dict[str, Array]:
             return self._backward(backwards, gradients, wires, mode)
@@ -128,10 +128,10 @@ class Graph:
             raise UsageError("this backward pass has been run", expected="one for each forward pass", hint=AGAIN)
         self._check_wires((*gradients, *wires))
         total: dict[str, Array] = {}
-        inner = {self._paths[wire]: wire for wire in wires}
+        inner = {self.paths[wire]: wire for wire in wires}
         found: dict[str, Array] = {}
         for wire, gradient in gradients.items():
-            accumulate(total, self._paths[wire], np.asarray(gradient, self.dtype), mode)
+            accumulate(total, self.paths[wire], np.asarray(gradient, self.dtype), mode)
         for node in reversed(self.nodes):
             back = backwards.pop()
             dy = total.pop(node.path, None)
@@ -167,7 +167,7 @@ class Graph:
         self._look_around()
 
     def _look_around(self) -> None:
-        look_around(self.nodes, self.inputs, {self._paths[wire] for wire in self.outputs})
+        look_around(self.nodes, self.inputs, {self.paths[wire] for wire in self.outputs})
 
     def zero_grad(self) -> None:
         """The next backward pass starts the gradients anew."""
@@ -224,8 +224,8 @@ class Graph:
     def _check_wires(self, names: Iterable[str]) -> None:
         """Raise a UsageError for a name that is no wire."""
         for name in names:
-            if name not in self._paths:
-                raise UsageError("the model has no such wire", expected=", ".join(self._paths), got=repr(name))
+            if name not in self.paths:
+                raise UsageError("the model has no such wire", expected=", ".join(self.paths), got=repr(name))
 
     def _cast(self, wire: str, array: Any) -> Array:
         """An input in the graph's type of number; whole numbers stay for the layers that take them."""

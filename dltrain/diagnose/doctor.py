@@ -1,0 +1,50 @@
+"""All rules over one experiment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dltrain.diagnose.checkup import Checkup
+from dltrain.diagnose.rule import Verdict
+from dltrain.errors import DltrainError
+from dltrain.registry import entries
+
+if TYPE_CHECKING:
+    from dltrain.config.experiment import Experiment
+
+
+def examine(experiment: Experiment, tell: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """Examine an experiment before its training: every rule, settings first, then trials.
+
+    Parameters:
+        experiment: the checked config
+        tell: is told which rule is at work
+
+    Returns:
+        {passed, experiment, seconds, verdicts: [{rule, severity, what, advice, where, evidence, waived}]}; it passes
+        when no fault is found that is not waived.
+
+    Raises:
+        UsageError: when it is one of a baseline.
+    """
+    started = time.monotonic()
+    checkup, verdicts = Checkup(experiment), []
+    for name, entry in entries("rule").items():
+        tell(f"{name}: {entry.summary}")
+        reason = experiment.waive.get(name)
+        for verdict in verdicts_of(entry.make, checkup):
+            waived = reason if verdict.severity in ("fault", "doubt") else None
+            verdicts.append({"rule": name, **vars(verdict), "waived": waived})
+    faults = [verdict for verdict in verdicts if verdict["severity"] == "fault" and verdict["waived"] is None]
+    seconds = round(time.monotonic() - started, 3)
+    return {"passed": not faults, "experiment": experiment.name, "seconds": seconds, "verdicts": verdicts}
+
+
+def verdicts_of(rule: Any, checkup: Checkup) -> list[Verdict]:
+    """What a rule says; an error of the experiment that it meets is its verdict."""
+    try:
+        return list(rule(checkup))
+    except DltrainError as error:
+        return [Verdict("fault", error.what, error.hint, error.where)]
