@@ -220,6 +220,38 @@ def predict(
     }
 
 
+def errors(
+    run: str | Path,
+    *,
+    split: str = "validation",
+    checkpoint: str | int = "best",
+    tags: str | Path | None = None,
+    most: int = 8,
+    out: str | Path | None = None,
+    runs: str | Path = "runs",
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """What a trained run gets wrong: by class, by pair of classes, one by one; and a table of them to tag.
+
+    Parameters:
+        run: path or name of the run
+        split: train, train_dev, validation or test
+        checkpoint: best, last, a step, steps with commas between them, or average
+        tags: an `errors.csv` with tags filled in: what mending each could gain at most
+        most: how many single examples are listed
+        out: folder of the files; left out: `errors-<split>` in the run's folder
+        runs: folder of the run folders
+        plugins: Python files that register further things
+    """
+    from dltrain.diagnose.errors import look
+
+    load_plugins(plugins)
+    loaded = load_run(run, runs=runs, checkpoint=checkpoint)
+    examples = loaded.loader(split).examples
+    folder = loaded.folder.path / f"errors-{split}" if out is None else Path(out).absolute()
+    return look(loaded, split, examples, folder, most, None if tags is None else Path(tags))
+
+
 def gradcheck(
     config_or_run: Config,
     *,

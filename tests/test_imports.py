@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "optim": {"kernels"},
     "data": {"kernels", "runs"},  # of runs: the one function that reads HDF5
     "explore": {"data", "report", "runs"},
-    "diagnose": {"config", "data", "layers", "model", "optim", "training"},
+    "diagnose": {"config", "data", "layers", "model", "optim", "report", "runs", "training"},
     "runs": set(),
     "config": {"model"},  # the notation, which knows no arrays
     "kernels": set(),
