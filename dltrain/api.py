@@ -252,6 +252,26 @@ def errors(
     return look(loaded, split, examples, folder, most, None if tags is None else Path(tags))
 
 
+def diagnose(
+    run: str | Path, *, goal: float = 0.0, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()
+) -> dict[str, Any]:
+    """What holds a run back: bias, variance, data mismatch, an over-fitted validation part; and its learning rate.
+
+    Parameters:
+        run: path or name of the run
+        goal: the error that the best can reach: of humans, or of Bayes; a share
+        runs: folder of the run folders
+        plugins: Python files that register further things
+
+    Returns:
+        {run, goal, errors: {part: {error, samples}}, verdicts: [{rule, severity, what, advice, where, evidence}]}
+    """
+    from dltrain.diagnose.doctor import diagnosed
+
+    load_plugins(plugins)
+    return diagnosed(load_run(run, runs=runs), goal)
+
+
 def gradcheck(
     config_or_run: Config,
     *,

@@ -40,6 +40,7 @@ PROVIDERS = {
     "average": "dltrain.training.averaging",
     "exploration": "dltrain.explore",
     "rule": "dltrain.diagnose",
+    "diagnosis": "dltrain.diagnose",
 }
 
 

@@ -44,17 +44,10 @@ def cli(config: str, sets: tuple[str, ...], threads: int | None, plugins: tuple[
 
 def show(found: Mapping[str, Any]) -> None:
     """Print a line for each verdict, what to do below those that ask for it, and how many there are of each kind."""
-    from rich.padding import Padding
-    from rich.text import Text
-
     from dltrain.cli import output
 
     for verdict in found["verdicts"]:
-        sign, colour = SIGNS["skipped" if verdict["waived"] else verdict["severity"]]
-        output.show(Text.assemble((sign, colour), " ", (verdict["rule"], "bold"), f": {verdict['what']}"))
-        remark = f"waived: {verdict['waived']}" if verdict["waived"] else verdict["advice"]
-        if remark:
-            output.show(Padding(Text(remark), (0, 0, 0, 4), expand=False))
+        show_verdict(verdict, verdict["waived"])
     open_ones = [verdict for verdict in found["verdicts"] if not verdict["waived"]]
     count = {kind: sum(verdict["severity"] == kind for verdict in open_ones) for kind in SIGNS}
     counted = f"{plural(count['fault'], 'fault')}, {plural(count['doubt'], 'doubt')}, {count['fine']} fine"
@@ -62,6 +55,20 @@ def show(found: Mapping[str, Any]) -> None:
     if count["fault"] or count["doubt"]:
         first = next(v["rule"] for v in open_ones if v["severity"] in ("fault", "doubt"))
         output.show("", f"`dltrain explain {first}` says more; `waive: {{{first}: reason}}` in the config silences it")
+
+
+def show_verdict(verdict: Mapping[str, Any], waived: str | None = None) -> None:
+    """Print a verdict, and below it what to do, or why it is waived."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from dltrain.cli import output
+
+    sign, colour = SIGNS["skipped" if waived else verdict["severity"]]
+    output.show(Text.assemble((sign, colour), " ", (verdict["rule"], "bold"), f": {verdict['what']}"))
+    remark = f"waived: {waived}" if waived else verdict["advice"]
+    if remark:
+        output.show(Padding(Text(remark), (0, 0, 0, 4), expand=False))
 
 
 def plural(count: int, word: str) -> str:

@@ -33,6 +33,7 @@ KINDS = {
     "hook": ("hooks", "what else happens during training"),
     "exploration": ("explorations", "looks at data, for `dltrain explore`"),
     "rule": ("rules", "what `dltrain doctor` looks for before a training"),
+    "diagnosis": ("diagnoses", "what `dltrain diagnose` says of a run"),
     "config": ("configs", "complete configs that come with dltrain, for fit and init"),
 }
 

@@ -31,6 +31,7 @@ PAGES = {
     "augmentation": "pictures",
     "exploration": "explore",
     "rule": "doctor",
+    "diagnosis": "diagnose",
     "model": "notation",
 }
 

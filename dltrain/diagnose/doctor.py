@@ -1,4 +1,4 @@
-"""All rules over one experiment."""
+"""All rules over one experiment, and all diagnoses over one run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dltrain.diagnose.checkup import Checkup
+from dltrain.diagnose.course import course_of
 from dltrain.diagnose.rule import Verdict
 from dltrain.errors import DltrainError
 from dltrain.registry import entries
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
+    from dltrain.training.trained import Run
 
 
 def examine(experiment: Experiment, tell: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
@@ -40,6 +42,22 @@ def examine(experiment: Experiment, tell: Callable[[str], None] = lambda text: N
     faults = [verdict for verdict in verdicts if verdict["severity"] == "fault" and verdict["waived"] is None]
     seconds = round(time.monotonic() - started, 3)
     return {"passed": not faults, "experiment": experiment.name, "seconds": seconds, "verdicts": verdicts}
+
+
+def diagnosed(run: Run, goal: float) -> dict[str, Any]:
+    """What all diagnoses say of a run that is over.
+
+    Parameters:
+        run: the run, with the best weights
+        goal: the error that the best can reach
+
+    Returns:
+        {run, goal, errors: {part: {error, samples}}, verdicts: [{rule, severity, what, advice, where, evidence}]}
+    """
+    course = course_of(run, goal)
+    errors = {part: {"error": found.error, "samples": found.samples} for part, found in course.errors.items()}
+    found = [{"rule": name, **vars(v)} for name, entry in entries("diagnosis").items() for v in entry.make(course)]
+    return {"run": str(run.folder.path), "goal": goal, "errors": errors, "verdicts": found}
 
 
 def verdicts_of(rule: Any, checkup: Checkup) -> list[Verdict]:

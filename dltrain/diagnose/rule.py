@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from dltrain.registry import Entry, add
 
 if TYPE_CHECKING:
     from dltrain.diagnose.checkup import Checkup
+    from dltrain.diagnose.course import Course
 
 Severity = Literal["fault", "doubt", "fine", "skipped"]
 
@@ -34,14 +35,25 @@ class Verdict:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-Examine = Callable[["Checkup"], Iterator[Verdict]]
+Subject = TypeVar("Subject")
+Examine = Callable[[Subject], Iterator[Verdict]]
 
 
-def rule(name: str) -> Callable[[Examine], Examine]:
-    """Function decorator: make a rule known by its name, which is its id in waivers and in JSON."""
+def rule(name: str) -> Callable[[Examine[Checkup]], Examine[Checkup]]:
+    """Function decorator: a rule on experiments before their training; its name is its id in waivers and in JSON."""
+    return known("rule", name)
 
-    def decorate(function: Examine) -> Examine:
-        add(Entry("rule", name, function, (), inspect.getdoc(function) or ""))
+
+def diagnosis(name: str) -> Callable[[Examine[Course]], Examine[Course]]:
+    """Function decorator: a diagnosis of runs that are over."""
+    return known("diagnosis", name)
+
+
+def known(kind: str, name: str) -> Callable[[Examine[Subject]], Examine[Subject]]:
+    """Function decorator: register what gives verdicts."""
+
+    def decorate(function: Examine[Subject]) -> Examine[Subject]:
+        add(Entry(kind, name, function, (), inspect.getdoc(function) or ""))
         return function
 
     return decorate
