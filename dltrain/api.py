@@ -264,12 +264,12 @@ def diagnose(
         plugins: Python files that register further things
 
     Returns:
-        {run, goal, errors: {part: {error, samples}}, verdicts: [{rule, severity, what, advice, where, evidence}]}
+        {run, goal, errors: {part: {error, samples}}, layers: [{path, …}], verdicts: [{rule, what, advice, …}]}
     """
     from dltrain.diagnose.doctor import diagnosed
 
     load_plugins(plugins)
-    return diagnosed(load_run(run, runs=runs), goal)
+    return diagnosed(load_run(run, runs=runs), load_run(run, runs=runs, checkpoint="last"), goal)
 
 
 def gradcheck(

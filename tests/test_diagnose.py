@@ -43,6 +43,11 @@ def verdicts(settings: dict[str, Any], **options: Any) -> dict[str, str]:
     return {verdict["rule"]: verdict["advice"] for verdict in api.diagnose(settings["name"], **options)["verdicts"]}
 
 
+def hidden(activation: str, **options: Any) -> dict[str, Any]:
+    """A model with one hidden layer."""
+    return {"graph": {"y": [{"dense": {"units": 32, **options}}, activation, "dense"]}}
+
+
 CIRCLES = {
     "source": {"circles": {"samples": 2000, "noise": 0.1}},
     "split": {"random": {"validation": 0.25, "test": 0.25}},
@@ -73,6 +78,24 @@ SICK: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "no decay at a plateau": (
         moons(model={"graph": {"y": ["dense"]}}, optimizer={"adam": 0.01}, train={"epochs": 40}), "plateau", "cosine",
+    ),
+    "dead relus": (
+        moons(model=hidden("relu", bias_initializer={"constant": -9})), "dead_units", "leaky_relu",
+    ),
+    "saturated": (
+        moons(model=hidden("tanh", kernel_initializer={"normal": {"stddev": 200}})), "saturated_units", "batch_norm",
+    ),
+    "vanishing": (
+        moons(model={"graph": {"y": [*([{"dense": 16}, "sigmoid"] * 8), "dense"]}}, train={"epochs": 2}),
+        "vanishing_gradients", "he_normal",
+    ),
+    "exploding": (
+        moons(model={"init": {"normal": {"stddev": 3}}, "graph": {"y": [*([{"dense": 64}, "relu"] * 6), "dense"]}},
+              optimizer={"gradient_descent": 1e-12}, train={"epochs": 1}),
+        "exploding_gradients", "clip_norm",
+    ),
+    "zeros": (
+        moons(model={"init": {"constant": 0.1}, **hidden("tanh")}), "units_alike", "leave kernel_initializer",
     ),
 }  # fmt: skip
 
@@ -153,7 +176,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1.00%" in out and "avoidable_bias" in out and "a larger network" in out
     assert run(["diagnose", "moons", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found.keys() == {"run", "goal", "errors", "verdicts"} and found["errors"]["test"]["samples"] == 500
+    assert found.keys() == {"run", "goal", "errors", "layers", "verdicts"} and found["errors"]["test"]["samples"] == 500
     assert run(["diagnose", "moons", "--goal", "3"]) == 2
 
 

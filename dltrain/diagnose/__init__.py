@@ -8,9 +8,19 @@ Rules and diagnoses are functions from a Checkup or a Course to verdicts; `dltra
 `dltrain explain NAME` is the page of one, and `waive` in a config silences a rule, with a reason.
 """
 
-from dltrain.diagnose import data_rules, diagnoses, model_rules, training_rules, trials
+from dltrain.diagnose import data_rules, diagnoses, layer_diagnoses, model_rules, training_rules, trials
 from dltrain.diagnose.checkup import Checkup
 from dltrain.diagnose.doctor import examine
 from dltrain.diagnose.rule import Verdict
 
-__all__ = ["Checkup", "Verdict", "data_rules", "diagnoses", "examine", "model_rules", "training_rules", "trials"]
+__all__ = [
+    "Checkup",
+    "Verdict",
+    "data_rules",
+    "diagnoses",
+    "examine",
+    "layer_diagnoses",
+    "model_rules",
+    "training_rules",
+    "trials",
+]

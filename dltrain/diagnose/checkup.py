@@ -87,16 +87,6 @@ class Checkup:
         paths = {self.session.graph.paths[wire] for wire in self.session.task.wires}
         return (node for node in self.nodes if node.path in paths)
 
-    def chain(self, node: Node) -> Iterator[Node]:
-        """A layer, and those before it up to the first with weights: what makes an output of it."""
-        by_path = {other.path: other for other in self.nodes}
-        while True:
-            yield node
-            before = by_path.get(node.inputs[0])
-            if node.layer.parameters or before is None:
-                return
-            node = before
-
     def examples(self, part: str = "train", most: int = SAMPLES) -> Examples:
         """Some examples of a part, drawn where it has more; the same ones each time."""
         there = self.data.parts[part]

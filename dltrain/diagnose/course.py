@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dltrain.config.effects import name_of
+from dltrain.diagnose.health import Health, health_of
+from dltrain.training.session import Session
 
 if TYPE_CHECKING:
     from dltrain.training.trained import Run
@@ -46,6 +48,7 @@ class Course:
         losses: {train | validation: loss at each evaluation}, in their order
         rates: learning rate at each evaluation
         config: the complete config
+        health: of its layers, with the last weights
     """
 
     errors: Mapping[str, Measured]
@@ -53,6 +56,7 @@ class Course:
     losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
     rates: Sequence[float] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
+    health: Health = field(default_factory=Health)
 
     def gap(self, worse: str, better: str) -> tuple[float, float] | None:
         """(how much larger the error of one part is, standard error of that); None where a part is not there."""
@@ -99,15 +103,17 @@ def layers_in(chain: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from layers_in(item)
 
 
-def course_of(run: Run, goal: float) -> Course:
+def course_of(run: Run, last: Run, goal: float) -> Course:
     """The course of a run: all its parts are measured anew.
 
     Parameters:
         run: the run, with the best weights
+        last: the same, with the last weights
         goal: the error that the best can reach
     """
     errors = {}
     run.read_data()
+    last.session.data.parts.update(run.session.data.parts)
     for part in PARTS:
         examples = run.session.data.parts.get(part)
         if examples is not None and len(examples):
@@ -123,4 +129,5 @@ def course_of(run: Run, goal: float) -> Course:
         for part in ("train", "validation")
     }
     rates = [record.get("learning_rate") or 0.0 for record in records]
-    return Course(errors, goal, {part: some for part, some in losses.items() if some}, rates, run.config)
+    health = health_of(last.session) if isinstance(last.session, Session) else Health()
+    return Course(errors, goal, {part: some for part, some in losses.items() if some}, rates, run.config, health)

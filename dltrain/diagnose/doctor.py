@@ -44,20 +44,22 @@ def examine(experiment: Experiment, tell: Callable[[str], None] = lambda text: N
     return {"passed": not faults, "experiment": experiment.name, "seconds": seconds, "verdicts": verdicts}
 
 
-def diagnosed(run: Run, goal: float) -> dict[str, Any]:
+def diagnosed(run: Run, last: Run, goal: float) -> dict[str, Any]:
     """What all diagnoses say of a run that is over.
 
     Parameters:
         run: the run, with the best weights
+        last: the same, with the last weights
         goal: the error that the best can reach
 
     Returns:
-        {run, goal, errors: {part: {error, samples}}, verdicts: [{rule, severity, what, advice, where, evidence}]}
+        {run, goal, errors: {part: {error, samples}}, layers: [{path, …}], verdicts: [{rule, what, advice, …}]}
     """
-    course = course_of(run, goal)
+    course = course_of(run, last, goal)
     errors = {part: {"error": found.error, "samples": found.samples} for part, found in course.errors.items()}
     found = [{"rule": name, **vars(v)} for name, entry in entries("diagnosis").items() for v in entry.make(course)]
-    return {"run": str(run.folder.path), "goal": goal, "errors": errors, "verdicts": found}
+    layers = [{**vars(one)} for one in (*course.health.activities, *course.health.pulls)]
+    return {"run": str(run.folder.path), "goal": goal, "errors": errors, "layers": layers, "verdicts": found}
 
 
 def verdicts_of(rule: Any, checkup: Checkup) -> list[Verdict]:

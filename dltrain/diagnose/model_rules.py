@@ -90,22 +90,23 @@ def glorot_with_relu(checkup: Checkup) -> Iterator[Verdict]:
 
 @rule("equal_units")
 def equal_units(checkup: Checkup) -> Iterator[Verdict]:
-    """All units of a hidden layer start equal and so stay equal: each gets the same gradient in every step.
+    """All units of a hidden layer start equal and are read alike, and so stay equal: each gets the same gradient.
 
     A network with such a layer is no better than one with a single unit there.  Only random numbers break the
-    symmetry; biases may start from 0.  A last layer of zeros does no harm.
+    symmetry, in this layer or in the one that reads it; biases may start from 0.
 
     Example:
         >>> from dltrain.diagnose.checkup import of_iris
-        >>> [verdict.severity for verdict in equal_units(of_iris([{"dense": {"units": 4,
-        ...     "kernel_initializer": "zeros"}}, "tanh", "dense"]))]
+        >>> zeros = {"kernel_initializer": "zeros"}
+        >>> checkup = of_iris([{"dense": {"units": 4, **zeros}}, "tanh", {"dense": {"units": 3, **zeros}}])
+        >>> [verdict.severity for verdict in equal_units(checkup)]
         ['fault']
 
     Source: Goodfellow, Bengio, Courville: Deep learning, 2016, section 8.4.
     """
-    outputs = {id(node) for last in checkup.last() for node in checkup.chain(last)}
     for node in checkup.nodes:
-        if initializer_of(node) and id(node) not in outputs and alike(node):
+        reader = checkup.behind(node, (*ACTIVATIONS, *DROPOUTS, *NORMALIZATIONS))
+        if initializer_of(node) and alike(node) and reader is not None and reads_alike(reader):
             what = f"the units of {node.path} start alike, and so stay alike: together they do the work of one"
             yield Verdict("fault", what, "leave kernel_initializer and model.init out", node.path)
 
@@ -205,6 +206,12 @@ def alike(node: Node) -> bool:
     """Whether a layer has several units, and all of them the same weights and biases."""
     values = [parameter.value for parameter in node.layer.parameters]
     return values[0].shape[-1] > 1 and all(not np.ptp(value, axis=-1).any() for value in values)
+
+
+def reads_alike(node: Node) -> bool:
+    """Whether a layer gives all its inputs the same weights."""
+    kernel = next((parameter.value for parameter in node.layer.parameters if parameter.name == "kernel"), None)
+    return kernel is not None and kernel.ndim > 1 and not np.ptp(kernel, axis=-2).any()
 
 
 def initializer_of(node: Node) -> str:
