@@ -348,6 +348,31 @@ def doctor(
     return examine(load_experiment(config, sets), tell)
 
 
+def lint_data(
+    config: Config,
+    *,
+    sets: Sequence[str] = (),
+    plugins: Sequence[str | Path] = (),
+    tell: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Examine the data of a config: doubles, contradicting labels, columns that leak, parts that differ.
+
+    Parameters:
+        config: path or mapping
+        sets: changes as on the command line
+        plugins: Python files that register further things
+        tell: is told which rule is at work
+
+    Returns:
+        See `diagnose.doctor.linted`.
+    """
+    from dltrain.diagnose.doctor import linted
+
+    load_plugins(plugins)
+    experiment = load_experiment(config, sets)
+    return linted(experiment, load_data(experiment), tell)
+
+
 def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """The learning rate and every scheduled number of a config over its run, at some hundred steps.
 

@@ -41,6 +41,7 @@ PROVIDERS = {
     "exploration": "dltrain.explore",
     "rule": "dltrain.diagnose",
     "diagnosis": "dltrain.diagnose",
+    "lint": "dltrain.diagnose",
 }
 
 

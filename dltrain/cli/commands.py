@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("dltrain.cli.init", "Write a shipped config to start from."),
     "schema": ("dltrain.cli.schema", "Print the JSON Schema of a config, for editors."),
     "runs": ("dltrain.cli.runs", "List, show, compare and remove runs."),
-    "data": ("dltrain.cli.data", "List data sources, show what one holds, fetch public ones."),
+    "data": ("dltrain.cli.data", "List data sources, show what one holds, examine it, fetch public ones."),
     "warmup": ("dltrain.cli.warmup", "Compile all kernels now instead of at their first use."),
     "completion": ("dltrain.cli.completion", "Print the script that completes commands in your shell."),
 }

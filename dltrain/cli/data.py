@@ -1,4 +1,4 @@
-"""dltrain data: list data sources, show what one holds, fetch public ones."""
+"""dltrain data: list data sources, show what one holds, examine it, fetch public ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dltrain.cli.base import command, group
 
 @group("data")
 def cli() -> None:
-    """List data sources, show what one holds, fetch public ones."""
+    """List data sources, show what one holds, examine it, fetch public ones."""
 
 
 @command("ls")
@@ -48,6 +48,37 @@ def show_data(subject: str, sets: tuple[str, ...], as_json: bool) -> None:
         output.emit(found)
     else:
         show(found)
+
+
+@command("lint")
+@arguments.config
+@arguments.sets
+@arguments.plugins
+def lint_data(config: str, sets: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> int:
+    """Examine the data of a config: examples that stand twice, columns that give the label away, parts that differ.
+
+    `dltrain list lints` shows the rules, `dltrain explain NAME` the page of one; `waive: {NAME: reason}` in the config
+    silences it.  Exit code 3 means that a fault was found.
+
+    CONFIG is a YAML file, or the name of a config that comes with dltrain (`dltrain list configs`).
+    """
+    from dltrain import api
+    from dltrain.cli import output
+    from dltrain.cli.doctor import FAULT_FOUND, show_verdict
+    from dltrain.cli.explore import progress
+
+    with progress() as tell:
+        found = api.lint_data(arguments.config_path(config), sets=sets, plugins=plugins, tell=tell)
+    if as_json:
+        output.emit(found)
+    else:
+        sizes = ", ".join(f"{part} {count:,}" for part, count in found["parts"].items())
+        output.show(f"{found['data']}: {sizes}", "")
+        for verdict in found["verdicts"]:
+            show_verdict(verdict, verdict["waived"])
+        if not found["verdicts"]:
+            output.show("nothing stands out")
+    return 0 if found["passed"] else FAULT_FOUND
 
 
 @command("fetch")
@@ -138,5 +169,5 @@ def show(found: Mapping[str, Any]) -> None:
             output.show("", output.table([title, *headers[1:]], cells, right=headers[1:]))
 
 
-for _command in (list_data, show_data, fetch_data):
+for _command in (list_data, show_data, lint_data, fetch_data):
     cli.add_command(_command)

@@ -34,6 +34,7 @@ KINDS = {
     "exploration": ("explorations", "looks at data, for `dltrain explore`"),
     "rule": ("rules", "what `dltrain doctor` looks for before a training"),
     "diagnosis": ("diagnoses", "what `dltrain diagnose` says of a run"),
+    "lint": ("lints", "what `dltrain data lint` looks for"),
     "config": ("configs", "complete configs that come with dltrain, for fit and init"),
 }
 

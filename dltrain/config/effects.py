@@ -63,7 +63,7 @@ def accumulation_problems(config: Mapping[str, Any]) -> Problems:
 def waiver_problems(config: Mapping[str, Any]) -> Problems:
     """Waivers of rules that there are not, or without a reason."""
     waive = config.get("waive") or {}
-    rules = registry.entries("rule") if waive else {}
+    rules = {**registry.entries("rule"), **registry.entries("lint")} if waive else {}
     problems = [registry.unknown("rule", name, rules, ("waive", name)) for name in waive if name not in rules]
     what, expected = "a waiver needs its reason", "a sentence that says why this is meant so"
     return problems + [Problem(("waive", name), what, expected, "nothing") for name in waive if not waive[name].strip()]

@@ -32,6 +32,7 @@ PAGES = {
     "exploration": "explore",
     "rule": "doctor",
     "diagnosis": "diagnose",
+    "lint": "data",
     "model": "notation",
 }
 

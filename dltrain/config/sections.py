@@ -216,7 +216,7 @@ class Fields:
         average: a mean of the weights over the training, which is evaluated in their place
         train: the training
         hooks: what else happens during training
-        waive: rules of `dltrain doctor` that are known and meant so: {rule: reason}
+        waive: rules of `dltrain doctor` and `dltrain data lint` that are known and meant so: {rule: reason}
     """
 
     def __init__(

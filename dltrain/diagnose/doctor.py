@@ -14,6 +14,7 @@ from dltrain.registry import entries
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
+    from dltrain.data import DataSet
     from dltrain.training.trained import Run
 
 
@@ -60,6 +61,26 @@ def diagnosed(run: Run, last: Run, goal: float) -> dict[str, Any]:
     found = [{"rule": name, **vars(v)} for name, entry in entries("diagnosis").items() for v in entry.make(course)]
     layers = [{**vars(one)} for one in (*course.health.activities, *course.health.pulls)]
     return {"run": str(run.folder.path), "goal": goal, "errors": errors, "layers": layers, "verdicts": found}
+
+
+def linted(experiment: Experiment, data: DataSet, tell: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """What all rules on data say.
+
+    Parameters:
+        experiment: whose `waive` silences rules
+        data: read, divided and prepared
+        tell: is told which rule is at work
+
+    Returns:
+        {passed, data, parts: {part: examples}, verdicts: [{rule, severity, what, advice, where, evidence, waived}]}
+    """
+    verdicts = []
+    for name, entry in entries("lint").items():
+        tell(f"{name}: {entry.summary}")
+        verdicts += [{"rule": name, **vars(v), "waived": experiment.waive.get(name)} for v in entry.make(data)]
+    faults = [verdict for verdict in verdicts if verdict["severity"] == "fault" and verdict["waived"] is None]
+    parts = {part: len(examples) for part, examples in data.parts.items()}
+    return {"passed": not faults, "data": data.description, "parts": parts, "verdicts": verdicts}
 
 
 def verdicts_of(rule: Any, checkup: Checkup) -> list[Verdict]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from dltrain.registry import Entry, add
 
 if TYPE_CHECKING:
+    from dltrain.data import DataSet
     from dltrain.diagnose.checkup import Checkup
     from dltrain.diagnose.course import Course
 
@@ -47,6 +48,11 @@ def rule(name: str) -> Callable[[Examine[Checkup]], Examine[Checkup]]:
 def diagnosis(name: str) -> Callable[[Examine[Course]], Examine[Course]]:
     """Function decorator: a diagnosis of runs that are over."""
     return known("diagnosis", name)
+
+
+def lint(name: str) -> Callable[[Examine[DataSet]], Examine[DataSet]]:
+    """Function decorator: a rule on data alone."""
+    return known("lint", name)
 
 
 def known(kind: str, name: str) -> Callable[[Examine[Subject]], Examine[Subject]]:

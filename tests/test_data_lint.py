@@ -1,0 +1,101 @@
+"""`dltrain data lint`: planted faults of data are named, and sound data are left in peace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dltrain import api
+from dltrain.cli.main import run
+from dltrain.diagnose.data_lint import of_rows
+from dltrain.registry import entries
+
+PAGE = Path(__file__).parent.parent / "docs" / "data.md"
+
+
+def sound(count: int = 300, seed: int = 0) -> tuple[Any, Any]:
+    """Features and classes that have something to do with each other."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, count)
+    return rng.standard_normal((count, 3)) + y[:, None], y
+
+
+def named(data: Any) -> set[str]:
+    """The rules that say something."""
+    return {name for name, entry in entries("lint").items() if list(entry.make(data))}
+
+
+def test_sound_data_are_left_in_peace() -> None:
+    x, y = sound()
+    assert named(of_rows(x[:200], x[200:], y)) == set()
+
+
+@pytest.mark.parametrize("source", ["digits", "wine", "breast_cancer", {"moons": {"samples": 600}}])
+def test_sound_sources_have_no_fault(source: Any) -> None:
+    found = api.lint_data({"data": {"source": source, "split": "stratified"}, "model": {"graph": {"y": ["dense"]}}})
+    assert found["passed"] and found["verdicts"] == [] or {v["rule"] for v in found["verdicts"]} <= {"constant_columns"}
+
+
+def test_each_fault_is_told_from_the_others() -> None:
+    x, y = sound()
+    double, leak, order = x.copy(), x.copy(), x.copy()
+    double[200:] = x[:100]
+    assert named(of_rows(double[:200], double[200:], np.concatenate([y[:200], y[:100]]))) == {"duplicates_across_parts"}
+    leak[:, 1] = y * 2 + 0.01 * x[:, 1]
+    assert named(of_rows(leak[:200], leak[200:], y)) == {"leaking_columns"}
+    order[:, 2] = np.random.default_rng(1).permutation(300)
+    order[:200, 2].sort()
+    assert named(of_rows(order[:200], order[200:], y)) == {"id_like_columns"}
+    shifted = x.copy()
+    shifted[200:, 0] += 3
+    assert named(of_rows(shifted[:200], shifted[200:], y)) == {"shifted_columns"}
+    constant = x.copy()
+    constant[:, 0] = 5
+    assert named(of_rows(constant[:200], constant[200:], y)) == {"constant_columns"}
+
+
+def test_pictures_that_look_alike() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.random((60, 16, 16, 3))
+    brighter = pictures[:3] * 0.98 + 0.005
+    other = rng.random((20, 16, 16, 3))
+    found = list(entries("lint")["near_duplicates"].make(of_rows(pictures, np.concatenate([brighter, other]))))
+    assert found[0].evidence == {"count": 3} and "60, 61, 62" in found[0].what
+    assert not list(entries("lint")["near_duplicates"].make(of_rows(pictures, other)))
+
+
+def test_rows_that_are_alike_by_chance_are_no_fault() -> None:
+    x = np.random.default_rng(0).integers(0, 3, (300, 3))
+    found = {v.severity for v in entries("lint")["duplicates_across_parts"].make(of_rows(x[:200], x[200:]))}
+    assert found == {"doubt"}
+
+
+def test_zeros_of_either_sign_are_the_same() -> None:
+    assert "duplicates_across_parts" in named(of_rows([[0.0], [1.0]], [[-0.0]]))
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    x, y = sound()
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    np.savez(tmp_path / "b.npz", x=x[:50], y=y[:50])
+    source = {"npz": {"path": "a.npz", "test_path": "b.npz"}}
+    settings = {"data": {"source": source, "split": "stratified"}, "model": {"graph": {"logits": ["dense"]}}}
+    path = tmp_path / "a.yaml"
+    path.write_text(json.dumps(settings))
+    assert run(["data", "lint", str(path)]) == 3
+    out = capsys.readouterr().out
+    assert "✗ duplicates_across_parts" in out and "stand in the train part too" in out
+    path.write_text(json.dumps({**settings, "waive": {"duplicates_across_parts": "a trial"}}))
+    assert run(["data", "lint", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.keys() == {"passed", "data", "parts", "verdicts"} and found["verdicts"][0]["waived"] == "a trial"
+
+
+def test_the_page_lists_every_rule() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert [name for name in entries("lint") if f"| `{name}` |" not in page] == []
