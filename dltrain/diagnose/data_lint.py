@@ -12,7 +12,7 @@ import numpy as np
 from dltrain.data import DataSet
 from dltrain.data.examples import PARTS, Array, Examples
 from dltrain.data.wanted import IGNORED
-from dltrain.diagnose.rule import Verdict, lint
+from dltrain.diagnose.rule import Severity, Verdict, lint
 
 OFTEN, CHANCE = 0.01, 5  # share of a part, and times the share of doubles within a part, from which doubles are a fault
 ROWS = 20_000  # of a part that are looked at by the slower rules
@@ -44,7 +44,7 @@ def duplicates_across_parts(data: DataSet) -> Iterator[Verdict]:
             share, by_chance = shared / len(keys[second]), 1 - len(known) / len(keys[first])
             what = f"{shared:,} examples of the {second} part ({share:.1%}) stand in the {first} part too"
             advice = "remove the doubles from the source, or split by group (`data.split: {group: …}`)"
-            severity = "fault" if share > OFTEN + CHANCE * by_chance else "doubt"
+            severity: Severity = "fault" if share > OFTEN + CHANCE * by_chance else "doubt"
             yield Verdict(severity, what, advice, second, {"count": shared, "share": share})
 
 
