@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import itertools
 import os
 import tarfile
 import time
@@ -18,6 +19,7 @@ from picture_files import archive, folder, noise, packed, png
 from PIL import Image
 
 from dltrain.data import DataSet, load_like
+from dltrain.data.picture_files import natural
 from dltrain.data.pictures import Form, decode, read_head
 from dltrain.errors import ConfigError, CorruptFileError, DataError, StorageError
 
@@ -40,6 +42,14 @@ def test_a_folder_for_each_class(tmp_path: Path) -> None:
     assert all(
         found[noise(1000 * k + i, channels=1).tobytes()] == f"s{n}" for k, n in ((0, 2), (1, 10)) for i in (0, 9)
     )
+
+
+def test_equal_numbers_have_one_order(tmp_path: Path) -> None:
+    """Classes 01 and 1 were numbered, and their files sorted, as a set and the disk happened to bring them."""
+    for names in itertools.permutations(["1", "01", "2", "001"]):
+        assert sorted(names, key=natural) == ["001", "01", "1", "2"]
+    folder(tmp_path / "set", "1 01 2 001", count=5)
+    assert loaded({"image_folder": "set"}, tmp_path).classes == ["001", "01", "1", "2"]
 
 
 @pytest.mark.parametrize(

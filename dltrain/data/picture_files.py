@@ -68,14 +68,16 @@ def listing(path: Path) -> Listing:
     return sorted(found, key=lambda file: natural(file.name)), folders
 
 
-def natural(name: object) -> list[tuple[int, str]]:
-    """A key by which s2 stands before s10.
+def natural(name: object) -> tuple[list[tuple[int, str]], str]:
+    """A key by which s2 stands before s10, and that no two names share: 01 stands before 1.
 
     Example:
-        >>> sorted(["s10", "s2", "a"], key=natural)
-        ['a', 's2', 's10']
+        >>> sorted(["s10", "1", "s2", "a", "01"], key=natural)
+        ['01', '1', 'a', 's2', 's10']
     """
-    return [(int(text), "") if text.isdecimal() else (-1, text) for text in re.split(r"(\d+)", str(name))]
+    text = str(name)
+    parts = [(int(some), "") if some.isdecimal() else (-1, some) for some in re.split(r"(\d+)", text)]
+    return parts, text
 
 
 def in_archive(path: Path) -> Listing:
