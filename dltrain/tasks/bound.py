@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dltrain.errors import ConfigError, Problem
 from dltrain.layers.base import Array
 from dltrain.metrics import Timing
@@ -153,6 +155,11 @@ class Bound:
     def links(self) -> dict[str, str]:
         """{head: how its loss turns outputs into probabilities}."""
         return {"": self._loss.link}
+
+    def finite(self, outputs: Mapping[str, Array]) -> Array:
+        """(N,) whether all that a prediction is made of are finite numbers, in the data's unit too."""
+        found: Array = np.isfinite(self._restored(outputs[self.wire])).all(1)
+        return found
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""

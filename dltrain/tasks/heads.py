@@ -107,9 +107,19 @@ class Heads:
         """{head: how its loss turns outputs into probabilities}."""
         return {name: bound.links[""] for name, bound in self.bound.items()}
 
+    @property
+    def evaluated(self) -> dict[str, Bound]:
+        """The heads that do not only help the training."""
+        return {name: bound for name, bound in self.bound.items() if not self.options[name].training_only}
+
+    def finite(self, outputs: Mapping[str, Array]) -> Array:
+        """(N,) whether all that a prediction is made of are finite numbers."""
+        found: Array = np.logical_and.reduce([bound.finite(outputs) for bound in self.evaluated.values()])
+        return found
+
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """For each sample a dict of the heads' predictions; those that only help the training say nothing."""
-        shown = {name: b.predict(outputs) for name, b in self.bound.items() if not self.options[name].training_only}
+        shown = {name: bound.predict(outputs) for name, bound in self.evaluated.items()}
         return [dict(zip(shown, row, strict=True)) for row in zip(*shown.values(), strict=True)]
 
     def tally(self, everything: bool = False) -> HeadsTally:
@@ -142,6 +152,11 @@ class HeadsTally:
     def timed(self) -> bool:
         """Whether the time of the forward pass is wanted."""
         return any(tally.timed for tally in self.heads.values())
+
+    @property
+    def finite(self) -> bool:
+        """Whether all sums are finite."""
+        return all(tally.finite for tally in self.heads.values())
 
     def time(self, seconds: float, count: int) -> None:
         """Take in how long the forward pass of some samples took."""

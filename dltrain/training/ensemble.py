@@ -13,7 +13,7 @@ from dltrain.errors import DataError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.mode import Mode
 from dltrain.tasks import Tally
-from dltrain.training.trained import Run
+from dltrain.training.trained import Run, measured
 
 
 class Ensemble:
@@ -87,6 +87,8 @@ class Ensemble:
             mean = self.combine(outputs)
             loss, _ = task.loss(mean, batch, mode)
             whole.add(loss, 0.0, mean, batch, mode.kernels(mean[task.wires[0]]))
+        for run, tally in zip(self.runs, members, strict=True):
+            measured(tally, f"{run.folder.name}, {split if data is None else data}")
         return whole, members
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
