@@ -237,6 +237,13 @@ def test_samples_are_weighed_and_ignored_as_in_a_network(tmp_path: Path, monkeyp
     said = np.array([list(row["probabilities"].values()) for row in loaded.predict(x)])
     np.testing.assert_allclose(said, by_hand, rtol=1e-4, atol=1e-6)
     assert np.abs(by_hand - LogisticRegression(max_iter=1000).fit(x, y).predict_proba(x)).max() > 0.02
+    plain = {"classification": {"ignore_label": "unknown"}}  # then the weights of the source stand alone
+    run = api.fit(
+        {"name": "c", "task": plain, "data": {"source": source}, "baseline": "logistic_regression"}, runs=tmp_path
+    )
+    by_hand = LogisticRegression(max_iter=1000).fit(x, y, sample_weight=columns["weight"][known]).predict_proba(x)
+    said = np.array([list(row["probabilities"].values()) for row in api.load_run(run["run"]).predict(x)])
+    np.testing.assert_allclose(said, by_hand, rtol=1e-4, atol=1e-6)
     spec = {"name": "b", "task": task, "data": {"source": source}, "baseline": "k_nearest_neighbors"}
     with pytest.raises(ConfigError, match="k_nearest_neighbors: this method cannot weigh samples; .*take out `class_w"):
         api.fit(spec, runs=tmp_path)

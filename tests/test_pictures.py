@@ -195,6 +195,19 @@ def test_new_pictures_for_a_run(tmp_path: Path) -> None:
         load_like(tmp_path / "big.png", loaded({"npz": arrays_file(tmp_path)}, tmp_path))
 
 
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
+def test_new_pictures_are_resized_as_the_runs_were(resize: Any, tmp_path: Path) -> None:
+    folder(tmp_path / "set", count=6, height=8, width=8)
+    data = loaded({"image_folder": {"path": "set", "size": 8, "resize": resize}}, tmp_path)
+    kept = DataSet.from_info(data.info(), data.constants)
+    wide = noise(3, 8, 16)
+    (tmp_path / "wide.png").write_bytes(packed(wide))
+    found = load_like(tmp_path / "wide.png", kept).columns["x"][0]
+    np.testing.assert_array_equal(found, decode(packed(wide), "wide", Form(8, 8, 3, resize)))
+    assert (found[:2] == 0).all() == (resize == "pad")
+    assert (found == wide[:, 4:12]).all() == (resize == "crop")
+
+
 def arrays_file(path: Path) -> str:
     np.savez(path / "a.npz", x=np.arange(80.0).reshape(40, 2), y=np.arange(40) % 2)
     return "a.npz"
