@@ -330,6 +330,19 @@ def test_archives_hold_no_links_and_no_ways_out(tmp_path: Path) -> None:
         loaded({"image_folder": "cut.tar.gz"}, tmp_path)
 
 
+def test_an_archive_is_as_deep_as_a_folder_may_be(tmp_path: Path) -> None:
+    """A call for each outer folder that all pictures share ended in Python's limit of calls."""
+    for depth in (8, 9, 1500):
+        outer = "/".join("a" * (depth - 1))
+        archive(tmp_path / "set.tar", {f"{outer}/{c}/{i}.png": packed(noise(i)) for c in "bc" for i in range(9)})
+        if depth == 8:
+            assert loaded({"image_folder": "set.tar"}, tmp_path).classes == ["b", "c"]
+            continue
+        said = rf"set\.tar a/a/.*lies too deep; expected at most 8 folders around it; got {depth}"
+        with pytest.raises(CorruptFileError, match=said):
+            loaded({"image_folder": "set.tar"}, tmp_path)
+
+
 def test_without_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder(tmp_path / "set", count=3)
     real = builtins.__import__
