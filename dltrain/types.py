@@ -45,13 +45,15 @@ class Need(NamedTuple):
         columns: names or positions of the targets it takes; none: all that the source gives
         ignore: the label of samples whose class is not known
         separator: what stands between the labels of a sample in text
+        classes: the names by which the source numbers its labels, the ignored one among them; none: it does not
     """
 
     kind: str
     columns: tuple[str | int, ...] = ()
     ignore: str | int | None = None
     separator: str | None = None
+    classes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON values; `Need(**plain)` makes it again."""
-        return {**self._asdict(), "columns": list(self.columns)}
+        return {**self._asdict(), "columns": list(self.columns), "classes": list(self.classes)}
