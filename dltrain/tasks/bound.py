@@ -54,6 +54,7 @@ class Bound:
             expected = " or ".join(task.losses)
             problems.append(Problem((*path, "loss"), "this loss does not fit the task", expected, self.loss_name))
         self._loss = create("loss", loss or task.losses[0])
+        self.link: str = task.link or self._loss.link
         self.metrics: dict[str, Any] = {}
         fitting = (*task.statistics, *ALWAYS)
         for position, spec in enumerate(task.metrics if metrics is None else metrics):
@@ -144,7 +145,7 @@ class Bound:
 
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose prediction is the mean of the members' predictions."""
-        return {self.wire: self.task.combine([found[self.wire] for found in outputs], self._loss.link)}
+        return {self.wire: self.task.combine([found[self.wire] for found in outputs], self.link)}
 
     @property
     def ends(self) -> dict[str, str]:
@@ -153,8 +154,8 @@ class Bound:
 
     @property
     def links(self) -> dict[str, str]:
-        """{head: how its loss turns outputs into probabilities}."""
-        return {"": self._loss.link}
+        """{head: how its outputs become probabilities}."""
+        return {"": self.link}
 
     def finite(self, outputs: Mapping[str, Array]) -> Array:
         """(N,) whether all that a prediction is made of are finite numbers, in the data's unit too."""
@@ -163,13 +164,13 @@ class Bound:
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""
-        return self.task.predict(self._restored(outputs[self.wire]), self.data, self._loss.link)
+        return self.task.predict(self._restored(outputs[self.wire]), self.data, self.link)
 
     def tally(self, everything: bool = False) -> Tally:
         """An empty account of a pass over data, with what the metrics read or with everything the task counts."""
         wanted = {metric.statistic for metric in self.metrics.values()}
         wanted |= {"confusion"} if everything else set()
-        known = {"timing": Timing()} | self.task.collectors(self.data, self._loss.link)
+        known = {"timing": Timing()} | self.task.collectors(self.data, self.link)
         return Tally(self, {name: collector for name, collector in known.items() if name in wanted})
 
     def higher_is_better(self, metric: str) -> bool:

@@ -104,7 +104,7 @@ class Heads:
 
     @property
     def links(self) -> dict[str, str]:
-        """{head: how its loss turns outputs into probabilities}."""
+        """{head: how its outputs become probabilities}."""
         return {name: bound.links[""] for name, bound in self.bound.items()}
 
     @property

@@ -35,6 +35,7 @@ class MultiLabel(Task):
     """
 
     needs = "labels"
+    link = "sigmoid"
     losses = ("binary_cross_entropy", "focal", "hinge", "squared_hinge")
     metrics = ("subset_accuracy", "f1")
     statistics = ("confusion", "label_sets", "scores")
