@@ -249,6 +249,22 @@ def test_samples_are_weighed_and_ignored_as_in_a_network(tmp_path: Path, monkeyp
         api.fit(spec, runs=tmp_path)
 
 
+def test_a_class_that_svm_passes_over_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It drops samples that weigh nothing, and with them a class: its decision function was an IndexError."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for classes in (3, 4):
+        np.savez(tmp_path / "a.npz", x=rng.standard_normal((80, 2)), y=np.arange(80) % classes)
+        weights = [1.0, 0.0, 1.0, 1.0][:classes]
+        spec: dict[str, Any] = {"name": "a", "task": {"classification": {"class_weight": weights}}}
+        spec |= {"data": {"source": {"npz": "a.npz"}}, "baseline": "svm"}
+        with pytest.raises(
+            ConfigError, match=rf"svm: scikit-learn leaves out a class that weighs 0; expected {classes} cl"
+        ):
+            api.fit(spec, runs=tmp_path)
+        api.fit(spec | {"baseline": "decision_tree"}, runs=tmp_path)
+
+
 def test_goals_choose_and_bound_what_is_reported_as_best(tmp_path: Path) -> None:
     goals = {"optimize": "f1", "satisfy": {"accuracy": ">= 0.1", "milliseconds_per_sample": "<= 1000"}}
     best = api.fit(flowers(metrics=goals), runs=tmp_path)["best"]
