@@ -333,6 +333,42 @@ def test_mixed_targets_are_those_of_the_pictures(shuffle: bool) -> None:
         )
 
 
+@pytest.mark.parametrize("how", ["oversample", "undersample"])
+def test_partners_are_as_balanced_as_the_epoch(how: str) -> None:
+    """They were drawn from the whole part, so that nine of ten were of the frequent class."""
+    labels = (np.arange(400) % 10 == 0).astype(np.int64)
+    labels[:40] = -1  # of an ignored label, which a balanced epoch leaves out
+    loader = Loader(Examples({"x": np.zeros((400, 2, 2, 1)), "y": labels}, np.arange(400)), 100, shuffle=True, seed=5)
+    loader.augment(["mix_up"])
+    loader.rebalance(how)
+    found: list[int] = []
+    for epoch in range(5):
+        rows = set(loader.order(epoch).tolist())
+        for index in range(loader.steps_per_epoch):
+            batch = loader.batch(epoch, index)
+            assert batch.mixed is not None
+            found += [*batch.target.tolist(), *batch.mixed.target.tolist()]
+        assert how == "oversample" or len(rows) == 72
+    assert min(found) == 0 and np.mean(found) == pytest.approx(0.5, abs=0.06)
+
+
+def test_partners_bring_their_weights() -> None:
+    """A picture of weight w is 100 w all over: the weights belong to the targets, whichever comes first."""
+    weights = np.random.default_rng(0).uniform(1, 3, 60)
+    x = np.broadcast_to(100 * weights[:, None, None, None], (60, 2, 2, 1))
+    columns = {"x": x, "y": 100 * weights[:, None], "weight": weights}
+    loader = Loader(Examples(columns, np.arange(60)), 60, shuffle=True, seed=5)
+    loader.augment([{"mix_up": 1.0}])
+    batch = loader.batch(0, 0)
+    assert batch.mixed is not None and batch.mixed.weight is not None and batch.weight is not None
+    np.testing.assert_allclose(batch.target[:, 0], 100 * batch.weight)
+    np.testing.assert_allclose(batch.mixed.target[:, 0], 100 * batch.mixed.weight)
+    sides = [side.weight for piece in batch.pieces(25) for side in piece.sides()]
+    shares = np.concatenate([batch.mixed.share, 1 - batch.mixed.share])
+    expected = shares * np.concatenate([batch.weight, batch.mixed.weight])
+    assert np.sort(np.concatenate(sides)).tolist() == np.sort(expected).tolist()  # type: ignore[arg-type]
+
+
 def objective(loss: str, task: Any = "classification") -> tuple[Any, Any]:
     graph = graph_of({"graph": {"y": ["flatten", {"dense": 3}]}}, {"x": (2, 2, 1)}, dtype="float64")
     data = SimpleNamespace(classes=["a", "b", "c"], class_counts=[5, 3, 2], target_names=["y"], heads={})
@@ -347,9 +383,12 @@ def test_the_loss_of_mixed_targets(task: Any, weighted: bool) -> None:
     graph, value = objective("softmax_cross_entropy", task)
     draw = np.random.default_rng(0)
     x, first, second = draw.normal(size=(7, 2, 2, 1)), np.arange(7) % 3, np.arange(7) // 3
-    share, weight = draw.uniform(0.5, 1, 7), draw.uniform(1, 3, 7) if weighted else None
-    mixed = Batch({"x": x}, first, np.arange(7), 0, 0, np.arange(7), weight, mixed=Mixed(second, share))
-    both = np.concatenate([share, 1 - share]) * (1 if weight is None else np.tile(weight, 2))
+    share = draw.uniform(0.5, 1, 7)
+    weight, other = (draw.uniform(1, 3, 7) if weighted else None for _ in range(2))
+    mixed = Batch({"x": x}, first, np.arange(7), 0, 0, np.arange(7), weight, mixed=Mixed(second, share, other))
+    both = np.concatenate([share, 1 - share])
+    if weight is not None and other is not None:
+        both *= np.concatenate([weight, other])
     plain = Batch(
         {"x": np.tile(x, (2, 1, 1, 1))}, np.concatenate([first, second]), np.arange(14), 0, 0, np.arange(14), both
     )
