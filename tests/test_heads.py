@@ -123,6 +123,22 @@ def test_heads_learn_are_measured_and_predict(table: Path, tmp_path: Path) -> No
     json.dumps(found)
 
 
+def test_a_head_that_only_helps_is_not_computed_where_it_says_nothing(table: Path, tmp_path: Path) -> None:
+    """It cost time, and an output of it that was not finite refused a prediction."""
+    run = load_run(api.fit(config(table, train={"epochs": 1}), runs=tmp_path)["run"])
+    bound, paths = run.session.task, [node.path for node in run.graph.nodes]
+    assert bound.wires == ("kind", "help", "size", "flags") and bound.evaluated_wires == ("kind", "size", "flags")
+    seen: list[str] = []
+    for node in run.graph.nodes:
+        node.layer.forward = lambda *a, f=node.layer.forward, p=node.path: (seen.append(p), f(*a))[1]
+    predicted = run.predict(np.zeros((3, 2)))
+    assert seen == [path for path in paths if not path.startswith("help")] != paths
+    run.evaluate()
+    assert not any(path.startswith("help") for path in seen)
+    outputs, _ = run.graph.forward({wire: np.zeros((3, 2)) for wire in run.graph.inputs})
+    assert seen[-len(paths) :] == paths and bound.predict(outputs) == predicted
+
+
 def test_an_ensemble_of_models_with_heads(table: Path, tmp_path: Path) -> None:
     split = {"random": {"seed": 3}}
     data = config(table)["data"] | {"split": split}

@@ -48,6 +48,7 @@ class Bound:
         path: tuple[str | int, ...] = (),
     ) -> None:
         self.task, self.data, self.wire, self.wires = task, data, wire, (wire,)
+        self.evaluated_wires = self.wires  # of heads that only help the training, nothing is evaluated
         self.loss_name = parse(loss or task.losses[0], "loss", (*path, "loss"))[0].name
         problems = []
         if self.loss_name not in task.losses:

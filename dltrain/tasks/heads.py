@@ -46,6 +46,7 @@ class Heads:
             for name, head in task.heads.items()
         }
         self.wires = tuple(dict.fromkeys(bound.wire for bound in self.bound.values()))
+        self.evaluated_wires = tuple(dict.fromkeys(bound.wire for bound in self.evaluated.values()))
         read_by(wires, self.wires)
         self.columns = {name: slice(*data.heads[name]["columns"]) for name in self.bound}
         self.loss_name = self.losses_at(self.wires)
@@ -95,17 +96,17 @@ class Heads:
 
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose predictions are the means of the members' predictions."""
-        return {wire: array for bound in self.bound.values() for wire, array in bound.combine(outputs).items()}
+        return {wire: array for bound in self.evaluated.values() for wire, array in bound.combine(outputs).items()}
 
     @property
     def ends(self) -> dict[str, str]:
-        """{head: the wire that it reads}."""
-        return {name: bound.wire for name, bound in self.bound.items()}
+        """{head that is evaluated: the wire that it reads}."""
+        return {name: bound.wire for name, bound in self.evaluated.items()}
 
     @property
     def links(self) -> dict[str, str]:
-        """{head: how its outputs become probabilities}."""
-        return {name: bound.links[""] for name, bound in self.bound.items()}
+        """{head that is evaluated: how its outputs become probabilities}."""
+        return {name: bound.link for name, bound in self.evaluated.items()}
 
     @property
     def evaluated(self) -> dict[str, Bound]:
