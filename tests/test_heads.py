@@ -323,6 +323,19 @@ def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
     assert loaded({"npz": "b.npz"}, tmp_path, needs="labels").target_names == ["far", "up"]
 
 
+def test_wrong_class_weights_are_said_in_full(tmp_path: Path) -> None:
+    """A number as a key from Python as from YAML; and a list of classes that is cut says so."""
+    for weights, said in (
+        ({0: 2.0}, r"class_weight: this key is not text; expected a name; got 0; put it in quotes if it is meant"),
+        ([1.0], r"expected 10, one for each of 0, 1, 2, 3, 4, 5, 6, 7, …; got 1"),
+        ([1.0, 2.0], r"expected 3, one for each of setosa, versicolor, virginica; got 2"),
+    ):
+        data = {"source": "iris" if "setosa" in said else "digits"}
+        task = {"classification": {"class_weight": weights}}
+        with pytest.raises(ConfigError, match=said):
+            api.fit(simple(tmp_path, task, "y", data=data), runs=tmp_path)
+
+
 def test_a_weight_of_two_is_an_example_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rows = [(0.1, 0.0, 1), (0.9, 1.0, 2), (0.4, 0.7, 1), (0.5, 0.3, 2)]

@@ -147,6 +147,14 @@ def test_classes_are_no_numbers_to_prepare() -> None:
         api.fit(spec | {"model": {"graph": {"y": ["dense"]}}})
 
 
+def test_targets_of_heads_are_not_prepared() -> None:
+    heads = {"price": {"task": "regression", "target": "price"}, "rent": {"task": "regression", "target": "rent"}}
+    graph = {"price": ["dense"], "rent": [{"from": "x"}, "dense"]}
+    spec = houses(task={"multi_task": {"heads": heads}}, model={"outputs": ["price", "rent"], "graph": graph})
+    with pytest.raises(ConfigError, match=r"data\.prepare_target: targets of several heads cannot be prepared; leave"):
+        api.fit({key: value for key, value in spec.items() if key != "metrics"})
+
+
 def test_a_target_that_does_not_suit_is_named(table: Path) -> None:
     lines = table.read_text().splitlines()
     lines[7] = "0,0,-5,3"

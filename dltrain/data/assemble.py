@@ -107,6 +107,8 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     if scales:
         if needs_of(needs) != "values":
             what, hint = "the targets are no numbers to prepare", "leave it out: it is for the task regression"
+            if heads:
+                what, hint = "targets of several heads cannot be prepared", "leave it out, and weigh the heads instead"
             raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
         constants |= target_preparation.fit(scales, raw["train"], target.names, pool.place)
         for part, some in parts.items():
