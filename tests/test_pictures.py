@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from data_files import loaded
 from picture_files import archive, folder, noise, packed, png
-from PIL import Image
+from PIL import Image, ImageFile, ImageOps
 
-from dltrain.data import DataSet, load_like
+from dltrain.data import DataSet, image_folder, load_like
 from dltrain.data.picture_files import natural
 from dltrain.data.pictures import Form, decode, read_head
 from dltrain.errors import ConfigError, CorruptFileError, DataError, StorageError
@@ -157,6 +157,41 @@ def test_a_photo_is_turned_as_its_camera_says() -> None:
     assert turned.shape == (8, 16, 3) and turned[:, 9:].min() > 250 and turned[:, :7].max() < 5
 
 
+@pytest.mark.parametrize("held", range(1, 9))
+def test_all_eight_ways_to_hold_a_camera(held: int) -> None:
+    """As Pillow turns them, in a head too, which decodes no pixel for it."""
+    pixels, exif = noise(held, 6, 9), Image.Exif()
+    exif[0x0112] = held
+    data = packed(pixels, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("a pixel was decoded"))
+        assert read_head(data, "a picture")[:2] == read_head(packed(expected), "a picture")[:2] == expected.shape[:2]
+    np.testing.assert_array_equal(decoded(data), expected)
+
+
+def test_the_limit_of_pixels_is_the_runs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow's, which is lower than one that a config may give, does not count; that of a run holds for new data."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    folder(tmp_path / "set", count=6)
+    source: dict[str, Any] = {"path": "set", "max_pixels": 30}
+    data = loaded({"image_folder": source}, tmp_path)
+    assert data.shape == (6, 5, 3) and Image.MAX_IMAGE_PIXELS == 10
+    kept = DataSet.from_info(data.info(), data.constants)
+    (tmp_path / "a.png").write_bytes(packed(noise(0, 6, 6)))
+    with pytest.raises(DataError, match=r"a\.png: the picture has too many pixels; expected at most 30; got 36"):
+        load_like(tmp_path / "a.png", kept)
+    with pytest.raises(DataError, match="too many pixels; expected at most 20; got 30"):
+        loaded({"image_folder": source | {"max_pixels": 20}}, tmp_path)
+
+
+def test_heads_are_read_where_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(tmp_path / "set", count=6)
+    monkeypatch.setattr(image_folder, "read_head", lambda *a: pytest.fail("a head was read for nothing"))
+    data = loaded({"image_folder": {"path": "set", "size": 4, "color_mode": "rgb"}}, tmp_path)
+    assert data.shape == (4, 4, 3)
+
+
 @pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
 def test_another_size(resize: Any, tmp_path: Path) -> None:
     """A picture 40 high and 20 wide whose upper and lower quarters are black."""
@@ -170,7 +205,12 @@ def test_another_size(resize: Any, tmp_path: Path) -> None:
     data = loaded(
         {"image_folder": {"path": "set2", "size": [4, 3], "color_mode": "grayscale", "resize": resize}}, tmp_path
     )
-    assert data.shape == (4, 3, 1) and data.layout["pictures"] == {"size": [4, 3], "channels": 1, "resize": resize}
+    assert data.shape == (4, 3, 1) and data.layout["pictures"] == {
+        "size": [4, 3],
+        "channels": 1,
+        "resize": resize,
+        "max_pixels": 50_000_000,
+    }
 
 
 def test_new_pictures_for_a_run(tmp_path: Path) -> None:

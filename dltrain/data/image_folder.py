@@ -99,7 +99,8 @@ class ImageFolder:
             names = self.classes or sorted(set(labels), key=natural)
             pool = Pool({"y": np.array(labels)}, self.path, given=given, classes=names)
         form = self.form(pictures)
-        layout = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
+        layout: dict[str, Any] = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
+        layout["max_pixels"] = self.max_pixels
         return replace(
             pool,
             columns={**pool.columns, "x": pixels(pictures, form, self.max_pixels)},
@@ -145,7 +146,8 @@ class ImageFolder:
         Raises:
             DataError: when their sizes differ and none is given, or they would not fit into the memory.
         """
-        heads = [read_head(file.read(), file.where, self.max_pixels) for file in pictures]
+        told = self.size is not None and self.color_mode is not None  # then nothing is asked of the heads
+        heads = [] if told else [read_head(file.read(), file.where, self.max_pixels) for file in pictures]
         if self.size is None:
             height, width = heads[0].height, heads[0].width
             for head, file in zip(heads, pictures, strict=True):
@@ -257,12 +259,13 @@ def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
         expected, got = f"features of shape {like.raw_shape}", "pictures"
         raise DataError("the run's data are no pictures", where=str(path), expected=expected, got=got)
     height, width, channels = like.raw_shape
-    form = Form(height, width, channels, like.layout.get("pictures", {}).get("resize", "crop"))
+    known = like.layout.get("pictures", {})
+    form = Form(height, width, channels, known.get("resize", "crop"))
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
         found: Listing = ([PictureFile(PurePosixPath(path.name), str(path), lambda: read(path))], [])
     else:
         found = below(listing(path), keep=like.classes or ())
-    columns = {"x": pixels(found[0], form)}
+    columns = {"x": pixels(found[0], form, known.get("max_pixels", MOST_PIXELS))}
     if target:
         columns["y"] = np.array(labels_of(found, like.layout.get("label")))
     files = tuple((file.where, k) for k, file in enumerate(found[0]))
