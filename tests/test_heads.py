@@ -312,6 +312,17 @@ def test_a_label_beside_the_listed_classes_is_ignored(tmp_path: Path) -> None:
         np.testing.assert_array_equal(part.columns["y"], np.array([0, 1, -1])[part.ids % 3])
 
 
+def test_a_separator_without_an_effect_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(40).reshape(20, 2) % 3 == 0)
+    with pytest.raises(DataError, match=r"columns of 0 and 1 have no separator; got `separator: ,`; leave"):
+        loaded({"npz": "a.npz"}, tmp_path, needs=Need("labels", separator=","))  # type: ignore[arg-type]
+    assert loaded({"npz": "a.npz"}, tmp_path, needs=Need("labels", separator=";")).target_names  # type: ignore[arg-type]
+    model = {"graph": {"y": ["dense"]}}
+    spec = {"name": "a", "task": {"multi_label": {"separator": ""}}, "data": {"source": {"npz": "a.npz"}}}
+    with pytest.raises(ConfigError, match=r"task\.multi_label\.separator: .*expected"):
+        from_mapping({**spec, "model": model})
+
+
 def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
     """A label that is no ASCII was a UnicodeDecodeError, and labels of a set were called b'up'."""
     words = np.array(["straße", "weg", "x"] * 20)

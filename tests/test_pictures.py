@@ -6,6 +6,7 @@ import builtins
 import io
 import itertools
 import os
+import shutil
 import tarfile
 import time
 import tracemalloc
@@ -112,6 +113,41 @@ def test_a_table_of_labels(tmp_path: Path) -> None:
         loaded({"image_folder": options}, tmp_path, needs="values")
     with pytest.raises(ConfigError, match="no effect beside `table`"):
         loaded({"image_folder": {**options, "label": "{label}"}}, tmp_path)
+
+
+def test_a_table_names_files_as_they_lie(tmp_path: Path) -> None:
+    """Below the folder that is given, or below the outer ones that all pictures share; one file for each name."""
+    for outer in ("images", "images/all"):
+        place = tmp_path / "set" / outer
+        folder(place, count=4)
+        for before in (f"{outer}/", "", "all/")[: 2 + (outer == "images/all")]:
+            rows = [f"{before}cat/{i}.png,{i % 2}" for i in range(4)]
+            (tmp_path / "a.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+            options = {"path": "set", "table": "a.csv"}
+            if before == "all/":
+                with pytest.raises(
+                    DataError, match=r"no such picture; expected a file below set, such as 'images/all/"
+                ):
+                    loaded({"image_folder": options}, tmp_path)
+                continue
+            data = loaded({"image_folder": options}, tmp_path, split={"random": {"validation": 0, "test": 0}})
+            assert len(data.parts["train"]) == 4
+        shutil.rmtree(tmp_path / "set")
+    folder(tmp_path / "set", count=2)
+    (tmp_path / "set" / "cat" / "0.jpg").write_bytes(packed(noise(9), "JPEG"))
+    (tmp_path / "a.csv").write_text("file,label\ncat/1,0\ncat/0,1\ndog/1,1\n")
+    with pytest.raises(
+        DataError, match=r"a\.csv:3: several pictures have this name; expected its ending too, such as '"
+    ):
+        loaded({"image_folder": {"path": "set", "table": "a.csv"}}, tmp_path)
+
+
+@pytest.mark.parametrize("setting", [{"part": "p"}, {"file": "name"}, {"target": "age"}])
+def test_columns_need_a_table(setting: dict[str, Any], tmp_path: Path) -> None:
+    folder(tmp_path / "set", count=3)
+    [name] = setting
+    with pytest.raises(ConfigError, match=rf"{name}: .*this has no effect without `table`"):
+        loaded({"image_folder": {"path": "set", **setting}}, tmp_path)
 
 
 def decoded(data: bytes, **form: Any) -> np.ndarray[Any, Any]:

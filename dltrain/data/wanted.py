@@ -59,6 +59,9 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
         y, names = values_of(pool, dtype)
         return Target(y, None, names)
     if need.kind == "labels":
+        if need.separator not in (None, ";") and known is None and pool.columns["y"].dtype.kind != "U":
+            what, hint = "labels in columns of 0 and 1 have no separator", "leave `separator` out"
+            raise DataError(what, where=pool.where, got=f"`separator: {need.separator}`", hint=hint)
         return label_sets(pool, need.separator or ";", dtype)
     names = pool.target_names or ["y"]
     y, classes = labels_of(pool, need.kind) if need.ignore is None else known_labels(pool, need, known is None)
