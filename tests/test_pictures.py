@@ -284,6 +284,20 @@ def test_new_pictures_are_resized_as_the_runs_were(resize: Any, tmp_path: Path) 
     assert (found == wide[:, 4:12]).all() == (resize == "crop")
 
 
+def test_one_part_of_a_set_is_evaluated(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        folder(tmp_path / "set" / part, count=6)
+    data = loaded({"image_folder": "set"}, tmp_path)
+    kept = DataSet.from_info(data.info(), data.constants)
+    said = (
+        r"set: the folders are the parts of a set; expected a folder for each class; got test, train; name one part, "
+    )
+    with pytest.raises(DataError, match=said + r"such as .*set/train"):
+        load_like(tmp_path / "set", kept, target=True)
+    assert len(load_like(tmp_path / "set" / "test", kept, target=True)) == 12
+    assert len(load_like(tmp_path / "set", kept)) == 24  # to predict, all will do
+
+
 def arrays_file(path: Path) -> str:
     np.savez(path / "a.npz", x=np.arange(80.0).reshape(40, 2), y=np.arange(40) % 2)
     return "a.npz"

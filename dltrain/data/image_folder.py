@@ -282,8 +282,19 @@ def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
         found: Listing = ([PictureFile(PurePosixPath(path.name), str(path), lambda: read(path))], [])
     else:
         found = below(listing(path), keep=like.classes or ())
+        if target and like.layout.get("label") is None:
+            check_no_parts(found, path, like.classes or ())
     columns = {"x": pixels(found[0], form, known.get("max_pixels", MOST_PIXELS))}
     if target:
         columns["y"] = np.array(labels_of(found, like.layout.get("label")))
     files = tuple((file.where, k) for k, file in enumerate(found[0]))
     return Pool(columns, str(path), classes=like.classes, target_names=like.target_columns, files=files)
+
+
+def check_no_parts(found: Listing, path: Path, classes: Sequence[str]) -> None:
+    """Raise a DataError where outer folders are no classes of a run but the parts of a set, of which one is meant."""
+    folders = sorted(outer(found))
+    if by_part(found) is not found and not set(folders) <= set(classes):
+        hint = f"name one part, such as {path / folders[-1]}" if path.is_dir() else "unpack it and name one part"
+        what, expected = "the folders are the parts of a set", "a folder for each class"
+        raise DataError(what, where=str(path), expected=expected, got=", ".join(folders), hint=hint)

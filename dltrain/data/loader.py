@@ -28,6 +28,10 @@ class Mixed(NamedTuple):
     share: Array
     weight: Array | None = None
 
+    def take(self, some: slice) -> Mixed:
+        """Those of some examples."""
+        return Mixed(self.target[some], self.share[some], None if self.weight is None else self.weight[some])
+
 
 class Batch:
     """Some examples, as a training step takes them.
@@ -87,7 +91,7 @@ class Batch:
             some = slice(start, start + size)
             inputs = {wire: array[some] for wire, array in self.inputs.items()}
             weight = None if self.weight is None else self.weight[some]
-            mixed = None if self.mixed is None else Mixed(*(None if a is None else a[some] for a in self.mixed))
+            mixed = None if self.mixed is None else self.mixed.take(some)
             place = (self.epoch, self.index, self._all_ids)
             found.append(Batch(inputs, self.target[some], rows[some], *place, weight, self, mixed))
         return found

@@ -102,7 +102,7 @@ def opened(data: bytes, where: str, most: int = MOST_PIXELS) -> Iterator[Any]:
         raise CorruptFileError("the picture is damaged", where=where, got=reason) from error
 
 
-def head_of(data: bytes, library: ModuleType) -> Any:
+def head_of(data: bytes, library: Any) -> Any:
     """A picture whose head alone has been read, of any size: Pillow's own limit is another than that of a config."""
     with LOCK:
         limit, library.MAX_IMAGE_PIXELS = library.MAX_IMAGE_PIXELS, None

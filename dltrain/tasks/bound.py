@@ -160,8 +160,7 @@ class Bound:
 
     def finite(self, outputs: Mapping[str, Array]) -> Array:
         """(N,) whether all that a prediction is made of are finite numbers, in the data's unit too."""
-        found: Array = np.isfinite(self._restored(outputs[self.wire])).all(1)
-        return found
+        return np.asarray(np.isfinite(self._restored(outputs[self.wire])).all(1))
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""

@@ -115,8 +115,7 @@ class Heads:
 
     def finite(self, outputs: Mapping[str, Array]) -> Array:
         """(N,) whether all that a prediction is made of are finite numbers."""
-        found: Array = np.logical_and.reduce([bound.finite(outputs) for bound in self.evaluated.values()])
-        return found
+        return np.asarray(np.logical_and.reduce([bound.finite(outputs) for bound in self.evaluated.values()]))
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """For each sample a dict of the heads' predictions; those that only help the training say nothing."""
