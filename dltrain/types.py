@@ -6,6 +6,7 @@ take ranges and references from them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -21,6 +22,25 @@ class Words:
     words: str
 
 
+@dataclass(frozen=True)
+class Form:
+    """A mark on text: it must match a pattern.
+
+    Parameters:
+        pattern: regular expression for the whole text
+        words: the form in words, for errors
+        example: such a text
+    """
+
+    pattern: str
+    words: str
+    example: str
+
+    def problem(self, value: str) -> str:
+        """What is wrong with the text; empty when nothing is."""
+        return "" if re.fullmatch(self.pattern, value) else "this text has the wrong form"
+
+
 PositiveInt = Annotated[int, Ge(1)]
 NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
@@ -28,6 +48,7 @@ Epsilon = Annotated[float, Ge(1e-30)]  # what keeps a division finite must be mo
 NonNegativeFloat = Annotated[float, Ge(0)]
 Rate = Annotated[float, Ge(0), Lt(1)]  # a share that may not be everything: dropout, momentum, beta
 Fraction = Annotated[float, Ge(0), Le(1)]
+SomeText = Annotated[str, Form(r"[\s\S]+", "text of a character or more", ";")]
 
 Initializer = Annotated[Any, Reference("initializer")]
 Scheduled = Annotated[Any, Reference("schedule", literal=NonNegativeFloat)]  # a number, or a schedule of it
@@ -45,13 +66,15 @@ class Need(NamedTuple):
         columns: names or positions of the targets it takes; none: all that the source gives
         ignore: the label of samples whose class is not known
         separator: what stands between the labels of a sample in text
+        classes: the names by which the source numbers its labels, the ignored one among them; none: it does not
     """
 
     kind: str
     columns: tuple[str | int, ...] = ()
     ignore: str | int | None = None
     separator: str | None = None
+    classes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON values; `Need(**plain)` makes it again."""
-        return {**self._asdict(), "columns": list(self.columns)}
+        return {**self._asdict(), "columns": list(self.columns), "classes": list(self.classes)}

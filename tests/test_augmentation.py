@@ -77,11 +77,14 @@ def test_augmentation(name: str) -> None:
         assert (other(x, 3, PLACES)[0] != found).any() and (augmenter(x, 4, PLACES)[0] != found).any()
 
 
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_compiled_is_the_reference(name: str) -> None:
+BENT: list[Any] = [{"rotation": 40}, {"elastic": {"alpha": 20.0, "sigma": 1.0}}]  # the kernel's matrix and offsets
+
+
+@pytest.mark.parametrize("spec", [*AUGMENTATIONS.values(), BENT], ids=str)
+def test_compiled_is_the_reference(spec: Any) -> None:
     x = pictures(dtype=np.float32)
-    found = augmented(AUGMENTATIONS[name], x, kernels=namespace("compiled"))
-    np.testing.assert_allclose(found, augmented(AUGMENTATIONS[name], x), rtol=0, atol=2e-5)
+    found = augmented(spec, x, kernels=namespace("compiled"))
+    np.testing.assert_allclose(found, augmented(spec, x), rtol=0, atol=2e-5)
 
 
 NOTHING: list[Any] = [
@@ -152,14 +155,18 @@ def test_geometry_is_one_interpolation() -> None:
         np.testing.assert_allclose(found[n, ..., 1].reshape(-1), plain, atol=1e-9)
 
 
-def test_elastic_is_scipy_s() -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_elastic_is_scipy_s(turned: bool) -> None:
+    """A place is moved first; where that lies in a turned picture is asked then."""
     x = pictures(4, 20, 16, 1)
-    spec = {"elastic": {"alpha": 20.0, "sigma": 2.0}}
-    found, draws = augmented(spec, x, PLACES[:4]), Draws.at(7, "augment", 3, PLACES[:4]).branch(0)
-    for n, key in enumerate(draws.bits().tolist()):
+    specs: list[Any] = [{"rotation": 40}] * turned + [{"elastic": {"alpha": 20.0, "sigma": 2.0}}]
+    found, draws = augmented(specs, x, PLACES[:4]), Draws.at(7, "augment", 3, PLACES[:4])
+    matrices = create("augmentation", {"rotation": 40 * turned}).matrices(draws.branch(0), 20, 16)
+    for n, key in enumerate(draws.branch(int(turned)).bits().tolist()):
         noise = REFERENCE.gaussian_noise(np.zeros((20, 16, 2)), key, 20 / 3**0.5, np.empty((20, 16, 2)))
         moves = ndimage.gaussian_filter(noise, (2, 2, 0), mode="reflect")
         at = np.moveaxis(np.indices((20, 16)), 0, -1) + moves
+        at = at @ matrices[n, :2, :2].T + matrices[n, :2, 2]
         plain = ndimage.map_coordinates(x[n, ..., 0], np.moveaxis(at, -1, 0), order=1, mode="reflect")
         np.testing.assert_allclose(found[n, ..., 0], plain, atol=1e-9)
     assert 0.3 < np.abs(moves).mean() < 3
@@ -275,6 +282,13 @@ def test_mixing(spec: Any, stored: float) -> None:
         assert ((found == second).all(3) | own).all()
         others = rows != np.arange(400)
         np.testing.assert_allclose(own.mean(axis=(1, 2))[others], share[others], atol=1e-12)
+    some, _, _ = Augmenter(["horizontal_flip", {"mix_up": {"alpha": 1e6}}], x, 7)(x, 3, np.arange(400))
+    kinds = [  # half of each: which of the two pictures is turned is drawn for each by itself
+        np.abs(some - (a + b) / 2).max(axis=(1, 2, 3)) < 0.05
+        for a in (x, x[:, :, ::-1])
+        for b in (x[rows], x[rows][:, :, ::-1])
+    ]
+    assert (np.sum(kinds, axis=0) >= 1).all() and all(60 < kind.sum() < 160 for kind in kinds)
     assert share.mean() == pytest.approx(0.5, abs=0.08)
     assert share.var() == pytest.approx(0.25 / (2 * stored + 1), rel=0.25)
     assert len(set(rows.tolist())) > 200
@@ -303,6 +317,58 @@ def test_the_batch_size_changes_nothing(shuffle: bool) -> None:
                 assert a.tobytes() == b.tobytes()
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_mixed_targets_are_those_of_the_pictures(shuffle: bool) -> None:
+    """Pictures of class k are k all over, so that a mixed one is the mean of its two targets by their shares."""
+    labels = np.random.default_rng(0).permutation(60) % 5
+    x = np.broadcast_to(labels[:, None, None, None].astype(np.float64), (60, 4, 4, 1))
+    loader = Loader(Examples({"x": x, "y": labels}, np.arange(60)), 25, shuffle=shuffle, seed=5)
+    loader.augment([{"mix_up": 1.0}])
+    for batch in (loader.batch(1, index) for index in range(3)):
+        assert batch.mixed is not None and (batch.target != batch.mixed.target).sum() > 5
+        share = batch.mixed.share
+        means = share * batch.target + (1 - share) * batch.mixed.target
+        np.testing.assert_allclose(
+            batch.inputs["x"], np.broadcast_to(means[:, None, None, None], (len(batch), 4, 4, 1))
+        )
+
+
+@pytest.mark.parametrize("how", ["oversample", "undersample"])
+def test_partners_are_as_balanced_as_the_epoch(how: str) -> None:
+    """They were drawn from the whole part, so that nine of ten were of the frequent class."""
+    labels = (np.arange(400) % 10 == 0).astype(np.int64)
+    labels[:40] = -1  # of an ignored label, which a balanced epoch leaves out
+    loader = Loader(Examples({"x": np.zeros((400, 2, 2, 1)), "y": labels}, np.arange(400)), 100, shuffle=True, seed=5)
+    loader.augment(["mix_up"])
+    loader.rebalance(how)
+    found: list[int] = []
+    for epoch in range(5):
+        rows = set(loader.order(epoch).tolist())
+        for index in range(loader.steps_per_epoch):
+            batch = loader.batch(epoch, index)
+            assert batch.mixed is not None
+            found += [*batch.target.tolist(), *batch.mixed.target.tolist()]
+        assert how == "oversample" or len(rows) == 72
+    assert min(found) == 0 and np.mean(found) == pytest.approx(0.5, abs=0.06)
+
+
+def test_partners_bring_their_weights() -> None:
+    """A picture of weight w is 100 w all over: the weights belong to the targets, whichever comes first."""
+    weights = np.random.default_rng(0).uniform(1, 3, 60)
+    x = np.broadcast_to(100 * weights[:, None, None, None], (60, 2, 2, 1))
+    columns = {"x": x, "y": 100 * weights[:, None], "weight": weights}
+    loader = Loader(Examples(columns, np.arange(60)), 60, shuffle=True, seed=5)
+    loader.augment([{"mix_up": 1.0}])
+    batch = loader.batch(0, 0)
+    assert batch.mixed is not None and batch.mixed.weight is not None and batch.weight is not None
+    np.testing.assert_allclose(batch.target[:, 0], 100 * batch.weight)
+    np.testing.assert_allclose(batch.mixed.target[:, 0], 100 * batch.mixed.weight)
+    sides = [side.weight for piece in batch.pieces(25) for side in piece.sides()]
+    shares = np.concatenate([batch.mixed.share, 1 - batch.mixed.share])
+    expected = shares * np.concatenate([batch.weight, batch.mixed.weight])
+    assert np.sort(np.concatenate(sides)).tolist() == np.sort(expected).tolist()  # type: ignore[arg-type]
+
+
 def objective(loss: str, task: Any = "classification") -> tuple[Any, Any]:
     graph = graph_of({"graph": {"y": ["flatten", {"dense": 3}]}}, {"x": (2, 2, 1)}, dtype="float64")
     data = SimpleNamespace(classes=["a", "b", "c"], class_counts=[5, 3, 2], target_names=["y"], heads={})
@@ -317,9 +383,12 @@ def test_the_loss_of_mixed_targets(task: Any, weighted: bool) -> None:
     graph, value = objective("softmax_cross_entropy", task)
     draw = np.random.default_rng(0)
     x, first, second = draw.normal(size=(7, 2, 2, 1)), np.arange(7) % 3, np.arange(7) // 3
-    share, weight = draw.uniform(0.5, 1, 7), draw.uniform(1, 3, 7) if weighted else None
-    mixed = Batch({"x": x}, first, np.arange(7), 0, 0, np.arange(7), weight, mixed=Mixed(second, share))
-    both = np.concatenate([share, 1 - share]) * (1 if weight is None else np.tile(weight, 2))
+    share = draw.uniform(0.5, 1, 7)
+    weight, other = (draw.uniform(1, 3, 7) if weighted else None for _ in range(2))
+    mixed = Batch({"x": x}, first, np.arange(7), 0, 0, np.arange(7), weight, mixed=Mixed(second, share, other))
+    both = np.concatenate([share, 1 - share])
+    if weight is not None and other is not None:
+        both *= np.concatenate([weight, other])
     plain = Batch(
         {"x": np.tile(x, (2, 1, 1, 1))}, np.concatenate([first, second]), np.arange(14), 0, 0, np.arange(14), both
     )

@@ -237,9 +237,32 @@ def test_samples_are_weighed_and_ignored_as_in_a_network(tmp_path: Path, monkeyp
     said = np.array([list(row["probabilities"].values()) for row in loaded.predict(x)])
     np.testing.assert_allclose(said, by_hand, rtol=1e-4, atol=1e-6)
     assert np.abs(by_hand - LogisticRegression(max_iter=1000).fit(x, y).predict_proba(x)).max() > 0.02
+    plain = {"classification": {"ignore_label": "unknown"}}  # then the weights of the source stand alone
+    run = api.fit(
+        {"name": "c", "task": plain, "data": {"source": source}, "baseline": "logistic_regression"}, runs=tmp_path
+    )
+    by_hand = LogisticRegression(max_iter=1000).fit(x, y, sample_weight=columns["weight"][known]).predict_proba(x)
+    said = np.array([list(row["probabilities"].values()) for row in api.load_run(run["run"]).predict(x)])
+    np.testing.assert_allclose(said, by_hand, rtol=1e-4, atol=1e-6)
     spec = {"name": "b", "task": task, "data": {"source": source}, "baseline": "k_nearest_neighbors"}
     with pytest.raises(ConfigError, match="k_nearest_neighbors: this method cannot weigh samples; .*take out `class_w"):
         api.fit(spec, runs=tmp_path)
+
+
+def test_a_class_that_svm_passes_over_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It drops samples that weigh nothing, and with them a class: its decision function was an IndexError."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for classes in (3, 4):
+        np.savez(tmp_path / "a.npz", x=rng.standard_normal((80, 2)), y=np.arange(80) % classes)
+        weights = [1.0, 0.0, 1.0, 1.0][:classes]
+        spec: dict[str, Any] = {"name": "a", "task": {"classification": {"class_weight": weights}}}
+        spec |= {"data": {"source": {"npz": "a.npz"}}, "baseline": "svm"}
+        with pytest.raises(
+            ConfigError, match=rf"svm: scikit-learn leaves out a class that weighs 0; expected {classes} cl"
+        ):
+            api.fit(spec, runs=tmp_path)
+        api.fit(spec | {"baseline": "decision_tree"}, runs=tmp_path)
 
 
 def test_goals_choose_and_bound_what_is_reported_as_best(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_from_python_by_dotted_path() -> None:
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, {"a": {1, 2}}, b"x"])
 def test_from_python_only_plain_data(value: object) -> None:
-    with pytest.raises(ConfigError, match=r"config: seed(.a)?: (this is not plain data|this key cannot be used)"):
+    with pytest.raises(ConfigError, match=r"config: seed(.a)?: (this is not plain data|this key is not text)"):
         from_mapping({"data": {"source": "digits"}, "model": {"graph": {"y": ["dense"]}}, "seed": value})
 
 

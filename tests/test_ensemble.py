@@ -106,6 +106,24 @@ def test_the_mean_of_regressions_is_the_mean_of_their_values(tmp_path: Path) -> 
     assert found["per_class"] is None
 
 
+def test_losses_that_read_one_logit_alike_go_together(tmp_path: Path) -> None:
+    """Binary cross-entropy and focal were taken for different links; of many classes they have them."""
+    model, losses = {"graph": {"y": ["dense"]}}, ("binary_cross_entropy", "focal")
+    for task, source in (("binary_classification", "breast_cancer"), ("classification", "iris")):
+        names = [f"{source}-{loss}" for loss in losses]
+        for name, loss in zip(names, losses, strict=True):
+            spec = {"task": task, "data": {"source": source, "split": SPLIT}, "model": model, "loss": loss}
+            api.fit({"name": name, **spec, "train": {"epochs": 1}}, runs=tmp_path)
+        if task == "classification":
+            with pytest.raises(UsageError, match="turn outputs into probabilities alike"):
+                api.evaluate(names, runs=tmp_path)
+            continue
+        x = 10 * np.random.default_rng(0).random((5, 30))
+        each = [shares(api.load_run(name, runs=tmp_path).predict(x)) for name in names]
+        both = shares(Ensemble([api.load_run(name, runs=tmp_path) for name in names]).predict(x))
+        np.testing.assert_allclose(both, np.mean(each, axis=0), rtol=1e-5, atol=1e-7)
+
+
 def test_runs_that_do_not_belong_together_are_refused(runs: Path, tmp_path: Path) -> None:
     own = iris(name="own", seed=9, data__split={"stratified": {"validation": 0.15, "test": 0.3}})
     stranger = api.fit(own, runs=runs)["run"]

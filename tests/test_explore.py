@@ -32,6 +32,8 @@ from dltrain.explore import Subject
 from dltrain.explore.finding import MOST_POINTS, Finding, scatter
 from dltrain.explore.folder import write
 from dltrain.explore.mixture import parameters
+from dltrain.explore.subject import subject
+from dltrain.registry import create
 from dltrain.runs.folder import names
 from dltrain.runs.signals import Stopped
 from dltrain.training.session import load_data
@@ -44,6 +46,11 @@ def arrays(settings: dict[str, Any], part: str = "train") -> tuple[np.ndarray, n
     """What a run with this config is trained on."""
     examples = load_data(config.from_mapping(settings)).parts[part]
     return examples.columns["x"].astype(np.float64), examples.columns["y"]
+
+
+def subject_of(settings: dict[str, Any]) -> Subject:
+    """What an exploration looks at."""
+    return subject(load_data(config.from_mapping(settings)), "train", create("exploration", {"pca": 2}), 0)
 
 
 def explored(method: Any, tmp_path: Path, settings: Any = IRIS, **options: Any) -> dict[str, Any]:
@@ -162,6 +169,27 @@ def test_values_are_coloured_by_quarters_and_have_no_cross_table(tmp_path: Path)
     assert len(legend) == 4
     _, y = arrays(settings)
     assert legend[0] == f"target {y.min():.3g} to {np.sort(y.ravel())[: len(y) // 4 + 1].max():.3g}"
+
+
+def test_targets_are_shown_as_they_were_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prepared ones were shown in the unit of the preparation, classes of a head by the range of their numbers."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f},{'ab'[k % 2]},{100 + k}" for k, (a, b) in enumerate(rng.standard_normal((60, 2)))]
+    Path("t.csv").write_text("x1,x2,kind,price\n" + "\n".join(rows) + "\n")
+    source = {"path": "t.csv", "features": ["x1", "x2"]}
+    model = {"graph": {"y": ["dense"]}}
+    data: dict[str, Any] = {"source": {"csv": {**source, "target": "price"}}, "prepare_target": ["standardize"]}
+    settings: dict[str, Any] = {"name": "t", "task": "regression", "model": model, "data": data}
+    found = subject_of(settings)
+    assert found.targets is not None
+    np.testing.assert_allclose(found.targets, 100 + found.ids, rtol=1e-6)
+    assert all(name.startswith("price 1") for name in found.groups())
+    heads = {"price": {"task": "regression", "target": "price"}, "kind": {"target": "kind"}}
+    settings["data"] = {"source": {"csv": {**source, "target": ["kind", "price"]}}}
+    settings["model"] = {"outputs": ["price", "kind"], "graph": {"price": ["dense"], "kind": [{"from": "x"}, "dense"]}}
+    groups = subject_of(settings | {"task": {"multi_task": {"heads": heads}}}).groups()
+    assert {name: set(found.ids[at] % 2) for name, at in groups.items()} == {"a": {0}, "b": {1}}
 
 
 def test_features_of_unequal_width_are_told(tmp_path: Path) -> None:

@@ -10,17 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 from checks import PoisonedArena
+from data_files import loaded
 from small_models import heads_case
 from small_runs import StopAt, iris, result
 
 from dltrain import api
 from dltrain.cli.predict import as_csv
 from dltrain.config import from_mapping
+from dltrain.data import DataFolders
 from dltrain.errors import ConfigError, DataError, UsageError
 from dltrain.model.mode import Mode
+from dltrain.registry import create
 from dltrain.training.differentiable import LossOfModel
 from dltrain.training.gradient_check import check_gradients, suspects
 from dltrain.training.trained import load_run
+from dltrain.types import Need
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +121,22 @@ def test_heads_learn_are_measured_and_predict(table: Path, tmp_path: Path) -> No
     fresh = api.evaluate(summary["run"], data=table)
     assert fresh["samples"] == 120 and fresh["metrics"]["kind.accuracy"] > 0.8
     json.dumps(found)
+
+
+def test_a_head_that_only_helps_is_not_computed_where_it_says_nothing(table: Path, tmp_path: Path) -> None:
+    """It cost time, and an output of it that was not finite refused a prediction."""
+    run = load_run(api.fit(config(table, train={"epochs": 1}), runs=tmp_path)["run"])
+    bound, paths = run.session.task, [node.path for node in run.graph.nodes]
+    assert bound.wires == ("kind", "help", "size", "flags") and bound.evaluated_wires == ("kind", "size", "flags")
+    seen: list[str] = []
+    for node in run.graph.nodes:
+        node.layer.forward = lambda *a, f=node.layer.forward, p=node.path: (seen.append(p), f(*a))[1]
+    predicted = run.predict(np.zeros((3, 2)))
+    assert seen == [path for path in paths if not path.startswith("help")] != paths
+    run.evaluate()
+    assert not any(path.startswith("help") for path in seen)
+    outputs, _ = run.graph.forward({wire: np.zeros((3, 2)) for wire in run.graph.inputs})
+    assert seen[-len(paths) :] == paths and bound.predict(outputs) == predicted
 
 
 def test_an_ensemble_of_models_with_heads(table: Path, tmp_path: Path) -> None:
@@ -261,6 +281,70 @@ def test_ignored_labels_are_no_class_and_are_not_counted(table: Path, tmp_path: 
     with pytest.raises(ConfigError, match="no such class"):
         task = {"classification": {"class_weight": {"lefd": 2.0}}}
         api.fit(simple(table, task, "kind"), runs=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "left"),
+    [("setosa", "versicolor virginica"), (0, "versicolor virginica"), ("virginica", "setosa versicolor")],
+)
+def test_classes_that_a_source_numbers_may_be_ignored(ignored: Any, left: str, tmp_path: Path) -> None:
+    """By name or number; then files with the source's numbers are read as the source is."""
+    spec = simple(tmp_path, {"binary_classification": {"ignore_label": ignored}}, "y", data={"source": "iris"})
+    run = api.load_run(api.fit(spec, runs=tmp_path)["run"])
+    x, y = (create("source", "iris").load(DataFolders(tmp_path)).columns[name] for name in "xy")
+    assert run.session.data.classes == left.split()
+    run.read_data()
+    number = 2 if ignored == "virginica" else 0
+    for part in run.session.data.parts.values():
+        np.testing.assert_array_equal(part.columns["y"] < 0, y[part.ids] == number)
+    np.savez(tmp_path / "new.npz", x=x, y=y)
+    new = run.loader("", tmp_path / "new.npz").targets
+    np.testing.assert_array_equal(new, np.where(y == number, -1, y - (number == 0)))
+
+
+def test_a_label_beside_the_listed_classes_is_ignored(tmp_path: Path) -> None:
+    labels = np.array([7, 9, 255] * 20, np.uint8)
+    np.savez(tmp_path / "a.npz", x=np.arange(120.0).reshape(60, 2), y=labels)
+    source = {"npz": {"path": "a.npz", "classes": [7, 9]}}
+    data = loaded(source, tmp_path, needs=Need("classes", ignore=255))  # type: ignore[arg-type]
+    assert data.classes == ["7", "9"]
+    for part in data.parts.values():
+        np.testing.assert_array_equal(part.columns["y"], np.array([0, 1, -1])[part.ids % 3])
+
+
+def test_a_separator_without_an_effect_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(40).reshape(20, 2) % 3 == 0)
+    with pytest.raises(DataError, match=r"columns of 0 and 1 have no separator; got `separator: ,`; leave"):
+        loaded({"npz": "a.npz"}, tmp_path, needs=Need("labels", separator=","))  # type: ignore[arg-type]
+    assert loaded({"npz": "a.npz"}, tmp_path, needs=Need("labels", separator=";")).target_names  # type: ignore[arg-type]
+    model = {"graph": {"y": ["dense"]}}
+    spec = {"name": "a", "task": {"multi_label": {"separator": ""}}, "data": {"source": {"npz": "a.npz"}}}
+    with pytest.raises(ConfigError, match=r"task\.multi_label\.separator: .*expected"):
+        from_mapping({**spec, "model": model})
+
+
+def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
+    """A label that is no ASCII was a UnicodeDecodeError, and labels of a set were called b'up'."""
+    words = np.array(["straße", "weg", "x"] * 20)
+    np.savez(tmp_path / "a.npz", x=np.arange(120.0).reshape(60, 2), y=np.char.encode(words, "utf-8"))
+    data = loaded({"npz": "a.npz"}, tmp_path, needs=Need("classes", ignore="x"))  # type: ignore[arg-type]
+    assert data.classes == ["straße", "weg"]
+    sets = np.array([b"up;far", b"far", b"", b"up"] * 15)
+    np.savez(tmp_path / "b.npz", x=np.arange(120.0).reshape(60, 2), y=sets)
+    assert loaded({"npz": "b.npz"}, tmp_path, needs="labels").target_names == ["far", "up"]
+
+
+def test_wrong_class_weights_are_said_in_full(tmp_path: Path) -> None:
+    """A number as a key from Python as from YAML; and a list of classes that is cut says so."""
+    for weights, said in (
+        ({0: 2.0}, r"class_weight: this key is not text; expected a name; got 0; put it in quotes if it is meant"),
+        ([1.0], r"expected 10, one for each of 0, 1, 2, 3, 4, 5, 6, 7, …; got 1"),
+        ([1.0, 2.0], r"expected 3, one for each of setosa, versicolor, virginica; got 2"),
+    ):
+        data = {"source": "iris" if "setosa" in said else "digits"}
+        task = {"classification": {"class_weight": weights}}
+        with pytest.raises(ConfigError, match=said):
+            api.fit(simple(tmp_path, task, "y", data=data), runs=tmp_path)
 
 
 def test_a_weight_of_two_is_an_example_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,6 +293,16 @@ def test_same_signature(name: str) -> None:
     assert list(got.values()) == list(expected.values())
 
 
+@pytest.mark.parametrize("border", ["reflect", "nearest", "zero"])
+def test_bent_pictures(border: str) -> None:
+    """Offsets, and a matrix that turns: it shows which of them comes first."""
+    x, offsets = normal(6, 11, 9, 2), normal(6, 11, 9, 2, seed=1)
+    matrices = np.tile([[0.8, 0.6, -1.0], [-0.6, 0.8, 4.0]], (6, 1, 1))
+    found, expected = (k.resample(x, matrices, offsets, border, empty(x.shape, F)) for k in (COMPILED, REFERENCE))
+    close(found, expected, 2e-5)
+    assert np.abs(expected - REFERENCE.resample(x, matrices, None, border, empty(x.shape, F))).max() > 0.5
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_values(name: str, shape: tuple[int, int]) -> None:

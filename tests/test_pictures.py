@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import builtins
 import io
+import itertools
 import os
+import shutil
 import tarfile
 import time
 import tracemalloc
@@ -15,9 +17,10 @@ import numpy as np
 import pytest
 from data_files import loaded
 from picture_files import archive, folder, noise, packed, png
-from PIL import Image
+from PIL import Image, ImageFile, ImageOps
 
-from dltrain.data import DataSet, load_like
+from dltrain.data import DataSet, image_folder, load_like
+from dltrain.data.picture_files import natural
 from dltrain.data.pictures import Form, decode, read_head
 from dltrain.errors import ConfigError, CorruptFileError, DataError, StorageError
 
@@ -40,6 +43,14 @@ def test_a_folder_for_each_class(tmp_path: Path) -> None:
     assert all(
         found[noise(1000 * k + i, channels=1).tobytes()] == f"s{n}" for k, n in ((0, 2), (1, 10)) for i in (0, 9)
     )
+
+
+def test_equal_numbers_have_one_order(tmp_path: Path) -> None:
+    """Classes 01 and 1 were numbered, and their files sorted, as a set and the disk happened to bring them."""
+    for names in itertools.permutations(["1", "01", "2", "001"]):
+        assert sorted(names, key=natural) == ["001", "01", "1", "2"]
+    folder(tmp_path / "set", "1 01 2 001", count=5)
+    assert loaded({"image_folder": "set"}, tmp_path).classes == ["001", "01", "1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +115,41 @@ def test_a_table_of_labels(tmp_path: Path) -> None:
         loaded({"image_folder": {**options, "label": "{label}"}}, tmp_path)
 
 
+def test_a_table_names_files_as_they_lie(tmp_path: Path) -> None:
+    """Below the folder that is given, or below the outer ones that all pictures share; one file for each name."""
+    for outer in ("images", "images/all"):
+        place = tmp_path / "set" / outer
+        folder(place, count=4)
+        for before in (f"{outer}/", "", "all/")[: 2 + (outer == "images/all")]:
+            rows = [f"{before}cat/{i}.png,{i % 2}" for i in range(4)]
+            (tmp_path / "a.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+            options = {"path": "set", "table": "a.csv"}
+            if before == "all/":
+                with pytest.raises(
+                    DataError, match=r"no such picture; expected a file below set, such as 'images/all/"
+                ):
+                    loaded({"image_folder": options}, tmp_path)
+                continue
+            data = loaded({"image_folder": options}, tmp_path, split={"random": {"validation": 0, "test": 0}})
+            assert len(data.parts["train"]) == 4
+        shutil.rmtree(tmp_path / "set")
+    folder(tmp_path / "set", count=2)
+    (tmp_path / "set" / "cat" / "0.jpg").write_bytes(packed(noise(9), "JPEG"))
+    (tmp_path / "a.csv").write_text("file,label\ncat/1,0\ncat/0,1\ndog/1,1\n")
+    with pytest.raises(
+        DataError, match=r"a\.csv:3: several pictures have this name; expected its ending too, such as '"
+    ):
+        loaded({"image_folder": {"path": "set", "table": "a.csv"}}, tmp_path)
+
+
+@pytest.mark.parametrize("setting", [{"part": "p"}, {"file": "name"}, {"target": "age"}])
+def test_columns_need_a_table(setting: dict[str, Any], tmp_path: Path) -> None:
+    folder(tmp_path / "set", count=3)
+    [name] = setting
+    with pytest.raises(ConfigError, match=rf"{name}: .*this has no effect without `table`"):
+        loaded({"image_folder": {"path": "set", **setting}}, tmp_path)
+
+
 def decoded(data: bytes, **form: Any) -> np.ndarray[Any, Any]:
     """The pixels of a picture in its own size."""
     head = read_head(data, "a picture")
@@ -147,6 +193,41 @@ def test_a_photo_is_turned_as_its_camera_says() -> None:
     assert turned.shape == (8, 16, 3) and turned[:, 9:].min() > 250 and turned[:, :7].max() < 5
 
 
+@pytest.mark.parametrize("held", range(1, 9))
+def test_all_eight_ways_to_hold_a_camera(held: int) -> None:
+    """As Pillow turns them, in a head too, which decodes no pixel for it."""
+    pixels, exif = noise(held, 6, 9), Image.Exif()
+    exif[0x0112] = held
+    data = packed(pixels, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("a pixel was decoded"))
+        assert read_head(data, "a picture")[:2] == read_head(packed(expected), "a picture")[:2] == expected.shape[:2]
+    np.testing.assert_array_equal(decoded(data), expected)
+
+
+def test_the_limit_of_pixels_is_the_runs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow's, which is lower than one that a config may give, does not count; that of a run holds for new data."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    folder(tmp_path / "set", count=6)
+    source: dict[str, Any] = {"path": "set", "max_pixels": 30}
+    data = loaded({"image_folder": source}, tmp_path)
+    assert data.shape == (6, 5, 3) and Image.MAX_IMAGE_PIXELS == 10
+    kept = DataSet.from_info(data.info(), data.constants)
+    (tmp_path / "a.png").write_bytes(packed(noise(0, 6, 6)))
+    with pytest.raises(DataError, match=r"a\.png: the picture has too many pixels; expected at most 30; got 36"):
+        load_like(tmp_path / "a.png", kept)
+    with pytest.raises(DataError, match="too many pixels; expected at most 20; got 30"):
+        loaded({"image_folder": source | {"max_pixels": 20}}, tmp_path)
+
+
+def test_heads_are_read_where_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(tmp_path / "set", count=6)
+    monkeypatch.setattr(image_folder, "read_head", lambda *a: pytest.fail("a head was read for nothing"))
+    data = loaded({"image_folder": {"path": "set", "size": 4, "color_mode": "rgb"}}, tmp_path)
+    assert data.shape == (4, 4, 3)
+
+
 @pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
 def test_another_size(resize: Any, tmp_path: Path) -> None:
     """A picture 40 high and 20 wide whose upper and lower quarters are black."""
@@ -160,7 +241,12 @@ def test_another_size(resize: Any, tmp_path: Path) -> None:
     data = loaded(
         {"image_folder": {"path": "set2", "size": [4, 3], "color_mode": "grayscale", "resize": resize}}, tmp_path
     )
-    assert data.shape == (4, 3, 1) and data.layout["pictures"] == {"size": [4, 3], "channels": 1, "resize": resize}
+    assert data.shape == (4, 3, 1) and data.layout["pictures"] == {
+        "size": [4, 3],
+        "channels": 1,
+        "resize": resize,
+        "max_pixels": 50_000_000,
+    }
 
 
 def test_new_pictures_for_a_run(tmp_path: Path) -> None:
@@ -183,6 +269,33 @@ def test_new_pictures_for_a_run(tmp_path: Path) -> None:
         load_like(tmp_path / "big.png", kept, target=True)
     with pytest.raises(DataError, match="the run's data are no pictures"):
         load_like(tmp_path / "big.png", loaded({"npz": arrays_file(tmp_path)}, tmp_path))
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
+def test_new_pictures_are_resized_as_the_runs_were(resize: Any, tmp_path: Path) -> None:
+    folder(tmp_path / "set", count=6, height=8, width=8)
+    data = loaded({"image_folder": {"path": "set", "size": 8, "resize": resize}}, tmp_path)
+    kept = DataSet.from_info(data.info(), data.constants)
+    wide = noise(3, 8, 16)
+    (tmp_path / "wide.png").write_bytes(packed(wide))
+    found = load_like(tmp_path / "wide.png", kept).columns["x"][0]
+    np.testing.assert_array_equal(found, decode(packed(wide), "wide", Form(8, 8, 3, resize)))
+    assert (found[:2] == 0).all() == (resize == "pad")
+    assert (found == wide[:, 4:12]).all() == (resize == "crop")
+
+
+def test_one_part_of_a_set_is_evaluated(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        folder(tmp_path / "set" / part, count=6)
+    data = loaded({"image_folder": "set"}, tmp_path)
+    kept = DataSet.from_info(data.info(), data.constants)
+    said = (
+        r"set: the folders are the parts of a set; expected a folder for each class; got test, train; name one part, "
+    )
+    with pytest.raises(DataError, match=said + r"such as .*set/train"):
+        load_like(tmp_path / "set", kept, target=True)
+    assert len(load_like(tmp_path / "set" / "test", kept, target=True)) == 12
+    assert len(load_like(tmp_path / "set", kept)) == 24  # to predict, all will do
 
 
 def arrays_file(path: Path) -> str:
@@ -305,6 +418,19 @@ def test_archives_hold_no_links_and_no_ways_out(tmp_path: Path) -> None:
     (tmp_path / "cut.tar.gz").write_bytes(content[: len(content) // 2])
     with pytest.raises(CorruptFileError, match=r"cut\.tar\.gz"):
         loaded({"image_folder": "cut.tar.gz"}, tmp_path)
+
+
+def test_an_archive_is_as_deep_as_a_folder_may_be(tmp_path: Path) -> None:
+    """A call for each outer folder that all pictures share ended in Python's limit of calls."""
+    for depth in (8, 9, 1500):
+        outer = "/".join("a" * (depth - 1))
+        archive(tmp_path / "set.tar", {f"{outer}/{c}/{i}.png": packed(noise(i)) for c in "bc" for i in range(9)})
+        if depth == 8:
+            assert loaded({"image_folder": "set.tar"}, tmp_path).classes == ["b", "c"]
+            continue
+        said = rf"set\.tar a/a/.*lies too deep; expected at most 8 folders around it; got {depth}"
+        with pytest.raises(CorruptFileError, match=said):
+            loaded({"image_folder": "set.tar"}, tmp_path)
 
 
 def test_without_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

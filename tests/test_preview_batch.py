@@ -45,6 +45,19 @@ def test_preparation_is_undone(prepare_by: list[Any], pets: Path) -> None:
     assert len({shown.tobytes() for shown in found["pictures"]}) == 10
 
 
+def test_black_and_white_are_those_of_the_whole_training_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were those of its first thousand pictures."""
+    monkeypatch.chdir(tmp_path)
+    settings = {"data": {"source": {"npz": "a.npz"}, "prepare": [{"scale": 255}]}, "model": MODEL}
+    x = np.full((2000, 8, 9, 1), 100, np.uint8)
+    np.savez("a.npz", x=x, y=np.arange(2000) % 2)
+    last = prepare(api.load_experiment(settings), "reference").data.parts["train"].ids[-2:]
+    x[last[0]], x[last[1]] = 0, 255
+    np.savez("a.npz", x=x, y=np.arange(2000) % 2)
+    shown = api.preview_batch(settings)["pictures"]
+    assert np.bincount(shown.reshape(-1)).argmax() == 100
+
+
 def test_it_is_the_first_batch_of_the_run(pets: Path) -> None:
     settings = config(
         pets, prepare=[{"scale": 255}], augment=["horizontal_flip", {"mix_up": 1.0}], balance="oversample"

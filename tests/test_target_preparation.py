@@ -82,6 +82,26 @@ def test_metrics_and_predictions_are_in_the_unit_of_the_data(table: Path) -> Non
     assert everything["samples"] == 200 and everything["metrics"]["r2"] > 0.9
 
 
+def test_what_is_restored_is_finite_or_refused(tmp_path: Path) -> None:
+    """exp of a large output was null in the answer, with exit code 0; above 3e38 float32 has no number, float64 has."""
+    data = houses()["data"] | {"prepare": [], "prepare_target": ["log1p"]}
+    model = {"graph": {"y": [{"dense": {"units": 2, "kernel_initializer": {"constant": 1.0}}}]}}
+    for name in "ab":
+        api.fit(houses(name=name, data=data, model=model, train={"epochs": 1}))
+    for size, fine in ((50, True), (120, True), (1000, False)):
+        (tmp_path / "new.csv").write_text(f"a,b,price,rent\n1,1,3,3\n{size},{size},5,5\n")
+        if fine:
+            _, second = api.predict("a", ["new.csv"])["predictions"]
+            assert np.log(second["price"]) > size and np.isfinite(second["rent"])
+            assert api.evaluate("a", data="new.csv")["metrics"]["mean_absolute_error"] > np.exp(size)
+            continue
+        for names in ("a", ["a", "b"]):
+            with pytest.raises(DataError, match=r"new\.csv, sample 1: the model's output is not finite; are the feat"):
+                api.predict(names, ["new.csv"])
+            with pytest.raises(DataError, match=r"a-1, new\.csv: loss and metrics are not finite, since an output"):
+                api.evaluate(names, data="new.csv")
+
+
 def test_some_columns_alone() -> None:
     data = houses()["data"] | {"prepare_target": [{"scale": {"by": 1000, "columns": ["price"]}}]}
     run = api.load_run(api.fit(houses(data=data, train={"epochs": 1}))["run"])
@@ -125,6 +145,14 @@ def test_classes_are_no_numbers_to_prepare() -> None:
     spec = {"name": "a", "data": {"source": "iris", "prepare_target": ["standardize"]}}
     with pytest.raises(ConfigError, match=r"data\.prepare_target: the targets are no numbers to prepare"):
         api.fit(spec | {"model": {"graph": {"y": ["dense"]}}})
+
+
+def test_targets_of_heads_are_not_prepared() -> None:
+    heads = {"price": {"task": "regression", "target": "price"}, "rent": {"task": "regression", "target": "rent"}}
+    graph = {"price": ["dense"], "rent": [{"from": "x"}, "dense"]}
+    spec = houses(task={"multi_task": {"heads": heads}}, model={"outputs": ["price", "rent"], "graph": graph})
+    with pytest.raises(ConfigError, match=r"data\.prepare_target: targets of several heads cannot be prepared; leave"):
+        api.fit({key: value for key, value in spec.items() if key != "metrics"})
 
 
 def test_a_target_that_does_not_suit_is_named(table: Path) -> None:

@@ -129,7 +129,16 @@ def fit(baseline: Any, x: Array, y: Array, needs: str, seed: int, weights: Array
     with warnings.catch_warnings(record=True) as caught, refusals():
         warnings.simplefilter("always")
         estimator.fit(flat(x), y, **options)
+    check_classes(estimator)
     return Fitted(baseline, estimator, needs, tuple(dict.fromkeys(first_sentence(w.message) for w in caught)))
+
+
+def check_classes(estimator: Any) -> None:
+    """Raise a Refusal when a support vector machine has passed over a class, as it does where all of it weighs 0."""
+    wanted, learned = (getattr(estimator, name, ()) for name in ("classes_", "n_support_"))
+    if len(wanted) > len(learned) > 0:
+        what, hint = "scikit-learn leaves out a class that weighs 0", "give it a small weight, such as 1e-6"
+        raise Refusal(what, expected=f"{len(wanted)} classes", got=str(len(learned)), hint=hint)
 
 
 def random_state(seed: int) -> int:

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from dltrain import registry
 from dltrain.config.interval import Interval
-from dltrain.config.sections import EXTENDS, Fields, Form, Model, Notation, UnitsOnly, is_section, keys_of
+from dltrain.config.sections import EXTENDS, Fields, Model, Notation, UnitsOnly, is_section, keys_of
 from dltrain.config.words import bound, members, unwrap
 from dltrain.errors import UsageError
 from dltrain.registry import Argument, Entry, Reference
 from dltrain.suggest import closest
+from dltrain.types import Form
 
 Thing = Entry | Argument
 Trail = list[tuple[str, Thing]]  # the names of a path that the house gives, with what they are

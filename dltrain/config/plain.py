@@ -28,7 +28,11 @@ def node_of(value: Any, origin: Origin, flaws: Flaws, path: Path = ()) -> Node:
     if isinstance(value, Mapping):
         items = {}
         for key, inner in value.items():
-            if not isinstance(key, str) or len(key) > LONGEST_KEY:
+            if not isinstance(key, str):
+                got, hint = shorten(repr(key)), "put it in quotes if it is meant"
+                flaws.append((Problem(path, "this key is not text", "a name", got, hint), None))
+                continue
+            if len(key) > LONGEST_KEY:
                 expected = f"text of at most {LONGEST_KEY} characters"
                 flaws.append((Problem(path, "this key cannot be used", expected, shorten(repr(key))), None))
                 continue

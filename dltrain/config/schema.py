@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from dltrain import registry
 from dltrain.config.interval import UNITS, Interval
-from dltrain.config.sections import EXTENDS, Fields, Form, Model, Notation, is_section, keys_of
+from dltrain.config.sections import EXTENDS, Fields, Model, Notation, is_section, keys_of
 from dltrain.config.words import bound, describe, members, unwrap
 from dltrain.registry import Argument, Entry, Reference
+from dltrain.types import Form
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = {"type": "string", "pattern": r"^\$[A-Za-z_]", "description": "a $name of the model"}

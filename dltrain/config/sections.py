@@ -6,7 +6,6 @@ They are described like registered things: by annotated constructors with docume
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,26 +13,7 @@ from annotated_types import Ge, Le
 
 from dltrain.config.interval import SECONDS, Interval
 from dltrain.registry import Argument, Reference, arguments_of
-from dltrain.types import Initializer, PositiveInt, Words
-
-
-@dataclass(frozen=True)
-class Form:
-    """A mark on text: it must match a pattern.
-
-    Parameters:
-        pattern: regular expression for the whole text
-        words: the form in words, for errors
-        example: such a text
-    """
-
-    pattern: str
-    words: str
-    example: str
-
-    def problem(self, value: str) -> str:
-        """What is wrong with the text; empty when nothing is."""
-        return "" if re.fullmatch(self.pattern, value) else "this text has the wrong form"
+from dltrain.types import Form, Initializer, PositiveInt, Words
 
 
 @dataclass(frozen=True)

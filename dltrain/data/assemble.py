@@ -14,7 +14,7 @@ from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import PIECE
 from dltrain.data.targets import check_features, check_finite
-from dltrain.data.wanted import Target, read_target, read_targets
+from dltrain.data.wanted import Target, numbering, read_target, read_targets
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import create, parse
 from dltrain.types import Need
@@ -79,11 +79,11 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     heads: dict[str, Any] = {}
     if isinstance(needs, Need):
         target = read_target(pool, needs, "float64" if section.prepare_target else dtype)
-        plain = {"": needs.plain()}
+        plain = {"": numbering(pool, needs).plain()}
     else:
         y, heads = read_targets(pool, needs, dtype)
         target = Target(y, None, [name for head in heads.values() for name in head["target_names"]])
-        plain = {name: need.plain() for name, need in needs.items()}
+        plain = {name: numbering(pool, need).plain() for name, need in needs.items()}
     y, classes = target.y, target.classes
     if classes is not None:
         pool = replace(pool, classes=list(classes))
@@ -107,6 +107,8 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     if scales:
         if needs_of(needs) != "values":
             what, hint = "the targets are no numbers to prepare", "leave it out: it is for the task regression"
+            if heads:
+                what, hint = "targets of several heads cannot be prepared", "leave it out, and weigh the heads instead"
             raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
         constants |= target_preparation.fit(scales, raw["train"], target.names, pool.place)
         for part, some in parts.items():

@@ -187,7 +187,7 @@ class DataSet:
         return Features(self.raw_shape, self.feature_names, {k: list(words) for k, words in self.categories})
 
     def restore(self, values: Array) -> Array:
-        """Values (N, M) of prepared targets, in the unit in which the targets were read."""
+        """Values (N, M) of prepared targets, in float64 and in the unit in which the targets were read."""
         from dltrain.data.target_preparation import restore  # it reads examples itself
 
         return restore(self.prepare_target, self.constants, values)

@@ -39,7 +39,7 @@ class ImageFolder:
             with black beside it) or stretch
         label: the label's place in the name of a file, such as "{label}_*"; left out: the outer folder
         table: a .csv file with a line for each picture, in place of folders
-        file: the column of the table with the names of the files, below the folder
+        file: the column of the table with the names of the files, below the folder or the outer ones all share
         target: the column of the table with the targets, or several of them
         part: the column of the table that says train, validation or test
         classes: labels in the order of the class numbers; left out: numbers by their size, else the alphabet
@@ -89,17 +89,18 @@ class ImageFolder:
             CorruptFileError: when a picture or the archive is damaged.
         """
         self.check()
-        found = below(listing(folders.find_any(self.path)))
+        found = listing(folders.find_any(self.path))
         if self.table is not None:
             pool, pictures = tabled(self, found, folders)
         else:
-            pictures, labels = self.labelled(found, folders)
+            pictures, labels = self.labelled(below(found), folders)
             positions = {part: [k for k, f in enumerate(pictures) if f.part == part] for part in ("validation", "test")}
             given = {part: np.array(index, np.int64) for part, index in positions.items() if index}
             names = self.classes or sorted(set(labels), key=natural)
             pool = Pool({"y": np.array(labels)}, self.path, given=given, classes=names)
         form = self.form(pictures)
-        layout = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
+        layout: dict[str, Any] = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
+        layout["max_pixels"] = self.max_pixels
         return replace(
             pool,
             columns={**pool.columns, "x": pixels(pictures, form, self.max_pixels)},
@@ -123,6 +124,11 @@ class ImageFolder:
         if self.table is not None and of_table:
             what, hint = "this has no effect beside `table`", "leave one of them out"
             raise SettingError(what, where=of_table[0], hint=hint).about(getattr(self, of_table[0]), of_table[0])
+        columns = {"file": self.file != "file", "target": self.target != "label", "part": self.part is not None}
+        given = [name for name, changed in columns.items() if changed]
+        if self.table is None and given:
+            what, hint = "this has no effect without `table`", "leave it out, or name the table"
+            raise SettingError(what, where=given[0], hint=hint).about(getattr(self, given[0]), given[0])
 
     def labelled(self, found: Listing, folders: DataFolders) -> tuple[list[PictureFile], list[str]]:
         """All pictures, each with its part, and their labels."""
@@ -145,7 +151,8 @@ class ImageFolder:
         Raises:
             DataError: when their sizes differ and none is given, or they would not fit into the memory.
         """
-        heads = [read_head(file.read(), file.where, self.max_pixels) for file in pictures]
+        told = self.size is not None and self.color_mode is not None  # then nothing is asked of the heads
+        heads = [] if told else [read_head(file.read(), file.where, self.max_pixels) for file in pictures]
         if self.size is None:
             height, width = heads[0].height, heads[0].width
             for head, file in zip(heads, pictures, strict=True):
@@ -213,15 +220,27 @@ def tabled(source: ImageFolder, found: Listing, folders: DataFolders) -> tuple[P
     settings: dict[str, Any] = {"features": [source.file], "categorical": [source.file], "part": source.part}
     table = Csv(str(source.table), target=source.target, classes=source.classes, **settings)
     pool = table.load(folders)
-    known = {str(file.name.with_suffix("")): file for file in found[0]} | {str(file.name): file for file in found[0]}
+    known = by_name(below(found)) | by_name(found)
     words, pictures = pool.categories[0], []
     for row, number in enumerate(pool.columns["x"][:, 0]):
         if np.isnan(number) or words[int(number)] not in known:
             got = "nothing" if np.isnan(number) else repr(words[int(number)])
             expected = f"a file below {source.path}, such as {str(found[0][0].name)!r}"
             raise DataError("there is no such picture", where=pool.place(row), expected=expected, got=got)
-        pictures.append(known[words[int(number)]])
+        file, *others = known[words[int(number)]]
+        if others:
+            what, expected = "several pictures have this name", f"its ending too, such as {file.name.name!r}"
+            raise DataError(what, where=pool.place(row), expected=expected, got=repr(words[int(number)]))
+        pictures.append(file)
     return pool, pictures
+
+
+def by_name(found: Listing) -> dict[str, list[PictureFile]]:
+    """Pictures by their names, and by those without an ending, which several may share."""
+    known: dict[str, list[PictureFile]] = {}
+    for file in found[0]:
+        known.setdefault(str(file.name.with_suffix("")), []).append(file)
+    return known | {str(file.name): [file] for file in found[0]}
 
 
 def pixels(pictures: Sequence[PictureFile], form: Form, most: int = MOST_PIXELS) -> Array:
@@ -257,13 +276,25 @@ def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
         expected, got = f"features of shape {like.raw_shape}", "pictures"
         raise DataError("the run's data are no pictures", where=str(path), expected=expected, got=got)
     height, width, channels = like.raw_shape
-    form = Form(height, width, channels, like.layout.get("pictures", {}).get("resize", "crop"))
+    known = like.layout.get("pictures", {})
+    form = Form(height, width, channels, known.get("resize", "crop"))
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
         found: Listing = ([PictureFile(PurePosixPath(path.name), str(path), lambda: read(path))], [])
     else:
         found = below(listing(path), keep=like.classes or ())
-    columns = {"x": pixels(found[0], form)}
+        if target and like.layout.get("label") is None:
+            check_no_parts(found, path, like.classes or ())
+    columns = {"x": pixels(found[0], form, known.get("max_pixels", MOST_PIXELS))}
     if target:
         columns["y"] = np.array(labels_of(found, like.layout.get("label")))
     files = tuple((file.where, k) for k, file in enumerate(found[0]))
     return Pool(columns, str(path), classes=like.classes, target_names=like.target_columns, files=files)
+
+
+def check_no_parts(found: Listing, path: Path, classes: Sequence[str]) -> None:
+    """Raise a DataError where outer folders are no classes of a run but the parts of a set, of which one is meant."""
+    folders = sorted(outer(found))
+    if by_part(found) is not found and not set(folders) <= set(classes):
+        hint = f"name one part, such as {path / folders[-1]}" if path.is_dir() else "unpack it and name one part"
+        what, expected = "the folders are the parts of a set", "a folder for each class"
+        raise DataError(what, where=str(path), expected=expected, got=", ".join(folders), hint=hint)

@@ -21,10 +21,16 @@ class Mixed(NamedTuple):
     Parameters:
         target: (n,) or (n, M) the targets of the others
         share: (n,) how much the first targets count, 0.5 or more; the second count 1 - share
+        weight: (n,) how much the others count in the loss; None: all alike
     """
 
     target: Array
     share: Array
+    weight: Array | None = None
+
+    def take(self, some: slice) -> Mixed:
+        """Those of some examples."""
+        return Mixed(self.target[some], self.share[some], None if self.weight is None else self.weight[some])
 
 
 class Batch:
@@ -85,7 +91,7 @@ class Batch:
             some = slice(start, start + size)
             inputs = {wire: array[some] for wire, array in self.inputs.items()}
             weight = None if self.weight is None else self.weight[some]
-            mixed = None if self.mixed is None else Mixed(self.mixed.target[some], self.mixed.share[some])
+            mixed = None if self.mixed is None else self.mixed.take(some)
             place = (self.epoch, self.index, self._all_ids)
             found.append(Batch(inputs, self.target[some], rows[some], *place, weight, self, mixed))
         return found
@@ -102,8 +108,9 @@ class Batch:
         if self.mixed is None:
             return (self,)
         place, found = (self.rows, self.epoch, self.index, self._all_ids), []
-        for target, share in ((self.target, self.mixed.share), (self.mixed.target, 1 - self.mixed.share)):
-            found.append(Batch(self.inputs, target, *place, share if self.weight is None else share * self.weight))
+        first = Mixed(self.target, self.mixed.share, self.weight)
+        for target, share, weight in (first, self.mixed._replace(share=1 - self.mixed.share)):
+            found.append(Batch(self.inputs, target, *place, share if weight is None else share * weight))
         return tuple(found)
 
 
@@ -240,7 +247,8 @@ class Loader:
     def _augmented(self, batch: Batch, start: int, augmenter: Augmenter, kernels: Any) -> Batch:
         """The batch with other pictures; of mixed targets the one with the larger share comes first."""
         places = np.arange(start, start + len(batch))
-        found = {wire: augmenter(x, batch.epoch, places, kernels) for wire, x in batch.inputs.items()}
+        order = self.order(batch.epoch) if self.shuffle else None
+        found = {wire: augmenter(x, batch.epoch, places, kernels, order) for wire, x in batch.inputs.items()}
         batch.inputs = {wire: x for wire, (x, _, _) in found.items()}
         _, share, rows = next(iter(found.values()))
         if share is not None and rows is not None:
@@ -248,6 +256,10 @@ class Loader:
             across = minor.reshape(-1, *[1] * (first.ndim - 1))
             batch.target = np.where(across, second, first)
             batch.mixed = Mixed(np.where(across, first, second), np.where(minor, 1 - share, share))
+            if self.weights is not None and batch.weight is not None:
+                own, others = batch.weight, self.weights[rows]
+                batch.weight = np.where(minor, others, own)
+                batch.mixed = batch.mixed._replace(weight=np.where(minor, own, others))
         return batch
 
     def _batch(self, inputs: dict[str, Array], target: Array, rows: Array | slice, epoch: int, index: int) -> Batch:

@@ -16,7 +16,7 @@ from dltrain.data.table_pool import PART_NAMES
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.runs import files
 
-DEPTH = 8  # folders below the first that are looked into
+DEPTH = 8  # folders around a picture, below the folder or in the archive
 MOST_FILES = 1_000_000
 Listing = tuple[list["PictureFile"], list[PurePosixPath]]
 
@@ -68,21 +68,31 @@ def listing(path: Path) -> Listing:
     return sorted(found, key=lambda file: natural(file.name)), folders
 
 
-def natural(name: object) -> list[tuple[int, str]]:
-    """A key by which s2 stands before s10.
+def natural(name: object) -> tuple[list[tuple[int, str]], str]:
+    """A key by which s2 stands before s10, and that no two names share: 01 stands before 1.
 
     Example:
-        >>> sorted(["s10", "s2", "a"], key=natural)
-        ['a', 's2', 's10']
+        >>> sorted(["s10", "1", "s2", "a", "01"], key=natural)
+        ['01', '1', 'a', 's2', 's10']
     """
-    return [(int(text), "") if text.isdecimal() else (-1, text) for text in re.split(r"(\d+)", str(name))]
+    text = str(name)
+    parts = [(int(some), "") if some.isdecimal() else (-1, some) for some in re.split(r"(\d+)", text)]
+    return parts, text
 
 
 def in_archive(path: Path) -> Listing:
-    """The pictures of an archive, whose bytes are held."""
+    """The pictures of an archive, whose bytes are held.
+
+    Raises:
+        CorruptFileError: when one lies below too many folders.
+    """
     content = read_archive(path, lambda name: MOST_BYTES * is_picture(name), MOST_FILES)
     found = []
     for name, data in content.items():
+        depth = len(PurePosixPath(name).parts) - 1
+        if depth > DEPTH:
+            what, expected = "a picture of the archive lies too deep", f"at most {DEPTH} folders around it"
+            raise CorruptFileError(what, where=f"{path} {name[:80]}", expected=expected, got=str(depth))
         found.append(PictureFile(PurePosixPath(name), f"{path} {name}", lambda data=data: data))  # type: ignore[misc]
     return found, []
 
@@ -118,18 +128,20 @@ def read(path: Path) -> bytes:
 
 def below(found: Listing, keep: Iterable[str] = ()) -> Listing:
     """A listing without the outer folders that all pictures lie in, but for those that must be kept."""
-    pictures, folders = found
-    first = pictures[0].name.parts[0]
-    if first in keep or any(len(file.name.parts) < 3 or file.name.parts[0] != first for file in pictures):
-        return found
-    return below(without_first(found, first), keep)
+    pictures, _ = found
+    first, depth = pictures[0].name.parts, 0
+    most = min(len(file.name.parts) for file in pictures) - 2  # a folder stays, which may be that of a class
+    while depth < most and first[depth] not in keep and all(f.name.parts[depth] == first[depth] for f in pictures):
+        depth += 1
+    return inside_of(found, first[:depth])
 
 
-def without_first(found: Listing, first: str) -> Listing:
-    """The part of a listing that lies in a folder."""
+def inside_of(found: Listing, outer: tuple[str, ...]) -> Listing:
+    """The part of a listing that lies in a folder, whose path is given in parts."""
     pictures, folders = found
-    inner = [replace(f, name=f.name.relative_to(first)) for f in pictures if f.name.parts[0] == first]
-    return inner, [f.relative_to(first) for f in folders if f.parts[0] == first and len(f.parts) > 1]
+    place, depth = PurePosixPath(*outer), len(outer)
+    inner = [replace(f, name=f.name.relative_to(place)) for f in pictures if f.name.parts[:depth] == outer]
+    return inner, [f.relative_to(place) for f in folders if f.parts[:depth] == outer and len(f.parts) > depth]
 
 
 def by_part(found: Listing) -> Listing:
@@ -145,7 +157,7 @@ def by_part(found: Listing) -> Listing:
         return found
     split: Listing = ([], [])
     for name, part in parts.items():
-        inner, deeper = without_first(found, name)
+        inner, deeper = inside_of(found, (name,))
         split[0].extend(replace(file, part=str(part)) for file in inner)
         split[1].extend(deeper)
     return split

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pbm", ".pnm")
 GREY = frozenset(("1", "L", "LA", "La", "I", "F")) | {"I;16", "I;16B", "I;16L", "I;16N"}
 MOST_BYTES = 1 << 27  # of a packed picture
 MOST_PIXELS = 50_000_000
+LOCK = threading.Lock()  # held while Pillow's limit is another
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # values of the EXIF tag that change width and height over
 # What Pillow raises on files that are damaged or made to do harm.
 BROKEN = (
@@ -88,11 +90,10 @@ def opened(data: bytes, where: str, most: int = MOST_PIXELS) -> Iterator[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters of a head is checked here
-            with library.open(BytesIO(data), formats=FORMATS) as image:
-                check_pixels(image.width * image.height, most, where)
+            with head_of(data, library) as image:
+                if image.width * image.height > most:
+                    raise too_many(f"{image.width * image.height:,}", most, where)
                 yield image
-    except library.DecompressionBombError as error:
-        raise too_many(f"above {2 * (library.MAX_IMAGE_PIXELS or most):,}", most, where) from error
     except library.UnidentifiedImageError as error:
         expected = "a PNG, JPEG, PGM or PPM file"
         raise CorruptFileError("this is no picture", where=where, expected=expected, got=repr(data[:8])) from error
@@ -101,10 +102,14 @@ def opened(data: bytes, where: str, most: int = MOST_PIXELS) -> Iterator[Any]:
         raise CorruptFileError("the picture is damaged", where=where, got=reason) from error
 
 
-def check_pixels(count: int, most: int, where: str) -> None:
-    """Raise a DataError when a picture has too many pixels."""
-    if count > most:
-        raise too_many(f"{count:,}", most, where)
+def head_of(data: bytes, library: Any) -> Any:
+    """A picture whose head alone has been read, of any size: Pillow's own limit is another than that of a config."""
+    with LOCK:
+        limit, library.MAX_IMAGE_PIXELS = library.MAX_IMAGE_PIXELS, None
+        try:
+            return library.open(BytesIO(data), formats=FORMATS)
+        finally:
+            library.MAX_IMAGE_PIXELS = limit
 
 
 def too_many(got: str, most: int, where: str) -> DataError:
@@ -121,7 +126,7 @@ def read_head(data: bytes, where: str, most: int = MOST_PIXELS) -> Head:
         CorruptFileError: when its head is damaged.
     """
     with opened(data, where, most) as image:
-        turned = image.getexif().get(ORIENTATION) in TURNED
+        turned = orientation(image) in TURNED
         height, width = (image.width, image.height) if turned else (image.height, image.width)
         return Head(height, width, image.mode in GREY)
 
@@ -142,17 +147,24 @@ def decode(data: bytes, where: str, form: Form, most: int = MOST_PIXELS) -> Arra
         CorruptFileError: when it is damaged.
     """
     with opened(data, where, most) as image:
-        plain = eight_bits(oriented(image)).convert("L" if form.channels == 1 else "RGB")
+        plain = eight_bits(oriented(image, orientation(image))).convert("L" if form.channels == 1 else "RGB")
         if plain.size != (form.width, form.height):
             plain = resized(plain, form)
         return np.asarray(plain).reshape(form.height, form.width, form.channels)
 
 
-def oriented(image: Any) -> Any:
-    """A picture turned as its camera says."""
-    from PIL import ImageOps
+def orientation(image: Any) -> Any:
+    """How the camera was held, as far as it stands before the pixels, which are not decoded for it."""
+    return pillow().Image.getexif(image).get(ORIENTATION)  # that of PNG would read on to the end
 
-    return ImageOps.exif_transpose(image)
+
+def oriented(image: Any, held: Any) -> Any:
+    """A picture turned as its camera says."""
+    from PIL.Image import Transpose as T
+
+    turns = {2: T.FLIP_LEFT_RIGHT, 3: T.ROTATE_180, 4: T.FLIP_TOP_BOTTOM, 5: T.TRANSPOSE, 6: T.ROTATE_270}
+    turns |= {7: T.TRANSVERSE, 8: T.ROTATE_90}
+    return image.transpose(turns[held]) if held in turns else image
 
 
 def eight_bits(image: Any) -> Any:

@@ -43,12 +43,13 @@ def apply(
 
 
 def restore(specs: Sequence[Any], constants: Mapping[str, Array], y: Array) -> Array:
-    """Values (N, M) in the unit in which the targets were read."""
+    """Values (N, M) float64 in the unit in which the targets were read; infinite where they are no numbers there."""
     values = y.astype(np.float64)
-    for step, constant in reversed(list(pipeline.with_constants(specs, own(constants)))):
-        chosen = constant.get("columns", slice(None))
-        values[:, chosen] = step.invert(values[:, chosen], constant)
-    return values.astype(y.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step, constant in reversed(list(pipeline.with_constants(specs, own(constants)))):
+            chosen = constant.get("columns", slice(None))
+            values[:, chosen] = step.invert(values[:, chosen], constant)
+    return values
 
 
 def own(constants: Mapping[str, Array]) -> dict[str, Array]:

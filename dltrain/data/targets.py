@@ -82,7 +82,7 @@ def labels_of(pool: Pool, needs: str) -> tuple[Array, list[str]]:
         raise DataError(
             "a sample has more than one target", where=pool.where, got=f"targets of shape {y.shape}", hint=hint
         )
-    labels, classes = named(y, pool) if y.dtype.kind in "US" else numbered(y, pool)
+    labels, classes = named(y, pool) if y.dtype.kind == "U" else numbered(y, pool)
     if len(classes) < 2:
         raise DataError("all samples are of one class", where=pool.where, expected="at least 2", got=", ".join(classes))
     if needs == "binary" and len(classes) != 2:
@@ -93,7 +93,7 @@ def labels_of(pool: Pool, needs: str) -> tuple[Array, list[str]]:
 
 def named(y: Array, pool: Pool) -> tuple[Array, list[str]]:
     """Labels from text: numbered in the order of `classes`, or of the alphabet."""
-    text = np.char.strip(y if y.dtype.kind == "U" else np.char.decode(y, "utf-8", "replace"))
+    text = np.char.strip(y)
     names, first, labels = np.unique(text, return_index=True, return_inverse=True)
     if not names[0]:
         raise DataError("the label is missing", where=pool.place(int(first[0])))

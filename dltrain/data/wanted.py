@@ -52,14 +52,16 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
     Raises:
         DataError: when they are not what the task needs.
     """
-    if need.columns:
-        pool = only(pool, need.columns)
+    pool = targets_for(pool, need)
     if known is not None:
         pool = replace(pool, classes=list(known))
     if need.kind == "values":
         y, names = values_of(pool, dtype)
         return Target(y, None, names)
     if need.kind == "labels":
+        if need.separator not in (None, ";") and known is None and pool.columns["y"].dtype.kind != "U":
+            what, hint = "labels in columns of 0 and 1 have no separator", "leave `separator` out"
+            raise DataError(what, where=pool.where, got=f"`separator: {need.separator}`", hint=hint)
         return label_sets(pool, need.separator or ";", dtype)
     names = pool.target_names or ["y"]
     y, classes = labels_of(pool, need.kind) if need.ignore is None else known_labels(pool, need, known is None)
@@ -76,6 +78,20 @@ def read_targets(pool: Pool, needs: Mapping[str, Need], dtype: str) -> tuple[Arr
         start = stop
     blocks = [target.y.reshape(len(target.y), -1).astype(np.float64) for target in found.values()]
     return np.concatenate(blocks, axis=1), heads
+
+
+def targets_for(pool: Pool, need: Need) -> Pool:
+    """A pool with the targets that a task takes, text as such."""
+    y = pool.columns["y"]
+    if y.dtype.kind == "S":
+        pool = replace(pool, columns={**pool.columns, "y": np.char.decode(y, "utf-8", "replace")})
+    return only(pool, need.columns) if need.columns else pool
+
+
+def numbering(pool: Pool, need: Need) -> Need:
+    """What a task needs, with the classes by whose positions the source numbers labels of which one is ignored."""
+    names = () if need.ignore is None else targets_for(pool, need).classes or ()
+    return need._replace(classes=tuple(str(name) for name in names))
 
 
 def only(pool: Pool, columns: tuple[str | int, ...]) -> Pool:
@@ -126,10 +142,11 @@ def known_labels(pool: Pool, need: Need, first: bool) -> tuple[Array, list[str]]
         DataError: when no sample has another label, or none of a run to come has this one.
     """
     y = pool.columns["y"].reshape(-1) if pool.columns["y"].ndim == 2 else pool.columns["y"]
-    if y.dtype.kind in "US":
-        ignored = np.char.strip(y.astype(str)) == str(need.ignore)
-    else:
-        ignored = y.astype(np.float64) == number(need.ignore)
+    listed = [str(name) for name in need.classes or pool.classes or ()]
+    wanted = str(need.ignore)
+    if listed and y.dtype.kind in "biuf":
+        y, wanted = spelled(y, listed, wanted)
+    ignored = np.char.strip(y) == wanted if y.dtype.kind == "U" else y.astype(np.float64) == number(need.ignore)
     if ignored.all():
         raise DataError("all labels are ignored", where=pool.where, got=f"`ignore_label: {need.ignore}`")
     if first and not ignored.any():
@@ -137,9 +154,37 @@ def known_labels(pool: Pool, need: Need, first: bool) -> tuple[Array, list[str]]
         raise DataError(what, where=pool.where, got=f"`ignore_label: {need.ignore}`", hint=hint)
     filled = y.copy()
     filled[ignored] = y[~ignored][0]  # any other, so that checks name the true places
-    classes = None if pool.classes is None else [c for c in pool.classes if str(c) != str(need.ignore)]
+    classes = [name for name in listed if name != wanted] or None
     labels, names = labels_of(replace(pool, columns={**pool.columns, "y": filled}, classes=classes), need.kind)
     return np.where(ignored, IGNORED, labels), names
+
+
+def spelled(y: Array, listed: list[str], ignored: str) -> tuple[Array, str]:
+    """Labels that are numbers as the names of their classes, and so the one that is ignored.
+
+    Numbers are names themselves where all but the ignored one are listed, and else positions in the list.
+
+    Parameters:
+        y: (N,) numbers
+        listed: names of the classes
+        ignored: a name, or a number
+
+    Example:
+        >>> y, ignored = spelled(np.array([0, 2, 1]), ["red", "green", "blue"], "2")
+        >>> y.tolist(), ignored
+        (['red', 'blue', 'green'], 'blue')
+        >>> spelled(np.array([7, 9, 255]), ["7", "9"], "255")[0].tolist()
+        ['7', '9', '255']
+    """
+    values, inverse = np.unique(y * 1, return_inverse=True)  # yes and no are 1 and 0
+    words = [str(value).removesuffix(".0") for value in values]
+    if all(word in listed for word in words if word != ignored):
+        names = words
+    else:
+        positions = {str(k): name for k, name in enumerate(listed)}
+        names = [positions.get(word, word) for word in words]
+        ignored = ignored if ignored in listed else positions.get(ignored, ignored)
+    return np.array(names)[inverse.reshape(-1)], ignored
 
 
 def number(text: str | int | None) -> float:
@@ -157,7 +202,7 @@ def label_sets(pool: Pool, separator: str, dtype: str) -> Target:
         DataError: when a value is something else, or a label is not known.
     """
     y = pool.columns["y"]
-    if y.dtype.kind in "US":
+    if y.dtype.kind == "U":
         return from_text(pool, separator, dtype)
     y = y.reshape(len(y), -1)
     wrong = np.argwhere((y != 0) & (y != 1))

@@ -134,7 +134,7 @@ def subject(data: DataSet, part: str, exploration: Any, seed: int) -> Subject:
     if examples is None or not len(examples):
         there = ", ".join(name for name, some in data.parts.items() if len(some))
         raise UsageError("the data have no such part", where=data.description, expected=there, got=part)
-    x, y = examples.columns["x"], examples.columns["y"]
+    x = examples.columns["x"]
     width = int(np.prod(data.shape))
     if width < exploration.least_features:
         hint = "k_means and gaussian_mixture take one feature too"
@@ -142,7 +142,7 @@ def subject(data: DataSet, part: str, exploration: Any, seed: int) -> Subject:
         raise UsageError(
             "there are too few features", where=data.description, expected=expected, got=str(width), hint=hint
         )
-    classes = data.classes
+    y, classes, target = target_of(data, examples.columns["y"])
     if classes is not None and (y < 0).any():  # marked by the task's `ignore_label`
         y, classes = np.where(y < 0, len(classes), y), [*classes, "(ignored)"]
     whole = Subject(
@@ -150,8 +150,8 @@ def subject(data: DataSet, part: str, exploration: Any, seed: int) -> Subject:
         ids=examples.ids,
         labels=None if classes is None else y,
         classes=classes,
-        targets=None if classes is not None else y.reshape(len(y), -1)[:, 0],
-        target=data.target_names[0],
+        targets=None if classes is not None else y,
+        target=target,
         names=list(data.input_names) if len(data.shape) == 1 else [],
         seed=seed if exploration.seed is None else exploration.seed,
         available=len(x),
@@ -159,6 +159,20 @@ def subject(data: DataSet, part: str, exploration: Any, seed: int) -> Subject:
     )
     some = whole.drawn(exploration.samples)
     return checked(replace(some, x=some.x.astype(np.float64)))
+
+
+def target_of(data: DataSet, y: Array) -> tuple[Array, list[str] | None, str]:
+    """What samples are told apart by: labels (N,), their classes, or values (N,) as they were read; and its name.
+
+    Of several heads it is the target of the first with classes, or else of the first.
+    """
+    if not data.heads:
+        plain = y if data.classes is not None else data.restore(y.reshape(len(y), -1))[:, 0]
+        return plain, data.classes, data.target_names[0]
+    heads = list(data.heads.values())
+    head = next((head for head in heads if head["classes"] is not None), heads[0])
+    values = y[:, head["columns"][0]]
+    return values if head["classes"] is None else values.astype(np.int64), head["classes"], head["target_names"][0]
 
 
 def checked(found: Subject) -> Subject:

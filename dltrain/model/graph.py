@@ -12,7 +12,7 @@ from dltrain.layers.base import Array, Backward, Parameter, Shape, Statistic
 from dltrain.model.budget import check_parameters
 from dltrain.model.fusion import FUSIONS, Fusion, fuse
 from dltrain.model.mode import Mode
-from dltrain.model.nodes import build_nodes, collect, look_around
+from dltrain.model.nodes import Node, build_nodes, collect, look_around
 from dltrain.model.parameters import ParameterVector
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Graph:
         self.nodes = fuse(self.plan_nodes, set(plan.wires.values()), fusions)
         self._look_around()
         self._list = list(self.parameters.values())
+        self._needed: dict[tuple[str, ...], list[Node]] = {}  # nodes that some wires need
 
     def forward(
         self,
@@ -91,7 +92,7 @@ class Graph:
             inputs: {input wire: array (N, …)}
             train: dropout drops and batch norm uses the batch; ignored when a mode is given
             mode: memory, kernels, seed …; without one, arrays are the caller's to keep
-            wires: which wires to return; default the model's outputs
+            wires: which wires to return; default the model's outputs; without a backward pass nothing else is computed
         """
         if mode is None:
             mode = Mode(train, seed=self.seed)
@@ -105,7 +106,7 @@ class Graph:
         values: dict[str, Array] = dict(inputs)
         backwards: list[Backward] = []
         back: Any = None
-        for node in self.nodes:
+        for node in self.nodes if mode.backward else self._before(wanted):
             mode.node = node
             values[node.path], back = node.layer.forward(mode, *[values[path] for path in node.inputs])
             if mode.backward:
@@ -165,6 +166,17 @@ class Graph:
         for path, parameter in self.parameters.items():
             parameter.trainable = path not in frozen
         self._look_around()
+
+    def _before(self, wires: tuple[str, ...]) -> list[Node]:
+        """The nodes that some wires need, in their order."""
+        if wires not in self._needed:
+            paths, found = {self._paths[wire] for wire in wires}, []
+            for node in reversed(self.nodes):
+                if node.path in paths:
+                    paths.update(node.inputs)
+                    found.append(node)
+            self._needed[wires] = found[::-1]
+        return self._needed[wires]
 
     def _look_around(self) -> None:
         look_around(self.nodes, self.inputs, {self.paths[wire] for wire in self.outputs})

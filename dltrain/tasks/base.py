@@ -27,6 +27,7 @@ class Task(ABC):
     statistics: tuple[str, ...]  # what its metrics may be computed from
     class_weight: ClassWeight = None  # how much the samples of each class count in the loss
     ignore_label: str | int | None = None  # samples of this label count neither in the loss nor in metrics
+    link: str | None = None  # how outputs become probabilities; None: as the loss says
     separator: str | None = None  # what stands between the labels of a sample
 
     @abstractmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dltrain.errors import ConfigError, Problem
 from dltrain.layers.base import Array
 from dltrain.metrics import Timing
@@ -46,12 +48,14 @@ class Bound:
         path: tuple[str | int, ...] = (),
     ) -> None:
         self.task, self.data, self.wire, self.wires = task, data, wire, (wire,)
+        self.evaluated_wires = self.wires  # of heads that only help the training, nothing is evaluated
         self.loss_name = parse(loss or task.losses[0], "loss", (*path, "loss"))[0].name
         problems = []
         if self.loss_name not in task.losses:
             expected = " or ".join(task.losses)
             problems.append(Problem((*path, "loss"), "this loss does not fit the task", expected, self.loss_name))
         self._loss = create("loss", loss or task.losses[0])
+        self.link: str = task.link or self._loss.link
         self.metrics: dict[str, Any] = {}
         fitting = (*task.statistics, *ALWAYS)
         for position, spec in enumerate(task.metrics if metrics is None else metrics):
@@ -142,7 +146,7 @@ class Bound:
 
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose prediction is the mean of the members' predictions."""
-        return {self.wire: self.task.combine([found[self.wire] for found in outputs], self._loss.link)}
+        return {self.wire: self.task.combine([found[self.wire] for found in outputs], self.link)}
 
     @property
     def ends(self) -> dict[str, str]:
@@ -151,18 +155,22 @@ class Bound:
 
     @property
     def links(self) -> dict[str, str]:
-        """{head: how its loss turns outputs into probabilities}."""
-        return {"": self._loss.link}
+        """{head: how its outputs become probabilities}."""
+        return {"": self.link}
+
+    def finite(self, outputs: Mapping[str, Array]) -> Array:
+        """(N,) whether all that a prediction is made of are finite numbers, in the data's unit too."""
+        return np.asarray(np.isfinite(self._restored(outputs[self.wire])).all(1))
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""
-        return self.task.predict(self._restored(outputs[self.wire]), self.data, self._loss.link)
+        return self.task.predict(self._restored(outputs[self.wire]), self.data, self.link)
 
     def tally(self, everything: bool = False) -> Tally:
         """An empty account of a pass over data, with what the metrics read or with everything the task counts."""
         wanted = {metric.statistic for metric in self.metrics.values()}
         wanted |= {"confusion"} if everything else set()
-        known = {"timing": Timing()} | self.task.collectors(self.data, self._loss.link)
+        known = {"timing": Timing()} | self.task.collectors(self.data, self.link)
         return Tally(self, {name: collector for name, collector in known.items() if name in wanted})
 
     def higher_is_better(self, metric: str) -> bool:

@@ -46,6 +46,7 @@ class Heads:
             for name, head in task.heads.items()
         }
         self.wires = tuple(dict.fromkeys(bound.wire for bound in self.bound.values()))
+        self.evaluated_wires = tuple(dict.fromkeys(bound.wire for bound in self.evaluated.values()))
         read_by(wires, self.wires)
         self.columns = {name: slice(*data.heads[name]["columns"]) for name in self.bound}
         self.loss_name = self.losses_at(self.wires)
@@ -95,21 +96,30 @@ class Heads:
 
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose predictions are the means of the members' predictions."""
-        return {wire: array for bound in self.bound.values() for wire, array in bound.combine(outputs).items()}
+        return {wire: array for bound in self.evaluated.values() for wire, array in bound.combine(outputs).items()}
 
     @property
     def ends(self) -> dict[str, str]:
-        """{head: the wire that it reads}."""
-        return {name: bound.wire for name, bound in self.bound.items()}
+        """{head that is evaluated: the wire that it reads}."""
+        return {name: bound.wire for name, bound in self.evaluated.items()}
 
     @property
     def links(self) -> dict[str, str]:
-        """{head: how its loss turns outputs into probabilities}."""
-        return {name: bound.links[""] for name, bound in self.bound.items()}
+        """{head that is evaluated: how its outputs become probabilities}."""
+        return {name: bound.link for name, bound in self.evaluated.items()}
+
+    @property
+    def evaluated(self) -> dict[str, Bound]:
+        """The heads that do not only help the training."""
+        return {name: bound for name, bound in self.bound.items() if not self.options[name].training_only}
+
+    def finite(self, outputs: Mapping[str, Array]) -> Array:
+        """(N,) whether all that a prediction is made of are finite numbers."""
+        return np.asarray(np.logical_and.reduce([bound.finite(outputs) for bound in self.evaluated.values()]))
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """For each sample a dict of the heads' predictions; those that only help the training say nothing."""
-        shown = {name: b.predict(outputs) for name, b in self.bound.items() if not self.options[name].training_only}
+        shown = {name: bound.predict(outputs) for name, bound in self.evaluated.items()}
         return [dict(zip(shown, row, strict=True)) for row in zip(*shown.values(), strict=True)]
 
     def tally(self, everything: bool = False) -> HeadsTally:
@@ -142,6 +152,11 @@ class HeadsTally:
     def timed(self) -> bool:
         """Whether the time of the forward pass is wanted."""
         return any(tally.timed for tally in self.heads.values())
+
+    @property
+    def finite(self) -> bool:
+        """Whether all sums are finite."""
+        return all(tally.finite for tally in self.heads.values())
 
     def time(self, seconds: float, count: int) -> None:
         """Take in how long the forward pass of some samples took."""

@@ -9,6 +9,7 @@ from dltrain.layers.base import Array
 from dltrain.metrics import LabelSets, Scores, logistic, mean_outputs
 from dltrain.registry import register
 from dltrain.tasks.base import Task
+from dltrain.types import SomeText
 
 if TYPE_CHECKING:
     from dltrain.data import Batch, DataSet
@@ -35,11 +36,12 @@ class MultiLabel(Task):
     """
 
     needs = "labels"
+    link = "sigmoid"
     losses = ("binary_cross_entropy", "focal", "hinge", "squared_hinge")
     metrics = ("subset_accuracy", "f1")
     statistics = ("confusion", "label_sets", "scores")
 
-    def __init__(self, separator: str = ";") -> None:
+    def __init__(self, separator: SomeText = ";") -> None:
         self.separator = separator
 
     def units(self, data: DataSet) -> int:

@@ -100,6 +100,7 @@ class BinaryClassification(Task):
     """
 
     needs = "binary"
+    link = "sigmoid"
     losses = ("binary_cross_entropy", "hinge", "squared_hinge", "focal")
     metrics = ("accuracy",)
     statistics = ("confusion", "certainty", "scores")
@@ -147,6 +148,7 @@ class Regression(Task):
     """
 
     needs = "values"
+    link = "identity"
     losses = ("mean_squared_error", "quadratic", "mean_absolute_error", "huber")
     metrics = ("r2",)
     statistics = ("moments",)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from dltrain.layers.base import Array
 from dltrain.metrics import per_class
@@ -40,6 +43,12 @@ class Tally:
     def timed(self) -> bool:
         """Whether the time of the forward pass is wanted."""
         return "timing" in self.collectors
+
+    @property
+    def finite(self) -> bool:
+        """Whether all sums are finite: an output that is not leaves its mark in one of them."""
+        arrays = (array for collector in self._list for array in collector.arrays.values())
+        return math.isfinite(self.loss_sum) and all(np.isfinite(array).all() for array in arrays)
 
     def time(self, seconds: float, count: int) -> None:
         """Take in how long the forward pass of some samples took."""

@@ -86,7 +86,8 @@ def class_weights(written: Any, data: DataSet, path: tuple[str | int, ...] = ())
     else:
         weights = np.array(written, np.float64)
         if len(weights) != len(classes):
-            expected = f"{len(classes)}, one for each of {', '.join(classes[:8])}"
+            shown = ", ".join([*classes[:8], "…"] if len(classes) > 8 else classes)
+            expected = f"{len(classes)}, one for each of {shown}"
             raise ConfigError([Problem(at, "a class has no weight, or a weight no class", expected, str(len(weights)))])
     if not weights.any():
         raise ConfigError([Problem(at, "all classes weigh nothing", "a weight above 0")])

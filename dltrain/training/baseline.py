@@ -114,9 +114,8 @@ class BaselineModel:
         """
         if not isinstance(error, Refusal):
             raise error
-        problem = Problem(
-            ("baseline", self.name), error.what, got=error.got, hint=error.hint or f"`dltrain explain {self.name}`"
-        )
+        hint = error.hint or f"`dltrain explain {self.name}`"
+        problem = Problem(("baseline", self.name), error.what, error.expected, error.got, hint)
         raise ConfigError([problem], self.experiment.locate(problem)) from error
 
     def state(self) -> dict[str, Array]:

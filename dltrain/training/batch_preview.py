@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dltrain.data import Batch, DataSet, pipeline
+from dltrain.data.examples import chunks
 from dltrain.data.wanted import IGNORED
 from dltrain.errors import DataError
 from dltrain.layers.base import Array
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from dltrain.training.session import Session
 
 MOST = 64  # pictures that are shown
-SAMPLE = 1000  # training pictures whose range says what is black and what is white
 
 
 def first_batch(session: Session) -> dict[str, Any]:
@@ -34,16 +34,20 @@ def first_batch(session: Session) -> dict[str, Any]:
     loader = session.training_loader()
     batch = loader.batch(0, 0)
     x = next(iter(batch.inputs.values()))[:MOST]
-    train = next(iter(loader.sources.values()))[:SAMPLE]
-    notes = []
-    undone = [pipeline.undo(data.prepare, data.constants, some) for some in (x, train)]
-    if undone[0] is None or undone[1] is None:
+    train = next(iter(loader.sources.values()))
+    notes, specs = [], data.prepare
+    if pipeline.undo(specs, data.constants, x) is None:
         names = ", ".join(parse(spec, "preparation")[0].name for spec in data.prepare)
         notes.append(f"the preparation ({names}) cannot be undone: black and white are its smallest and largest value")
-        undone = [x, train]
+        specs = []
+
+    def as_read(some: Array) -> Array:
+        return np.asarray(pipeline.undo(specs, data.constants, some))
+
     if len(batch) > MOST:
         notes.append(f"the first {MOST} of the {len(batch)} pictures of a batch")
-    pictures = as_bytes(np.asarray(undone[0]), np.asarray(undone[1]))
+    extremes = [(some.min(), some.max()) for some in (as_read(train[rows]) for rows in chunks(train))]
+    pictures = as_bytes(as_read(x), np.array(extremes))
     labels = [label_of(batch, data, row) for row in range(len(x))]
     return {"pictures": pictures, "labels": labels, "samples": len(batch), "shape": list(data.shape), "notes": notes}
 

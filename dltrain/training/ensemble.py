@@ -13,7 +13,7 @@ from dltrain.errors import DataError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.mode import Mode
 from dltrain.tasks import Tally
-from dltrain.training.trained import Run
+from dltrain.training.trained import Run, measured
 
 
 class Ensemble:
@@ -86,7 +86,9 @@ class Ensemble:
             batch = loaders[0].batch(0, index)
             mean = self.combine(outputs)
             loss, _ = task.loss(mean, batch, mode)
-            whole.add(loss, 0.0, mean, batch, mode.kernels(mean[task.wires[0]]))
+            whole.add(loss, 0.0, mean, batch, mode.kernels(mean[task.evaluated_wires[0]]))
+        for run, tally in zip(self.runs, members, strict=True):
+            measured(tally, f"{run.folder.name}, {split if data is None else data}")
         return whole, members
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:

@@ -77,20 +77,20 @@ class Evaluator:
             tally: the account
         """
         outputs = self._take(batch, index, tally)
-        return {wire: outputs[wire].copy() for wire in self.task.wires}
+        return {wire: outputs[wire].copy() for wire in self.task.evaluated_wires}
 
     def _take(self, batch: Batch, index: int, tally: Tally) -> dict[str, Array]:
         mode, task = self.mode, self.task
         if tally.timed and index == 0:  # what is loaded, compiled and planned once is not timed
             mode.begin(index, len(batch))
-            self.graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
+            self.graph.forward(task.inputs(batch), mode=mode, wires=task.evaluated_wires)
         mode.begin(index, len(batch))
         started = time.perf_counter()
-        outputs, _ = self.graph.forward(task.inputs(batch), mode=mode, wires=task.wires)
+        outputs, _ = self.graph.forward(task.inputs(batch), mode=mode, wires=task.evaluated_wires)
         if tally.timed:
             tally.time(time.perf_counter() - started, len(batch))
         loss, _ = task.loss(outputs, batch, mode)
-        tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.wires[0]]))
+        tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.evaluated_wires[0]]))
         return outputs
 
     def outputs(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -100,11 +100,11 @@ class Evaluator:
             inputs: {input wire: array (N, …)}
         """
         count = len(next(iter(inputs.values())))
-        found: dict[str, list[Array]] = {wire: [] for wire in self.task.wires}
+        found: dict[str, list[Array]] = {wire: [] for wire in self.task.evaluated_wires}
         for index, start in enumerate(range(0, count, BATCH_SIZE)):
             batch = {wire: array[start : start + BATCH_SIZE] for wire, array in inputs.items()}
             self.mode.begin(index, min(BATCH_SIZE, count - start))
-            outputs, _ = self.graph.forward(batch, mode=self.mode, wires=self.task.wires)
+            outputs, _ = self.graph.forward(batch, mode=self.mode, wires=self.task.evaluated_wires)
             for wire, parts in found.items():
                 parts.append(outputs[wire].copy())
         return {wire: np.concatenate(parts) for wire, parts in found.items()}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
 
 ORIGIN = "origin.json"
+IN_RANGE = "are the features in the range of the training data?"
 
 
 class Run:
@@ -81,11 +82,11 @@ class Run:
         source = inputs if isinstance(inputs, np.ndarray) else Path(inputs)
         examples = load_like(source, session.data)
         outputs = session.evaluator().outputs(dict.fromkeys(session.graph.inputs, examples.columns["x"]))
-        finite = np.logical_and.reduce([np.isfinite(y).all(1) for y in outputs.values()])
+        finite = session.task.finite(outputs)
         if not finite.all():
             sample = int(np.flatnonzero(~finite)[0])
-            hint = "are its features in the range of the training data?"
-            raise DataError("the model's output is not finite", where=f"{inputs}, sample {sample}", hint=hint)
+            given = "the array given" if isinstance(inputs, np.ndarray) else inputs
+            raise DataError("the model's output is not finite", where=f"{given}, sample {sample}", hint=IN_RANGE)
         return outputs
 
     def evaluate(self, split: str = "test", data: str | Path | None = None) -> dict[str, float]:
@@ -104,7 +105,7 @@ class Run:
         """Sums over a part of the run's data, or over a file; see `Evaluator.run`."""
         tally = self.session.evaluator().run(self.loader(split, data), everything)
         assert tally is not None
-        return tally
+        return measured(tally, f"{self.folder.name}, {split if data is None else data}")
 
     def loader(self, split: str, data: str | Path | None = None) -> Loader:
         """Batches of a part of the run's data, or of a file.
@@ -161,6 +162,19 @@ def load_runs(
         if any(one.folder.path == other.folder.path for other in loaded[:position]):
             raise UsageError("the run is named twice", where=one.folder.name, expected="each run once in an ensemble")
     return loaded
+
+
+def measured(tally: Tally, where: str) -> Tally:
+    """A tally whose sums are finite.
+
+    Raises:
+        DataError: when they are not, since an output was not, or lay too far from its target.
+    """
+    if not tally.finite:
+        raise DataError(
+            "loss and metrics are not finite, since an output of the model is not", where=where, hint=IN_RANGE
+        )
+    return tally
 
 
 def checkpoint_paths(run: RunFolder, which: str | int) -> list[Path]:

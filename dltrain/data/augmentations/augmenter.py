@@ -66,7 +66,7 @@ class Augmenter:
             raise ConfigError([Problem(at, what, "one of the two", name, hint)])
 
     def __call__(
-        self, x: Array, epoch: int, places: Array, kernels: Any = None
+        self, x: Array, epoch: int, places: Array, kernels: Any = None, order: Array | None = None
     ) -> tuple[Array, Array | None, Array | None]:
         """Augmented pictures, and where they are mixed the shares (n,) of the first and the rows (n,) of the others.
 
@@ -75,6 +75,7 @@ class Augmenter:
             epoch: of the batch
             places: (n,) their places in the epoch
             kernels: an implementation; None: the reference
+            order: rows of the training part that the epoch sees, from which the others are drawn; None: each once
         """
         kernels = kernels or namespace("reference")
         draws = Draws.at(self.seed, "augment", epoch, places)
@@ -83,7 +84,8 @@ class Augmenter:
             return found, None, None
         position, step = self.mixing
         own = draws.branch(position)
-        rows = np.floor(own.uniform() * len(self.x)).astype(np.int64)
+        rows = np.floor(own.uniform() * len(self.x if order is None else order)).astype(np.int64)
+        rows = rows if order is None else order[rows]
         others = self.run(self.before, self.x[rows], Draws.at(self.seed, "mix", epoch, places), kernels)
         found, share = step.mix(found, others, own)
         return self.run(self.after, found, draws, kernels), share, rows

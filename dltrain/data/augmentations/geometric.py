@@ -16,7 +16,6 @@ from dltrain.types import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt
 Border = Literal["reflect", "nearest", "zero"]
 Angle = Annotated[float, Ge(0), Le(180)]
 Slant = Annotated[float, Ge(0), Lt(90)]
-Range = Annotated[list[Annotated[float, Gt(0)]], Ge(0)]
 
 
 def around_centre(height: int, width: int, linear: Array, shift: Any = 0.0) -> Array:
