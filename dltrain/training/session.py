@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from dltrain.training.triggers import Every
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
+    from dltrain.training.initial_weights import Report
 
 
 @dataclass
@@ -47,6 +49,12 @@ class Session(Prepared):
 
     graph: Graph
     objective: Objective
+
+    def begin(self, runs: Path) -> Report | None:
+        """Give the network the weights that the config has it begin with; None where it names none."""
+        from dltrain.training.initial_weights import initialize  # reads runs, which are sessions again
+
+        return initialize(self.graph, self.experiment, runs)
 
     def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Trainer:
         """The trainer at step 0."""
@@ -196,6 +204,7 @@ class Session(Prepared):
 
     def try_out(self) -> Summary:
         """One step of training and one evaluation, on a few samples."""
+        self.begin(Path("runs"))
         parts, size = self.data.parts, self.micro_batch
         self.budget(size, self.optimizer())  # before the parts are cut, whose size `batch_size: all` means
         parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
