@@ -19,9 +19,8 @@ from dltrain.model.options import WORDS
 from dltrain.suggest import hint
 
 NOTATION = {**KEYWORDS, **WORDS}
-PARTS: dict[str, Any] = {
-    **{"config": Fields, "data": Data, "model": Model, "init_from": InitFrom, "metrics": Goals, "train": Train},
-}
+SECTIONS = (Fields, Data, Model, InitFrom, Goals, Train)
+PARTS: dict[str, Any] = dict(zip(("config", "data", "model", "init_from", "metrics", "train"), SECTIONS, strict=True))
 # the page that describes a kind of things, or the keys of a section; all others are on docs/config.md
 PAGES = {
     **dict.fromkeys(("layer", "initializer"), "layers"),

@@ -124,8 +124,9 @@ class Session(Prepared):
         """The optimizer, bound to the model, whose frozen parameters are told to it."""
         optimizer: Optimizer = create("optimizer", self.experiment.optimizer)
         try:
+            self.graph.freeze(optimizer.frozen(self.graph.parameters, np.inf))
+            self.budget(self.micro_batch, optimizer)  # of the epochs in which most is trained
             self.graph.freeze(optimizer.frozen(self.graph.parameters))
-            self.budget(self.micro_batch, optimizer)
             optimizer.bind(self.graph.vector, self.kernels)
         except ConfigError as error:
             self.experiment.fail(error.problems)
@@ -145,11 +146,17 @@ class Session(Prepared):
         """Find what would go wrong, or do nothing, only in the course of the run.
 
         Raises:
-            ConfigError: when the average would begin after the last epoch.
+            ConfigError: when the average, or the training of a group, would begin after the last epoch.
             DltrainError: when a schedule leaves the range of its number.
         """
         schedules(trainer)
         average, total, per_epoch = trainer.average, trainer.total_steps, trainer.loader.steps_per_epoch
+        for pattern, begin in trainer.optimizer.thaws.items():
+            if total is not None and begin * per_epoch >= total:
+                what, most = "the training of this group would begin after the last epoch", (total - 1) // per_epoch
+                path = (*trainer.optimizer.where, pattern, "frozen", "until_epoch")
+                expected, hint = f"at most {most}" if most else "", "`frozen: true` freezes for the whole run"
+                self.experiment.fail([Problem(path, what, expected, str(begin), hint)])
         if average is None or total is None or any(average.rule.due(step, per_epoch) for step in range(total)):
             return
         what, path = "the average would begin after the last epoch", ("average", "swa", "start")
