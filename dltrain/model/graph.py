@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from dltrain.layers.base import Array, Backward, Parameter, Shape, Statistic
 from dltrain.model.budget import check_parameters
 from dltrain.model.fusion import FUSIONS, Fusion, fuse
 from dltrain.model.mode import Mode
-from dltrain.model.nodes import build_nodes, collect, look_around
+from dltrain.model.nodes import Node, build_nodes, collect, look_around
 from dltrain.model.parameters import ParameterVector
 
 if TYPE_CHECKING:
@@ -166,8 +167,27 @@ class Graph:
             parameter.trainable = path not in frozen
         self._look_around()
 
+    def part(self, nodes: Sequence[Node], inputs: Mapping[str, Shape], wires: Mapping[str, str] | None = None) -> Graph:
+        """Some nodes of this very model, with its parameters: a graph that begins or ends at an inner value.
+
+        Parameters:
+            nodes: of this graph, in its order
+            inputs: {path of a value that they read: its shape}
+            wires: {wire: path} of what it computes; default: all wires and the outputs of the model
+        """
+        other = copy(self)
+        other.nodes, other.inputs = list(nodes), dict(inputs)
+        if wires is not None:
+            other._paths, other.outputs = dict(wires), tuple(wires)
+        other._look_around()
+        return other
+
     def _look_around(self) -> None:
         look_around(self.nodes, self.inputs, {self._paths[wire] for wire in self.outputs})
+
+    def path_of(self, wire: str) -> str:
+        """The path of the node, or the input, whose value a wire is."""
+        return self._paths[wire]
 
     def zero_grad(self) -> None:
         """The next backward pass starts the gradients anew."""

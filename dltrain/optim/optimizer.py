@@ -66,18 +66,19 @@ class Optimizer:
         """How many numbers it keeps for each one that is trained."""
         return sum(len(transform.slots) for transform in self.transforms)
 
-    def frozen(self, paths: Iterable[str], epoch: float = 0) -> list[str]:
+    def frozen(self, paths: Iterable[str], epoch: int | None = 0) -> list[str]:
         """Those of a model's parameters that are not to be changed in an epoch.
 
         Parameters:
             paths: of all parameters
-            epoch: which, from 0; infinity leaves those that are never changed
+            epoch: which, from 0; None for those that are not changed in any
 
         Raises:
             ConfigError: when a group's pattern matches none, or when none is left to train.
         """
         found = assign(paths, self.groups, self.where)
-        frozen = [path for path, group in found.items() if group is not None and group.begin > epoch]
+        least = math.inf if epoch is None else epoch + 1
+        frozen = [path for path, group in found.items() if group is not None and group.begin >= least]
         if frozen and len(frozen) == len(found):
             what = "all parameters are frozen, so nothing can be trained"
             raise ConfigError([Problem(self.where, what, hint="leave out a group, or narrow its pattern")])

@@ -105,6 +105,10 @@ class Prepared(ABC):
         """
         return None
 
+    def reuse_features(self, trainer: Any) -> str:
+        """Compute once what frozen layers make of each sample; returns a line for the user, or nothing."""
+        return ""
+
     @abstractmethod
     def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Any:
         """What trains the model, at step 0."""

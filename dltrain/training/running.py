@@ -83,9 +83,12 @@ def train(
             message=progress.message,
         )
         trainer = session.trainer(journal, progress)
-        if not journal.restore(trainer):
-            with stop.at_once():
+        resumed = journal.restore(trainer)
+        with stop.at_once():
+            if not resumed:
                 begin_weights(session, run, progress)
+            if said := session.reuse_features(trainer):
+                progress.message(said)
         begun, earlier = (trainer.step, trainer.settled), seconds_before(run, trainer)
         try:
             reason = trainer.run()

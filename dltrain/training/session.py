@@ -23,6 +23,7 @@ from dltrain.optim import Optimizer
 from dltrain.registry import create
 from dltrain.training.averaging import Averaging
 from dltrain.training.baseline import prepare_baseline
+from dltrain.training.features import reuse_features
 from dltrain.training.goal import measured
 from dltrain.training.hooks import Hook
 from dltrain.training.journal import Journal, NoJournal
@@ -55,6 +56,10 @@ class Session(Prepared):
         from dltrain.training.initial_weights import initialize  # reads runs, which are sessions again
 
         return initialize(self.graph, self.experiment, runs)
+
+    def reuse_features(self, trainer: Trainer) -> str:
+        """Compute once what frozen layers make of each sample; returns a line for the user, or nothing."""
+        return reuse_features(self, trainer)
 
     def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Trainer:
         """The trainer at step 0."""
@@ -124,7 +129,7 @@ class Session(Prepared):
         """The optimizer, bound to the model, whose frozen parameters are told to it."""
         optimizer: Optimizer = create("optimizer", self.experiment.optimizer)
         try:
-            self.graph.freeze(optimizer.frozen(self.graph.parameters, np.inf))
+            self.graph.freeze(optimizer.frozen(self.graph.parameters, None))
             self.budget(self.micro_batch, optimizer)  # of the epochs in which most is trained
             self.graph.freeze(optimizer.frozen(self.graph.parameters))
             optimizer.bind(self.graph.vector, self.kernels)
