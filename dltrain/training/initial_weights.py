@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dltrain.model.nodes import Node
 
 AT = ("init_from",)
-SHOWN = 4  # names that an error or a line of the display shows
+SHOWN = 4  # names that an error shows
 KINDS = ("conv", "dense", "batch_norm")  # layers that are matched in their order
 
 
@@ -41,6 +41,7 @@ class Report:
     """What became of the tensors of both sides.
 
     Parameters:
+        source: the run or file, as the config names it
         file: that was read
         sha256: its checksum
         format: dltrain, torchvision or keras
@@ -49,6 +50,7 @@ class Report:
         left_in_model: paths that keep their own initial values
     """
 
+    source: str
     file: str
     sha256: str
     format: str
@@ -59,9 +61,13 @@ class Report:
     def line(self) -> str:
         """One line for the user."""
         total = len(self.matched) + len(self.left_in_model)
-        text = f"initial weights: {len(self.matched)} of {total} tensors from {self.file} ({self.format})"
-        begun = f"; begun anew: {some(self.left_in_model)}" if self.left_in_model else ""
-        return text + begun + (f"; left in the file: {some(self.left_in_file)}" if self.left_in_file else "")
+        text = f"initial weights: {len(self.matched)} of {total} tensors from {self.source} ({self.format})"
+        begun, left = (
+            dict.fromkeys(split(name)[0] for name in names) for names in (self.left_in_model, self.left_in_file)
+        )
+        return (
+            text + (f"; begun anew: {some(begun)}" if begun else "") + (f"; left there: {some(left)}" if left else "")
+        )
 
 
 def initialize(graph: Graph, experiment: Experiment, runs: Path) -> Report | None:
@@ -86,7 +92,8 @@ def initialize(graph: Graph, experiment: Experiment, runs: Path) -> Report | Non
         load(graph, weights, matched)
     except ConfigError as error:
         experiment.fail(error.problems)
-    return Report(str(path), checksum(path), weights.format, matched, left, kept)
+    source = wanted["run"] or wanted["file"]
+    return Report(source, str(path), checksum(path), weights.format, matched, left, kept)
 
 
 def found(wanted: Mapping[str, Any], folder: Path, runs: Path) -> Path:
