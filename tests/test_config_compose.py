@@ -257,7 +257,7 @@ def test_extra_changes_by_dotted_path(base: Path) -> None:
 def test_resolved_is_complete_and_reads_back_equal(base: Path, tmp_path: Path) -> None:
     experiment = load(base)
     assert list(experiment.resolved) == [
-        *("name", "seed", "dtype", "task", "data", "model", "loss", "metrics"),
+        *("name", "seed", "dtype", "task", "data", "model", "init_from", "loss", "metrics"),
         *("optimizer", "regularize", "constrain", "average", "train", "hooks"),
     ]
     assert experiment.resolved["model"]["graph"]["hidden"][0]["dense"]["use_bias"] is True

@@ -61,8 +61,8 @@ got the text '0.9'; take the quotes off: text is not a number
 expected a whole number of at least 1 or 'all'; got 1.5
      8 | train: {epochs: ten, batch_size: 1.5}
        |                                  ^
-{file}:9:1: sede: there is no key 'sede' at the top level; expected data, model, baseline, name, seed, dtype, task, \
-loss, metrics, optimizer, regularize, constrain, average, train, hooks; did you mean 'seed'?
+{file}:9:1: sede: there is no key 'sede' at the top level; expected data, model, init_from, baseline, name, seed, \
+dtype, task, loss, metrics, optimizer, regularize, constrain, average, train, hooks; did you mean 'seed'?
      9 | sede: 1
        | ^"""
 

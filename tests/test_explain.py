@@ -110,7 +110,7 @@ def test_a_key_and_a_thing_of_one_name() -> None:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("training.batch_size", "at the top level; expected data, model, baseline, name"),
+        ("training.batch_size", "at the top level; expected data, model, init_from, baseline, name"),
         ("training.batch_size", "did you mean 'train.batch_size'?"),
         ("train.epocs", "there is no key 'epocs' in 'train'; expected epochs, steps"),
         ("train.epocs", "did you mean 'train.epochs'?"),

@@ -88,6 +88,7 @@ def test_shipped_configs_learn_their_points(name: str, sets: list[str], bound: f
         ("cats-logistic", ["train.epochs=300"], "accuracy", 0.6),
         ("cats-two-layers", ["train.epochs=1500"], "accuracy", 0.5),
         ("cats-four-layers", ["train.epochs=1500"], "accuracy", 0.5),
+        ("cats-resnet", ["train.epochs=2"], "accuracy", 0.3),
         ("mnist-quadratic", ["train.epochs=1"], "accuracy", 0.8),
         ("mnist-cross-entropy", ["train.epochs=1"], "accuracy", 0.9),
         ("mnist-dropout", ["train.steps=100"], "accuracy", 0.85),
@@ -128,16 +129,36 @@ def test_the_gradients_of_every_shipped_config_are_proven(name: str, data_folder
     assert api.gradcheck(shipped(name))["passed"]
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.fixture(scope="module")
+def trunk(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run of one step, in place of the one that configs of transfer learning begin with."""
+    return str(api.fit(shipped("cifar-resnet"), sets=["train.steps=1"], runs=tmp_path_factory.mktemp("runs"))["run"])
+
+
+TRANSFER = ("cats-transfer", "cats-finetune")
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINED if name not in TRANSFER])
 def test_every_shipped_config_is_checked(name: str, data_folder: Path) -> None:
     summary, _ = api.check(shipped(name))
     assert summary["layers"]
 
 
+@pytest.mark.parametrize("name", TRANSFER)
+def test_those_that_begin_with_a_run_are_tried(name: str, trunk: str, tmp_path: Path) -> None:
+    """With a trunk that has learned nothing; `make results` trains it."""
+    begins = f"init_from.run={trunk}"
+    summary, _ = api.check(shipped(name), sets=[begins])
+    assert summary["frozen"] > 0.9 * summary["parameters"]
+    if name == "cats-transfer":  # the others' pictures are other ones in every epoch
+        sets = [begins, "train.epochs=12", "train.evaluate_every=12 epochs", "train.checkpoint_every=12 epochs"]
+        assert api.fit(shipped(name), sets=sets, runs=tmp_path)["test"]["accuracy"] > 0.3
+
+
 def test_every_shipped_config_is_tried_and_has_its_figure() -> None:
     """A config that nothing above trains, or that the page of results lacks, would be a promise without proof."""
     names = set(TRAINED)  # those of architectures are in test_architectures.py
-    tried = {"digits-mlp", "mnist-mlp"}
+    tried = {"digits-mlp", "mnist-mlp", *TRANSFER, "cifar-resnet"}
     for test in (
         test_shipped_configs_learn,
         test_shipped_configs_learn_their_points,

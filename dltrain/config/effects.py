@@ -32,7 +32,7 @@ def verify(config: Mapping[str, Any]) -> Problems:
     if isinstance(model, Mapping) and config.get("baseline") is None:
         problems += model_problems(model)
     if not problems:
-        problems += accumulation_problems(config)
+        problems += accumulation_problems(config) + beginning_problems(config.get("init_from"))
         problems += waiver_problems(config)
     problems += baseline_problems(config)
     if not any(problem.path[:1] in (("task",), ("loss",), ("metrics",)) for problem in problems):
@@ -67,6 +67,24 @@ def waiver_problems(config: Mapping[str, Any]) -> Problems:
     problems = [registry.unknown("rule", name, rules, ("waive", name)) for name in waive if name not in rules]
     what, expected = "a waiver needs its reason", "a sentence that says why this is meant so"
     return problems + [Problem(("waive", name), what, expected, "nothing") for name in waive if not waive[name].strip()]
+
+
+def beginning_problems(init_from: Any) -> Problems:
+    """Initial weights from nowhere, or from two places; renamings whose sides do not fit together."""
+    if init_from is None:
+        return []
+    given = [key for key in ("run", "file") if init_from.get(key) is not None]
+    if len(given) != 1:
+        what, got = "weights come from one place", " and ".join(given) or "none"
+        return [Problem(("init_from",), what, "either `run` or `file`", got)]
+    if given == ["run"] and init_from.get("format") not in (None, "dltrain"):
+        hint = "leave `format` out"
+        return [Problem(("init_from", "format"), "a run has dltrain's names", got=init_from["format"], hint=hint)]
+    return [
+        Problem(("init_from", "map", name), "both sides have as many *", str(name.count("*")), str(ours.count("*")))
+        for name, ours in (init_from.get("map") or {}).items()
+        if name.count("*") != ours.count("*")
+    ]
 
 
 def model_problems(model: Mapping[str, Any]) -> Problems:

@@ -43,6 +43,7 @@ class Experiment:
         self.dtype: str = resolved["dtype"]
         self.task: Any = resolved["task"]
         self.model: dict[str, Any] = dict(config.get("model") or {})
+        self.init_from: dict[str, Any] | None = resolved.get("init_from")
         self.baseline: Any = resolved.get("baseline")
         self.loss: Any = resolved["loss"]
         self.metrics: list[Any] | dict[str, Any] | None = resolved["metrics"]

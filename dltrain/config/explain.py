@@ -10,7 +10,7 @@ from dltrain import registry
 from dltrain.config import keys
 from dltrain.config.experiment import Experiment
 from dltrain.config.provenance import Origin, Path
-from dltrain.config.sections import Data, Fields, Goals, Model, Train, keys_of
+from dltrain.config.sections import Data, Fields, Goals, InitFrom, Model, Train, keys_of
 from dltrain.config.words import describe
 from dltrain.config.yaml_writer import flow
 from dltrain.errors import UsageError
@@ -19,7 +19,8 @@ from dltrain.model.options import WORDS
 from dltrain.suggest import hint
 
 NOTATION = {**KEYWORDS, **WORDS}
-PARTS: dict[str, Any] = {"config": Fields, "data": Data, "model": Model, "metrics": Goals, "train": Train}
+SECTIONS = (Fields, Data, Model, InitFrom, Goals, Train)
+PARTS: dict[str, Any] = dict(zip(("config", "data", "model", "init_from", "metrics", "train"), SECTIONS, strict=True))
 # the page that describes a kind of things, or the keys of a section; all others are on docs/config.md
 PAGES = {
     **dict.fromkeys(("layer", "initializer"), "layers"),
@@ -34,6 +35,7 @@ PAGES = {
     "diagnosis": "diagnose",
     "lint": "data",
     "model": "notation",
+    "init_from": "transfer",
 }
 
 

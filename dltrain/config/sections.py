@@ -133,6 +133,35 @@ class Model:
         self.blocks, self.outputs = blocks, outputs
 
 
+class InitFrom:
+    """Weights that the model begins with, statistics of batch normalization among them.
+
+    Every tensor of the file must find its place in the model and every place its tensor, but for what `skip` names.
+
+    Parameters:
+        run: name or folder of a run, whose best checkpoint is taken
+        file: a .safetensors, .h5 or .npz file, relative to the config, ./data or $DLTRAIN_DATA
+        format: dltrain (names are paths in the model), torchvision (timm's and other PyTorch files too) or keras, both
+            in the order of the layers; default: by the names
+        map: other names, {in the file: in the model}; each * stands for the same on both sides, without one the name
+            stands for all that begins with it
+        skip: patterns of names in the file, or of paths in the model, that are left out; a layer that is left out on
+            both sides begins anew
+    """
+
+    is_section = True
+
+    def __init__(
+        self,
+        run: str | None = None,
+        file: str | None = None,
+        format: Literal["dltrain", "torchvision", "keras"] | None = None,
+        map: Annotated[dict[str, str], Words("a map {name in the file: name in the model}")] = {},  # noqa: B006
+        skip: list[str] = [],  # noqa: B006
+    ) -> None:
+        self.run, self.file, self.format, self.map, self.skip = run, file, format, map, skip
+
+
 class Train:
     """How long to train, on what batches, and when to evaluate and to save.
 
@@ -186,6 +215,7 @@ class Fields:
         task: the kind of learning problem
         data: the examples
         model: the network
+        init_from: the weights that the network begins with, from another run or a file
         baseline: a classic method in place of a network; it is fitted in one go, so that of the keys only name, seed,
             dtype, task, data, loss and metrics belong to it
         loss: what is minimized; default: the task's
@@ -203,6 +233,7 @@ class Fields:
         self,
         data: Data,
         model: Annotated[dict[str, Any], Notation()] = None,  # type: ignore[assignment]
+        init_from: InitFrom | None = None,
         baseline: Annotated[Any, Reference("baseline")] | None = None,
         name: RunName = "experiment",
         seed: Seed = 0,
@@ -219,19 +250,21 @@ class Fields:
         waive: Annotated[dict[str, str], Words("a map {rule: reason}")] = {},  # noqa: B006
     ) -> None:
         self.name, self.seed, self.dtype, self.task = name, seed, dtype, task
-        self.data, self.model, self.baseline, self.loss, self.metrics = data, model, baseline, loss, metrics
+        self.data, self.model, self.init_from, self.baseline = data, model, init_from, baseline
+        self.loss, self.metrics = loss, metrics
         self.optimizer, self.regularize, self.train, self.hooks = optimizer, regularize, train, hooks
         self.constrain, self.average, self.waive = constrain, average, waive
 
 
 # Order of the keys in a resolved config.
 ORDER = (
-    *("name", "seed", "dtype", "task", "data", "model", "baseline", "loss", "metrics"),
-    *("optimizer", "regularize", "constrain", "average", "train", "hooks", "waive"),
+    *("name", "seed", "dtype", "task", "data", "model", "init_from", "baseline", "loss"),
+    *("metrics", "optimizer", "regularize", "constrain", "average", "train", "hooks"),
+    "waive",
 )
 # The keys that have an effect on a baseline.
 BASELINE = ("name", "seed", "dtype", "task", "data", "baseline", "loss", "metrics")
-SECTIONS = (Data, Train, Goals, Fields)
+SECTIONS = (Data, Train, Goals, InitFrom, Fields)
 
 
 def is_section(kind: Any) -> bool:

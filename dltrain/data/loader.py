@@ -208,6 +208,11 @@ class Loader:
         """
         self.augmenter = Augmenter(specs, next(iter(self.sources.values())), self.seed)
 
+    def feed(self, sources: Mapping[str, Array]) -> None:
+        """Take other inputs for the same examples: {wire: array}, such as what a network makes of them."""
+        self.sources = dict(sources)
+        self._buffers.clear()
+
     def order(self, epoch: int) -> Array:
         """The order of the examples in an epoch."""
         if epoch != self._epoch:

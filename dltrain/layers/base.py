@@ -90,6 +90,7 @@ class Layer(ABC):
     """
 
     differentiable = True  # whether `backward` is the derivative; sign and step define a gradient of their own
+    draws = False  # whether it draws random numbers in training
     takes_integers = False  # whether whole numbers (tokens) are handed to it as they are
 
     parameters: tuple[Parameter, ...] = ()

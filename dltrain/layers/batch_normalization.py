@@ -20,7 +20,8 @@ class BatchNorm(Affine):
         y = γ (x - μ) / √(σ² + ε) + β        (N, …, C) -> (N, …, C), γ β μ σ (C,)
 
     In training μ and σ² are the batch's own and running averages learn from them:
-    moving = momentum · moving + (1 - momentum) · batch.  Outside training the running averages are used.
+    moving = momentum · moving + (1 - momentum) · batch.  Outside training the running averages are used, and where
+    γ and β are frozen in training too: they then stay as they are.
     σ² is the population variance (divided by the count, not by the count less one).
 
     Parameters:
@@ -60,6 +61,11 @@ class BatchNorm(Affine):
         """Normalise, scale and shift."""
         return normalize(self, "linear", mode, inputs[0])
 
+    @property
+    def frozen(self) -> bool:
+        """Whether its parameters are not trained; one that has none follows the data."""
+        return bool(self.parameters) and not any(parameter.trainable for parameter in self.parameters)
+
 
 class BatchNormActivation(Layer):
     """Batch norm and the activation behind it in one pass.
@@ -90,7 +96,8 @@ def normalize(layer: BatchNorm, activation: str, mode: Mode, x: Array) -> tuple[
     y = mode.output(x.shape, x.dtype)
     needs_dx = mode.needs_dx
     mean, variance = layer.moving_mean.value, layer.moving_variance.value
-    if mode.training:
+    training = mode.training and not layer.frozen
+    if training:
         batch_mean, inv_std = empty(mean.shape, x.dtype), empty(mean.shape, x.dtype)
         k.batch_norm(x, g, b, layer.epsilon, activation, y, batch_mean, inv_std, empty)
         if mode.update_statistics:
@@ -98,8 +105,6 @@ def normalize(layer: BatchNorm, activation: str, mode: Mode, x: Array) -> tuple[
             update(variance, 1 / inv_std**2 - layer.epsilon, layer.momentum)
     else:
         k.batch_norm_inference(x, g, b, mean, variance, layer.epsilon, activation, y)
-
-    training = mode.training
 
     def backward(dy: Array) -> Array | None:
         add = gamma.accumulates() if gamma is not None else beta is not None and not beta.fresh

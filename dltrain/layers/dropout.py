@@ -40,6 +40,8 @@ class Dropout(Layer):
     Source: Srivastava et al.: Dropout, a simple way to prevent neural networks from overfitting, 2014.
     """
 
+    draws = True
+
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
 
@@ -75,6 +77,8 @@ class SpatialDropout(Layer):
     Source: Tompson et al.: Efficient object localization using convolutional networks, 2015.
     """
 
+    draws = True
+
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
 
@@ -106,6 +110,8 @@ class StochasticDepth(Layer):
 
     Source: Huang et al.: Deep networks with stochastic depth, 2016; scaled in training, as dropout is.
     """
+
+    draws = True
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
@@ -160,6 +166,8 @@ class AlphaDropout(Layer):
     Source: Klambauer et al.: Self-normalizing neural networks, 2017.
     """
 
+    draws = True
+
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
 
@@ -205,6 +213,8 @@ class GaussianNoise(Layer):
 
     Source: Bishop: Training with noise is equivalent to Tikhonov regularization, 1995.
     """
+
+    draws = True
 
     def __init__(self, stddev: NonNegativeFloat) -> None:
         self.stddev = stddev

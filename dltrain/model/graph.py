@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,13 +171,28 @@ class Graph:
     def _before(self, wires: tuple[str, ...]) -> list[Node]:
         """The nodes that some wires need, in their order."""
         if wires not in self._needed:
-            paths, found = {self._paths[wire] for wire in wires}, []
+            paths, found = {self.paths[wire] for wire in wires}, []
             for node in reversed(self.nodes):
                 if node.path in paths:
                     paths.update(node.inputs)
                     found.append(node)
             self._needed[wires] = found[::-1]
         return self._needed[wires]
+
+    def part(self, nodes: Sequence[Node], inputs: Mapping[str, Shape], wires: Mapping[str, str] | None = None) -> Graph:
+        """Some nodes of this very model, with its parameters: a graph that begins or ends at an inner value.
+
+        Parameters:
+            nodes: of this graph, in its order
+            inputs: {path of a value that they read: its shape}
+            wires: {wire: path} of what it computes; default: all wires and the outputs of the model
+        """
+        other = copy(self)
+        other.nodes, other.inputs, other._needed = list(nodes), dict(inputs), {}
+        if wires is not None:
+            other.paths, other.outputs = dict(wires), tuple(wires)
+        other._look_around()
+        return other
 
     def _look_around(self) -> None:
         look_around(self.nodes, self.inputs, {self.paths[wire] for wire in self.outputs})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -10,7 +11,7 @@ from dltrain.errors import ConfigError, Problem
 from dltrain.kernels.arrays import Array
 from dltrain.optim.numbers import Number, Path, Value, number
 from dltrain.suggest import hint
-from dltrain.types import NonNegativeFloat, Scheduled
+from dltrain.types import NonNegativeFloat, PositiveInt, Scheduled
 
 
 class Vector(Protocol):
@@ -35,6 +36,19 @@ class Vector(Protocol):
         """A vector of this size, for a slot."""
 
 
+class Thaw:
+    """When frozen parameters begin to be trained.
+
+    Parameters:
+        until_epoch: how many epochs they stay as they are
+    """
+
+    is_section = True
+
+    def __init__(self, until_epoch: PositiveInt) -> None:
+        self.until_epoch = until_epoch
+
+
 class Group:
     """What is different for some parameters.
 
@@ -42,8 +56,9 @@ class Group:
         learning_rate: their own, instead of the optimizer's; a number or a schedule
         multiplier: of the optimizer's learning rate
         weight_decay: of the kernels among them, instead of the optimizer's; biases, gamma and beta never decay
-        frozen: they stay as they are, and nothing below the first layer that is trained is differentiated; running
-            statistics of batch normalization go on
+        frozen: they stay as they are, for the whole run or `{until_epoch: n}` for its first n epochs; nothing below the
+            first layer that is trained is differentiated, and batch normalization uses its running statistics, which
+            stay too
 
     Example:
         >>> Group(multiplier=0.1).multiplier
@@ -57,10 +72,11 @@ class Group:
         learning_rate: Scheduled | None = None,
         multiplier: NonNegativeFloat = 1.0,
         weight_decay: Scheduled | None = None,
-        frozen: bool = False,
+        frozen: bool | Thaw = False,
     ) -> None:
         self.learning_rate, self.multiplier = learning_rate, multiplier
         self.weight_decay, self.frozen = weight_decay, frozen
+        self.begin = frozen["until_epoch"] if isinstance(frozen, Mapping) else math.inf if frozen else 0
 
     @classmethod
     def read(cls, pattern: str, options: Mapping[str, Any], path: Path) -> Group:
@@ -76,11 +92,12 @@ class Group:
         """
         usual = vars(cls())  # a resolved config spells out what is left out
         given = {key for key, value in options.items() if value != usual[key]}
+        whole = {"frozen"} if options.get("frozen") is True else set()
         if not given:
             what, hint = "this group changes nothing", "remove it, or write what is different for these parameters"
             raise ConfigError([Problem(path, what, "learning_rate, multiplier, weight_decay or frozen", hint=hint)])
         for one, others in (("frozen", given - {"frozen"}), ("learning_rate", given & {"multiplier"})):
-            if one in given and others:
+            if one in (whole if one == "frozen" else given) and others:
                 other = sorted(others)[0]
                 what = f"{other} has no effect beside {one}"
                 raise ConfigError([Problem((*path, other), what, hint=f"remove {other} or {one}", at_key=True)])
@@ -102,10 +119,11 @@ class Part(NamedTuple):
 
     Parameters:
         place: in the vector
-        slot: in the slots, which leave out what is frozen
+        slot: in the slots, which leave out what is never trained, and hold what is trained from the start first
         learning_rate: their own; None takes the optimizer's
         multiplier: of the learning rate
         weight_decay: of each step
+        begin: the epoch from which on they are trained
     """
 
     place: slice
@@ -113,6 +131,7 @@ class Part(NamedTuple):
     learning_rate: Value | None
     multiplier: float
     weight_decay: Value
+    begin: int
 
 
 def assign(paths: Iterable[str], groups: Mapping[str, Group], where: Path) -> dict[str, Group | None]:
@@ -162,7 +181,7 @@ def _useless(pattern: str, matched: bool, paths: Sequence[str], where: Path) -> 
 
 
 def divide(vector: Vector, groups: Mapping[str, Group], weight_decay: Value, where: Path) -> list[Part]:
-    """The parts of a vector, in its order; what is frozen is left out.
+    """The parts of a vector, in its order; what is frozen for good is left out.
 
     Parameters:
         vector: the model's
@@ -171,19 +190,22 @@ def divide(vector: Vector, groups: Mapping[str, Group], weight_decay: Value, whe
         where: where the groups stand in the config
     """
     parts: list[Part] = []
-    done = 0
     for start, stop, group in _spans(vector, groups, where):
-        if group is not None and group.frozen:
+        if group is not None and group.begin == math.inf:
             continue
         decay = weight_decay if group is None or group.weight_decay is None else group.weight_decay
         end = min(max(vector.decayed.stop, start), stop) if decay != 0 else start  # of the kernels in it
         for first, last, own in ((start, end, decay), (end, stop, 0.0)):
             if first == last and not (start == stop and own == 0.0):
                 continue
-            slot = slice(done, done + last - first)
-            done = slot.stop
             rate, multiplier = (None, 1.0) if group is None else (group.learning_rate, group.multiplier)
-            parts.append(Part(slice(first, last), slot, rate, multiplier, own))
+            begin = 0 if group is None else int(group.begin)
+            parts.append(Part(slice(first, last), slice(0), rate, multiplier, own, begin))
+    done = 0
+    for k in sorted(range(len(parts)), key=lambda k: parts[k].begin):
+        size = parts[k].place.stop - parts[k].place.start
+        parts[k] = parts[k]._replace(slot=slice(done, done + size))
+        done += size
     return parts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -51,7 +52,7 @@ class Optimizer:
         self._count = 0
         self._seen: dict[str, Any] = {n.name: None for n in self.scheduled if n.observer is not None}
         self._slots: dict[str, Array] = {}
-        self._run: Run | None = None
+        self._runs: list[tuple[int, Run]] = []  # what does a step from an epoch on, the last one first
 
     @property
     def scheduled(self) -> list[Number]:
@@ -65,21 +66,28 @@ class Optimizer:
         """How many numbers it keeps for each one that is trained."""
         return sum(len(transform.slots) for transform in self.transforms)
 
-    def frozen(self, paths: Iterable[str]) -> list[str]:
-        """Those of a model's parameters that are not to be changed.
+    def frozen(self, paths: Iterable[str], epoch: int | None = 0) -> list[str]:
+        """Those of a model's parameters that are not to be changed in an epoch.
 
         Parameters:
             paths: of all parameters
+            epoch: which, from 0; None for those that are not changed in any
 
         Raises:
             ConfigError: when a group's pattern matches none, or when none is left to train.
         """
         found = assign(paths, self.groups, self.where)
-        frozen = [path for path, group in found.items() if group is not None and group.frozen]
+        least = math.inf if epoch is None else epoch + 1
+        frozen = [path for path, group in found.items() if group is not None and group.begin >= least]
         if frozen and len(frozen) == len(found):
             what = "all parameters are frozen, so nothing can be trained"
             raise ConfigError([Problem(self.where, what, hint="leave out a group, or narrow its pattern")])
         return frozen
+
+    @property
+    def thaws(self) -> dict[str, int]:
+        """{pattern of a group: the epoch from which on it is trained}, of those that are frozen at first."""
+        return {pattern: int(group.begin) for pattern, group in self.groups.items() if 0 < group.begin < math.inf}
 
     def bind(self, vector: Vector, kernels: Callable[[Array], Kernels], *, fused: bool = True) -> None:
         """Attach to a model: allocate the slots and choose the kernels.
@@ -96,7 +104,11 @@ class Optimizer:
         for transform in self.transforms:
             for name in transform.slots:
                 self._slots[name][:] = transform.start
-        self._run = chain_of(self.transforms, self._slots, vector, kernels(vector.value), parts, fused)
+        self._runs = []
+        for begin in sorted({part.begin for part in parts}, reverse=True):
+            trained = [part for part in parts if part.begin <= begin]
+            run = chain_of(self.transforms, self._slots, vector, kernels(vector.value), trained, fused)
+            self._runs.append((begin, run))
 
     def step(self, moment: Moment) -> float:
         """Change the values by their gradients, which stay as they are.
@@ -106,12 +118,13 @@ class Optimizer:
 
         Returns: the learning rate of this step.
         """
-        if self._run is None:
+        if not self._runs:
             raise UsageError("the optimizer is not bound to a model", hint="call bind(vector, kernels) first")
         self._count += 1
         moment = self._with_seen(moment)
         rate = at(self.learning_rate, moment)
-        self._run(moment, self._count, rate)
+        run = next(run for begin, run in self._runs if begin <= moment.epoch)
+        run(moment, self._count, rate)
         return rate
 
     def observe(self, measure: Callable[[str | None], tuple[float | None, bool]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from dltrain.kernels.arrays import Array
 from dltrain.optim.adam_family import ScaleByAdam, ScaleByNadam, ScaleByRadam
@@ -70,13 +69,18 @@ def chain_of(
     pieces = [(part, vector.value[part.place], [array[part.slot] for array in arrays]) for part in parts]
     prepare = _prepare(before, slots, vector, kernels, parts)
 
+    begins = sorted({part.begin for part in parts})
+
     def run(moment: Moment, count: int, rate: float) -> None:
         turn = Turn(moment, count, ())
         factor, updates = prepare(turn)
-        numbers = [number for transform in within for number in transform.numbers(turn)]
+        numbers = {}
+        for begin in begins:
+            own_turn = _since(turn, begin)
+            numbers[begin] = [number for transform in within for number in transform.numbers(own_turn)]
         for (part, value, own), update in zip(pieces, updates, strict=True):
             speed = rate * part.multiplier if part.learning_rate is None else at(part.learning_rate, moment)
-            kernel(value, update, *own, factor, speed, at(part.weight_decay, moment), *numbers)
+            kernel(value, update, *own, factor, speed, at(part.weight_decay, moment), *numbers[part.begin])
 
     return run
 
@@ -96,18 +100,38 @@ def _prepare(
         return lambda turn: (clip.factor(kernels, grads), grads)
     update = vector.zeros(sum(grad.size for grad in grads))
     updates = [update[part.slot] for part in parts]
-    arrays: list[Any] = [[slots[slot] for slot in transform.slots] for transform in transforms]
+    ages = _ages(parts)
+    whole = [(0, slice(0, len(update)))]
+    stages: list[tuple[Transform, int, Array, list[Array]]] = [
+        (transform, begin, update[place], [slots[slot][place] for slot in transform.slots])
+        for transform in transforms
+        for begin, place in (ages if transform.slots else whole)
+    ]
     each = any(isinstance(transform, ClipEachNorm) for transform in transforms)
     tensors = _tensors(vector, parts) if each else []
 
     def prepare(turn: Turn) -> tuple[float, list[Array]]:
         for target, grad in zip(updates, grads, strict=True):
             target[:] = grad
-        for transform, own in zip(transforms, arrays, strict=True):
-            transform.apply(kernels, update, own, turn._replace(tensors=tensors))
+        for transform, begin, some, own in stages:
+            transform.apply(kernels, some, own, _since(turn, begin)._replace(tensors=tensors))
         return 1.0, updates
 
     return prepare
+
+
+def _since(turn: Turn, begin: int) -> Turn:
+    """A step as those see it that are trained from an epoch on: their running means are as young as they are."""
+    return turn if begin == 0 else turn._replace(count=turn.count - begin * turn.moment.steps_per_epoch)
+
+
+def _ages(parts: Sequence[Part]) -> list[tuple[int, slice]]:
+    """(first epoch, place in the slots) of the parts that are trained from one epoch on, which lie side by side."""
+    found: list[tuple[int, slice]] = []
+    for begin in sorted({part.begin for part in parts}):
+        places = [part.slot for part in parts if part.begin == begin]
+        found.append((begin, slice(min(p.start for p in places), max(p.stop for p in places))))
+    return found
 
 
 def _tensors(vector: Vector, parts: Sequence[Part]) -> list[slice]:

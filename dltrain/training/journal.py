@@ -93,8 +93,10 @@ class Journal:
         self.log.sync()
         checkpoint.save(self.run.checkpoints_path, step, {**self.fixed[0], **arrays}, {**self.fixed[1], **meta})
 
-    def restore(self, trainer: Trainer | Fitter) -> None:
+    def restore(self, trainer: Trainer | Fitter) -> bool:
         """Bring a trainer to the newest valid checkpoint, and cut the log to it; damaged files are reported.
+
+        Returns: whether there is one.
 
         Raises:
             CorruptFileError: when no checkpoint is whole, or it belongs to other data, or to no moment of this run.
@@ -108,13 +110,14 @@ class Journal:
                     "no checkpoint is whole", where=str(self.run.checkpoints_path), hint="start a new run"
                 )
             self.log.truncate(0)
-            return
+            return False
         arrays, meta = checkpoint.load(path)
         same_data(meta["data"]["fingerprint"], self.fixed[1]["data"]["fingerprint"], self.run.name)
         trainer.load_state(arrays, meta["trainer"], str(path))
         trainer.set_clock(meta["seconds"])
         self.started -= trainer.seconds
         self.log.truncate(meta["log_offset"])
+        return True
 
     def close(self) -> None:
         """Close the logs."""

@@ -17,7 +17,10 @@ from dltrain.training.evaluation import BATCH_SIZE, Evaluator
 from dltrain.training.goal import Goal, Limit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dltrain.config.experiment import Experiment
+    from dltrain.training.initial_weights import Report
     from dltrain.training.journal import Journal, NoJournal
     from dltrain.training.progress import Progress
 
@@ -93,6 +96,18 @@ class Prepared(ABC):
             path, hint = ("metrics", "satisfy", timed), "give the data a validation part"
             self.experiment.fail([Problem(path, "only evaluations are timed, and there is none", hint=hint)])
         return {f"{part}.{name}": Limit.parse(bound) for name, bound in written.items()}
+
+    def begin(self, runs: Path) -> Report | None:
+        """Give the model the weights that the config has it begin with; None where it names none.
+
+        Parameters:
+            runs: folder in which a run is looked up by its name
+        """
+        return None
+
+    def reuse_features(self, trainer: Any) -> str:
+        """Compute once what frozen layers make of each sample; returns a line for the user, or nothing."""
+        return ""
 
     @abstractmethod
     def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Any:

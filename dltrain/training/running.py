@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dltrain.errors import CorruptFileError, UsageError
@@ -22,6 +23,8 @@ from dltrain.training.trained import checkpoint_path, store_experiment
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
     from dltrain.runs.folder import RunFolder
+
+INITIAL = "initial_weights.json"
 
 
 def begin(run: RunFolder, experiment: Experiment) -> None:
@@ -80,7 +83,12 @@ def train(
             message=progress.message,
         )
         trainer = session.trainer(journal, progress)
-        journal.restore(trainer)
+        resumed = journal.restore(trainer)
+        with stop.at_once():
+            if not resumed:
+                begin_weights(session, run, progress)
+            if said := session.reuse_features(trainer):
+                progress.message(said)
         begun, earlier = (trainer.step, trainer.settled), seconds_before(run, trainer)
         try:
             reason = trainer.run()
@@ -105,6 +113,14 @@ def train(
     cut = reason == "signal" or summary["test"] is None  # a run that was whole before the signal has succeeded
     summary["exit_code"] = stop.exit_code if cut else 0
     return summary
+
+
+def begin_weights(session: Prepared, run: RunFolder, progress: Progress) -> None:
+    """Give a new run the weights that its config begins with, and write down what became of them."""
+    report = session.begin(run.path.parent)
+    if report is not None:
+        run.write(run.path / INITIAL, asdict(report))
+        progress.message(report.line())
 
 
 def seconds_before(run: RunFolder, trainer: Any) -> float:

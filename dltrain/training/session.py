@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from dltrain.optim import Optimizer
 from dltrain.registry import create
 from dltrain.training.averaging import Averaging
 from dltrain.training.baseline import prepare_baseline
+from dltrain.training.features import reuse_features
 from dltrain.training.goal import measured
 from dltrain.training.hooks import Hook
 from dltrain.training.journal import Journal, NoJournal
@@ -35,6 +37,7 @@ from dltrain.training.triggers import Every
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
+    from dltrain.training.initial_weights import Report
 
 
 @dataclass
@@ -47,6 +50,16 @@ class Session(Prepared):
 
     graph: Graph
     objective: Objective
+
+    def begin(self, runs: Path) -> Report | None:
+        """Give the network the weights that the config has it begin with; None where it names none."""
+        from dltrain.training.initial_weights import initialize  # reads runs, which are sessions again
+
+        return initialize(self.graph, self.experiment, runs)
+
+    def reuse_features(self, trainer: Trainer) -> str:
+        """Compute once what frozen layers make of each sample; returns a line for the user, or nothing."""
+        return reuse_features(self, trainer)
 
     def trainer(self, journal: Journal | NoJournal, progress: Progress) -> Trainer:
         """The trainer at step 0."""
@@ -116,8 +129,9 @@ class Session(Prepared):
         """The optimizer, bound to the model, whose frozen parameters are told to it."""
         optimizer: Optimizer = create("optimizer", self.experiment.optimizer)
         try:
+            self.graph.freeze(optimizer.frozen(self.graph.parameters, None))
+            self.budget(self.micro_batch, optimizer)  # of the epochs in which most is trained
             self.graph.freeze(optimizer.frozen(self.graph.parameters))
-            self.budget(self.micro_batch, optimizer)
             optimizer.bind(self.graph.vector, self.kernels)
         except ConfigError as error:
             self.experiment.fail(error.problems)
@@ -137,11 +151,17 @@ class Session(Prepared):
         """Find what would go wrong, or do nothing, only in the course of the run.
 
         Raises:
-            ConfigError: when the average would begin after the last epoch.
+            ConfigError: when the average, or the training of a group, would begin after the last epoch.
             DltrainError: when a schedule leaves the range of its number.
         """
         schedules(trainer)
         average, total, per_epoch = trainer.average, trainer.total_steps, trainer.loader.steps_per_epoch
+        for pattern, begin in trainer.optimizer.thaws.items():
+            if total is not None and begin * per_epoch >= total:
+                what, most = "the training of this group would begin after the last epoch", (total - 1) // per_epoch
+                path = (*trainer.optimizer.where, pattern, "frozen", "until_epoch")
+                expected, hint = f"at most {most}" if most else "", "`frozen: true` freezes for the whole run"
+                self.experiment.fail([Problem(path, what, expected, str(begin), hint)])
         if average is None or total is None or any(average.rule.due(step, per_epoch) for step in range(total)):
             return
         what, path = "the average would begin after the last epoch", ("average", "swa", "start")
@@ -196,6 +216,7 @@ class Session(Prepared):
 
     def try_out(self) -> Summary:
         """One step of training and one evaluation, on a few samples."""
+        self.begin(Path("runs"))
         parts, size = self.data.parts, self.micro_batch
         self.budget(size, self.optimizer())  # before the parts are cut, whose size `batch_size: all` means
         parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})

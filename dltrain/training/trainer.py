@@ -83,6 +83,7 @@ class Trainer:
         self.kernels = mode.kernels(self.graph.vector.value)
         self.tally = objective.task.tally()
         self.epoch = self.index = self.step = 0
+        self.thawed = 0  # the epoch whose frozen parameters the graph knows
         self.rate = 0.0  # learning rate of the last step
         self.settled = True  # whether everything due after the last step is done
         self.started = time.monotonic()
@@ -140,6 +141,8 @@ class Trainer:
         Raises:
             NumericsError: when loss or gradient is not finite; the parameters are then still those before the step.
         """
+        if self.epoch != self.thawed:
+            self._thaw()
         batch = self.loader.batch(self.epoch, self.index, self.kernels)
         mode, vector, kernels = self.mode, self.graph.vector, self.kernels
         value = None
@@ -158,6 +161,12 @@ class Trainer:
         self.step += 1
         self.index += 1
         self.settled = False
+
+    def _thaw(self) -> None:
+        """Tell the graph which parameters are frozen in this epoch."""
+        if self.optimizer.thaws:
+            self.graph.freeze(self.optimizer.frozen(self.graph.parameters, self.epoch))
+        self.thawed = self.epoch
 
     def measured(self) -> dict[str, dict[str, float]]:
         """Metrics of the state the run ended with, which a limit in steps or time may have cut before its evaluation.

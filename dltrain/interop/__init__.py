@@ -1,0 +1,1 @@
+"""Files of other programs: their weights, in the names and layouts of this house."""
