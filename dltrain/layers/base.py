@@ -91,6 +91,7 @@ class Layer(ABC):
     input_border = 0  # width of the zero border this layer likes its input to be born with
     differentiable = True  # whether `backward` is the derivative; sign and step define a gradient of their own
     takes_integers = False  # whether whole numbers (tokens) are handed to it as they are
+    takes_mask = False  # whether a mask (N, T) may come with its sequence, by `with: wire`
 
     parameters: tuple[Parameter, ...] = ()
     statistics: tuple[Statistic, ...] = ()

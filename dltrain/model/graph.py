@@ -167,6 +167,8 @@ class Graph:
         self._look_around()
 
     def _look_around(self) -> None:
+        for node in self.nodes:
+            node.dtype = self.dtype
         look_around(self.nodes, self.inputs, {self._paths[wire] for wire in self.outputs})
 
     def zero_grad(self) -> None:

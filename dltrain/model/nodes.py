@@ -25,11 +25,12 @@ class Node:
         shape: of its output, without the batch axis
     """
 
-    __slots__ = ("border", "drops", "inputs", "key", "kind", "layer", "needs_dx", "path", "shape")
+    __slots__ = ("border", "drops", "dtype", "inputs", "key", "kind", "layer", "needs_dx", "path", "shape")
 
     def __init__(self, path: str, kind: str, layer: Layer, inputs: tuple[str, ...], shape: Shape) -> None:
         self.path, self.kind, self.layer, self.inputs, self.shape = path, kind, layer, inputs, shape
         self.key = name_key(path)
+        self.dtype: Any = None  # of the graph
         self.border = 0  # the widest zero border that a reader of the output likes
         self.needs_dx = True  # whether anything before it is trained
         self.drops: tuple[str, ...] = ()  # values that nobody reads after it
