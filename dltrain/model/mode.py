@@ -45,7 +45,7 @@ class Mode:
         self.kernels = kernels or select("auto")
         self.arena, self.seed, self.step, self.part = arena, seed, 0, 0
         self.empty: Callable[..., Array] = heap if arena is None else arena.empty
-        self.states: dict[tuple[str, int], Array] | None = None  # of recurrent layers, where batches go on in a text
+        self.states: dict[str, Array] | None = None  # of recurrent layers, where batches go on in a text
         self.node: Node
 
     def begin(self, step: int, key: Hashable = None, part: int = 0) -> None:
@@ -94,7 +94,7 @@ class Mode:
 
         Where batches become shorter, as some texts end, the first ones go on.
         """
-        kept = None if self.states is None else self.states.get((self.node.path, self.part))
+        kept = None if self.states is None else self.states.get(f"{self.node.path}/{self.part}")
         if kept is None:
             first.fill(0)
         else:
@@ -103,7 +103,7 @@ class Mode:
     def remember(self, last: Array) -> None:
         """Keep the state with which the running node ends, where batches go on in a text."""
         if self.states is not None:
-            self.states[self.node.path, self.part] = last.copy()
+            self.states[f"{self.node.path}/{self.part}"] = last.copy()
 
     def key(self) -> int:
         """The 64-bit key of this node's draws in this step, and in this micro-batch where there are several."""
