@@ -370,6 +370,8 @@ METRICS = {
     "roc_auc": ({"roc_auc": "weighted"}, 1.0, True),
     "average_precision": ("average_precision", 1.0, True),
     "milliseconds_per_sample": ("milliseconds_per_sample", 0.0, False),
+    "perplexity": ("perplexity", 1.0, False),
+    "bits_per_character": ("bits_per_character", 0.0, False),
 }
 REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
 CONSTRAINTS = {
@@ -439,6 +441,8 @@ SOURCES = {
     "linear_regression": ({"linear_regression": {"samples": 60, "features": 3}}, "values"),
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
+    "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
+    "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
 }
 TASKS = {
     "classification": 3,
@@ -446,6 +450,7 @@ TASKS = {
     "regression": 2,
     "multi_label": 4,
     "multi_task": 10,
+    "language_model": 5,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
 EXPLORATIONS: dict[str, Any] = {

@@ -27,6 +27,18 @@ class Case(NamedTuple):
         """Whether it reads the mask."""
         return "'mask'" in repr(self.chain)
 
+    @property
+    def kinds(self) -> set[str]:
+        """The layers in it, but for those that join branches."""
+        branches = [branch[0] for layer in self.chain if isinstance(layer, dict) for branch in joined(layer)]
+        return {str(layer if isinstance(layer, str) else next(iter(layer))) for layer in branches or self.chain}
+
+
+def joined(layer: dict[str, Any]) -> list[Any]:
+    """The branches of a layer that has some."""
+    options = next(iter(layer.values()))
+    return options if isinstance(options, list) else []
+
 
 def both(kind: str, join: str) -> Any:
     """A layer in both directions, as sequences."""

@@ -77,7 +77,9 @@ def sequences_of(pool: Pool) -> Array:
     x, y = pool.columns["x"], pool.columns["y"]
     if y.dtype.kind not in "iu" or y.shape != x.shape or y.ndim != 2:
         hint = "take the source `text` or `text_lines`"
-        raise DataError("the data are no text", where=pool.where, expected="characters (N, T)", got=str(y.shape), hint=hint)
+        raise DataError(
+            "the data are no text", where=pool.where, expected="characters (N, T)", got=str(y.shape), hint=hint
+        )
     return y
 
 
