@@ -16,7 +16,7 @@ from dltrain.training.session import build_graph
 if TYPE_CHECKING:
     from dltrain.training.trained import Run
 
-START = "\n"  # what a text begins with where no prompt is given: the end of the line before
+STARTS = "\n "  # what a text begins with where no prompt is given: the end of a line, else of a word
 
 
 class Writer:
@@ -102,7 +102,7 @@ class Writer:
         p(next) = softmax(logits / temperature) over the `top_k` likeliest; at temperature 0 the likeliest one
 
         Parameters:
-            prompt: what the model reads first; empty: the end of a line
+            prompt: what the model reads first; empty: the end of a line, or a blank where texts have no lines
             length: how many characters to write
             temperature: below 1 the likely become likelier, above 1 the unlikely
             top_k: draw among so many; None: among all
@@ -114,7 +114,8 @@ class Writer:
         """
         self.mode.states = {}
         draw, written = generator(seed, "generate"), ""
-        for token in self.tokens_of(prompt or START):
+        start = next((c for c in STARTS if c in self.tokens), self.tokens[-1])
+        for token in self.tokens_of(prompt or start):
             logits = self.read(token)
         for _ in range(length):
             token = chosen(logits, temperature, top_k, draw)
