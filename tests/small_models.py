@@ -87,7 +87,7 @@ def text_case(tokens: int, size: int, rng: np.random.Generator, **options: Any) 
     bound.check(graph)
     target = rng.integers(0, tokens, (size, 4))
     target[::3, 2:] = -1
-    x = rng.integers(0, tokens, (size, 4)).astype(graph.dtype)
+    x = rng.integers(0, tokens, (size, 4))
     return Objective(graph, bound), Batch({"x": x}, target, slice(None), 0, 0, np.arange(size))
 
 

@@ -308,7 +308,8 @@ def test_source(name: str, files: Path) -> None:
     assert data[0].fingerprint == data[1].fingerprint
     assert (data[0].classes is None) == (needs == "values")
     train = data[0].parts["train"].columns
-    assert train["x"].dtype == np.float32 and train["x"].shape[1:] == data[0].shape
+    assert train["x"].dtype == (np.int64 if needs == "tokens" else np.float32)
+    assert train["x"].shape[1:] == data[0].shape
     assert train["y"].ndim == (2 if needs in ("values", "tokens") else 1)
 
 

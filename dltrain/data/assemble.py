@@ -105,7 +105,12 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     whole = Examples(columns, np.arange(len(x)), features)
     raw = {part: whole.take(index) for part, index in positions.items()}
     constants = pipeline.fit(specs, raw["train"], pool.place)
-    parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
+    parts = raw
+    if needs_of(needs) != "tokens":
+        parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
+    elif specs:
+        hint = "leave it out: a vocabulary makes tokens of the characters"
+        raise ConfigError([Problem(("data", "prepare"), "a text has no numbers to prepare", hint=hint)])
     scales = list(section.prepare_target)
     if scales:
         if needs_of(needs) != "values":

@@ -184,7 +184,7 @@ def pooled(shapes: tuple[Shape, ...], name: str) -> Shape:
 def valid_steps(inputs: tuple[Array, ...]) -> Array:
     """(N, T) whether a step is valid."""
     x = inputs[0]
-    return inputs[1].real > 0.5 if len(inputs) > 1 else np.ones(x.shape[:2], bool)
+    return np.asarray(inputs[1].real > 0.5) if len(inputs) > 1 else np.ones(x.shape[:2], bool)
 
 
 def with_mask(mode: Mode, dx: Array, inputs: tuple[Array, ...]) -> Array | tuple[Array, ...]:

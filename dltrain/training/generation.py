@@ -59,7 +59,7 @@ class Writer:
         """
         steps = run.graph.inputs[self.input][0]
         text = generator(0, "generate check").integers(0, len(self.tokens), (1, steps))
-        at_once = run.graph.forward({self.input: text.astype(self.graph.dtype)}, mode=Mode(False, backward=False))[0]
+        at_once = run.graph.forward({self.input: text}, mode=Mode(False, backward=False))[0]
         self.mode.states = {}
         one_by_one = np.stack([self.read(int(token)) for token in text[0]])
         expected = at_once[self.wire][0]
@@ -69,7 +69,7 @@ class Writer:
     def read(self, token: int) -> Array:
         """Take in a token; returns the logits (V,) of the next one."""
         self.mode.begin(0, 1)
-        x = np.full((1, 1), token, self.graph.dtype)
+        x = np.full((1, 1), token)
         logits: Array = self.graph.forward({self.input: x}, mode=self.mode)[0][self.wire][0, 0]
         return logits
 

@@ -62,6 +62,11 @@ class Prepared(ABC):
         )
 
     @property
+    def batch_size(self) -> int:
+        """Examples that are taken in at once; a network's config says how many in training."""
+        return BATCH_SIZE
+
+    @property
     def stateful(self) -> bool:
         """Whether recurrent layers carry their state from batch to batch."""
         return bool(create("task", self.experiment.task).stateful)
