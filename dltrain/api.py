@@ -18,6 +18,7 @@ from dltrain.model.summary import Summary
 from dltrain.runs.folder import RunFolder
 from dltrain.training.batch_preview import first_batch
 from dltrain.training.ensemble import Ensemble
+from dltrain.training.generation import Writer
 from dltrain.training.journal import NoJournal
 from dltrain.training.prepared import load_data
 from dltrain.training.preview import schedules
@@ -270,6 +271,46 @@ def diagnose(
 
     load_plugins(plugins)
     return diagnosed(load_run(run, runs=runs), load_run(run, runs=runs, checkpoint="last"), goal)
+
+
+def generate(
+    run: str | Path,
+    prompt: str = "",
+    *,
+    length: int = 500,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    seed: int = 0,
+    lines: int | None = None,
+    checkpoint: str | int = "best",
+    runs: str | Path = "runs",
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """What a trained language model writes.
+
+    Parameters:
+        run: path or name of a run of the task `language_model`
+        prompt: what the text begins with; empty: the start of a line
+        length: how many characters to write
+        temperature: below 1 the likely characters become likelier, above 1 the unlikely; 0: always the likeliest
+        top_k: draw among so many of the likeliest; None: among all
+        seed: the same one gives the same text
+        lines: write so many texts, each to the end of its line, with the seeds from `seed` on; None: one of `length`
+        checkpoint: whose weights, as in `evaluate`
+        runs: folder of the run folders
+        plugins: Python files that register further things
+
+    Raises:
+        UsageError: when the run is of another task, or the prompt has a character that the model does not know.
+    """
+    load_plugins(plugins)
+    loaded = load_run(run, runs=runs, checkpoint=checkpoint)
+    writer, until = Writer(loaded), None if lines is None else "\n"
+    texts = [
+        writer.write(prompt, length, temperature=temperature, top_k=top_k, seed=number, until=until)
+        for number in range(seed, seed + (lines or 1))
+    ]
+    return {"run": str(loaded.folder.path), "checkpoint": loaded.step, "prompt": prompt, "texts": texts}
 
 
 def gradcheck(

@@ -46,6 +46,16 @@ def layer(kind: str, *shapes: Shape, tags: str = "", **arguments: Any) -> Layer:
     return Layer(kind, arguments, shapes, frozenset(tags.split()))
 
 
+def masked(kind: str, *shapes: Shape, tags: str = "", **arguments: Any) -> Layer:
+    """A line whose second input is a mask."""
+    return Layer(kind, arguments, shapes, frozenset(tags.split()), masks=frozenset({1}))
+
+
+def of_tokens(kind: str, vocabulary: int, steps: int, **arguments: Any) -> Layer:
+    """A line whose input is tokens."""
+    return Layer(kind, arguments, ((steps,),), integers={0: vocabulary})
+
+
 LAYERS = [
     layer("dense", (4,), units=3),
     layer("dense", (1,), units=1),
@@ -208,6 +218,32 @@ LAYERS = [
     layer("conv_transpose", (2, 2, 3), filters=2, kernel_size=1, strides=2),
     layer("conv_transpose", (4, 3), filters=2, kernel_size=5, strides=2, padding=2, output_padding=1),
     layer("conv_transpose", (2, 3, 2, 2), filters=2, kernel_size=[2, 3, 2], strides=[2, 1, 2]),
+    layer("simple_rnn", (4, 3), units=5),
+    layer("simple_rnn", (3, 2), units=4, activation="relu", return_sequences=True, go_backwards=True),
+    masked("simple_rnn", (5, 2), (5,), units=3, return_sequences=True),
+    layer("simple_rnn", (4, 2), units=20, recurrent_dropout=0.5, tags="random"),
+    layer("gru", (4, 3), units=5, bias_initializer={"normal": 0.5}),
+    layer("gru", (3, 2), units=4, return_sequences=True, go_backwards=True),
+    masked("gru", (5, 2), (5,), units=3),
+    masked("gru", (4, 2), (4,), units=20, recurrent_dropout=0.5, return_sequences=True, tags="random"),
+    layer("simple_gru", (4, 3), units=5, return_sequences=True),
+    masked("simple_gru", (5, 2), (5,), units=3, go_backwards=True),
+    layer("simple_gru", (4, 2), units=20, recurrent_dropout=0.5, tags="random"),
+    layer("lstm", (4, 3), units=5),
+    layer("lstm", (1, 1), units=1, forget_bias=0.0),
+    layer("lstm", (3, 2), units=4, use_peepholes=True, return_sequences=True, go_backwards=True),
+    masked("lstm", (5, 2), (5,), units=3, return_sequences=True),
+    masked("lstm", (5, 2), (5,), units=3, use_peepholes=True),
+    layer("lstm", (4, 2), units=20, recurrent_dropout=0.5, return_sequences=True, tags="random"),
+    of_tokens("embedding", 6, 4, vocabulary_size=6, units=3),
+    of_tokens("embedding", 5, 3, vocabulary_size=5, units=2, padding=0),
+    layer("position_embedding", (4, 3)),
+    layer("sinusoidal_positions", (4, 3)),
+    of_tokens("padding_mask", 2, 5),
+    layer("last_step", (4, 3)),
+    masked("last_step", (4, 3), (4,)),
+    masked("masked_mean", (4, 3), (4,)),
+    masked("masked_max", (4, 3), (4,)),
 ]
 
 # Layers of `example_layers.py`, which are not registered for good.
@@ -334,6 +370,8 @@ METRICS = {
     "roc_auc": ({"roc_auc": "weighted"}, 1.0, True),
     "average_precision": ("average_precision", 1.0, True),
     "milliseconds_per_sample": ("milliseconds_per_sample", 0.0, False),
+    "perplexity": ("perplexity", 1.0, False),
+    "bits_per_character": ("bits_per_character", 0.0, False),
 }
 REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
 CONSTRAINTS = {
@@ -403,6 +441,8 @@ SOURCES = {
     "linear_regression": ({"linear_regression": {"samples": 60, "features": 3}}, "values"),
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
+    "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
+    "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
 }
 TASKS = {
     "classification": 3,
@@ -410,6 +450,7 @@ TASKS = {
     "regression": 2,
     "multi_label": 4,
     "multi_task": 10,
+    "language_model": 5,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
 EXPLORATIONS: dict[str, Any] = {

@@ -37,7 +37,7 @@ from example_layers import registered
 from loss_checks import LOSS_CHECKS
 from picture_files import folder as pictures
 from scipy.io import savemat
-from small_models import batch_of, graph_of, heads_case, objective_of
+from small_models import batch_of, graph_of, heads_case, objective_of, text_case
 
 from dltrain import registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
@@ -288,6 +288,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_bytes(b"".join(bytes([k % 10]) + bytes([k]) * 3072 for k in range(count)))
     savemat(folder / "a.mat", {"X": arrays()["x"], "y": arrays()["y"][:, None]})
     pictures(folder / "pictures", "a b", count=20)
+    (folder / "a.txt").write_text("".join(f"line {number} of a text\n" for number in range(20)))
     (folder / "images.idx").write_bytes(idx(images()))
     (folder / "labels.idx").write_bytes(idx(np.arange(40) % 2))
     return folder
@@ -301,13 +302,15 @@ def test_source(name: str, files: Path) -> None:
     pools = [create("source", spec).load(folders) for _ in range(2)]
     assert len(pools[0].columns["x"]) == len(pools[0].columns["y"]) == len(pools[0]) > 10
     assert all(pools[0].columns[key].tobytes() == pools[1].columns[key].tobytes() for key in ("x", "y"))
-    section = SimpleNamespace(source=spec, split=None, prepare=["standardize"], prepare_target=[])
+    prepare = [] if needs == "tokens" else ["standardize"]
+    section = SimpleNamespace(source=spec, split=None, prepare=prepare, prepare_target=[])
     data = [load(section, needs=needs, seed=0, folders=folders, dtype="float32") for _ in range(2)]
     assert data[0].fingerprint == data[1].fingerprint
     assert (data[0].classes is None) == (needs == "values")
     train = data[0].parts["train"].columns
-    assert train["x"].dtype == np.float32 and train["x"].shape[1:] == data[0].shape
-    assert train["y"].ndim == (2 if needs == "values" else 1)
+    assert train["x"].dtype == (np.int64 if needs == "tokens" else np.float32)
+    assert train["x"].shape[1:] == data[0].shape
+    assert train["y"].ndim == (2 if needs in ("values", "tokens") else 1)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -317,6 +320,8 @@ def test_task(name: str) -> None:
     rng, outputs = np.random.default_rng(0), max(width, 2)
     if name == "multi_task":
         objective, batch = heads_case(9, rng)
+    elif name == "language_model":
+        objective, batch = text_case(width, 9, rng)
     else:
         graph = graph_of({"graph": {"y": [{"dense": 6}, "tanh", {"dense": width}]}}, {"x": (4,)})
         objective, batch = objective_of(graph, name, outputs), batch_of(graph, name, 9, rng, outputs)
@@ -326,7 +331,7 @@ def test_task(name: str) -> None:
     mode = Mode(True)
     value = objective(batch, mode)
     tally = bound.tally()
-    tally.add(value.loss, value.penalty, value.outputs, batch, mode.kernels(batch.inputs["x"]))
+    tally.add(value.loss, value.penalty, value.outputs, batch, mode.kernels(value.outputs[bound.wires[0]]))
     results = tally.results()
     assert list(results) == tally.names and all(np.isfinite(list(results.values())))
     assert results["loss"] == pytest.approx(value.loss)

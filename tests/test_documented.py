@@ -18,6 +18,7 @@ import test_metrics
 import test_metrics_peer
 import test_optim
 from layer_parity import CASES
+from sequence_parity import CASES as SEQUENCES
 
 from dltrain import registry
 from dltrain.registry import Entry
@@ -39,6 +40,13 @@ EXEMPT: dict[tuple[str, str], dict[str, str]] = {
     ("layer", "spatial_dropout"): {"peer": "other random numbers; its shares and moments are tested"},
     ("layer", "stochastic_depth"): {"peer": "other random numbers; its shares and moments are tested"},
     ("layer", "gaussian_noise"): {"peer": "other random numbers; its moments are tested"},
+    ("layer", "padding_mask"): {"source": "it compares and computes nothing"},
+    ("layer", "last_step"): {"source": "it takes a step and computes nothing"},
+    ("layer", "masked_mean"): {"source": "a mean has no author"},
+    ("layer", "masked_max"): {"source": "a maximum has no author"},
+    ("source", "text_lines"): {"source": "a list of lines has no author"},
+    ("metric", "perplexity"): {"peer": "exp of the loss, which is compared itself"},
+    ("metric", "bits_per_character"): {"peer": "the loss by log 2, which is compared itself"},
     ("optimizer", "averaged_momentum"): {"peer": "PyTorch has none; compared with a transcription of the paper"},
     ("optimizer", "lion"): {"peer": "PyTorch has none; compared with a transcription of the paper"},
     ("metric", "loss"): {"peer": "it is the loss, which is compared itself", "source": "it is the loss"},
@@ -85,7 +93,8 @@ def peers() -> dict[str, set[str]]:
     """The entries of each kind that a test compares with PyTorch, metrics with scikit-learn."""
     optimizers = {case: name_of(spec) for case, spec in test_optim.SAME_AS_PYTORCH.items()}
     return {
-        "layer": {name_of(case.spec) for name, case in CASES.items() if f"{name}/y" in fixtures()},
+        "layer": {name_of(case.spec) for name, case in CASES.items() if f"{name}/y" in fixtures()}
+        | {kind for name, case in SEQUENCES.items() if f"{name}/y" in fixtures() for kind in case.kinds},
         "loss": {name_of(spec) for case, (spec, _) in test_losses.PYTORCH.items() if f"{case}/plain" in fixtures()},
         "optimizer": {optimizers[case] for case in of_fixtures("optimizer")},
         "schedule": of_fixtures("schedule") | ({"reduce_on_plateau"} if of_fixtures("plateau") else set()),

@@ -82,6 +82,26 @@ def product(M: int, I: int, O: int) -> tuple[Array, Array, Array]:
     return normal(M, I), normal(I, O, seed=1) / F(max(I, 1) ** 0.5), normal(O, seed=2)
 
 
+def recurrent_calls(N: int, H: int) -> dict[str, Any]:
+    """Both ways of a masked LSTM, whose state is dropped in part."""
+    U, p, first = normal(H, 4 * H, seed=30) / F(max(H, 1) ** 0.5), normal(3, H, seed=31), normal(2, N, H, seed=32)
+    mask, keep = (normal(N, 3, seed=33) > -0.5).astype(F), (normal(N, H, seed=34) > 0).astype(F)
+    given, there = (U, p, mask, keep, first), normal(N, 3, H, seed=35)
+    gates = 1 / (1 + np.exp(-normal(N, 3, 4 * H, seed=36)))
+    return {
+        "recurrence": (
+            given,
+            (normal(N, 3, 4 * H, seed=37), *(empty((N, 3, H), F) for _ in range(3)), empty((2, N, H), F)),
+            lambda f, i, o: f("lstm", o[0], *i, True, *o[1:], empty),
+        ),
+        "recurrence_backward": (
+            (*given, there, np.tanh(there), normal(N, 3, H, seed=38)),
+            (gates, empty((N, 3, 4 * H), F), normal(3, H, seed=39)),
+            lambda f, i, o: f("lstm", o[0], *i[:5], True, *i[5:], *o[1:], True, empty),
+        ),
+    }
+
+
 # One call of every kernel: name -> (inputs that must stay as they are, outputs), for a shape (rows, columns).
 def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any, ...], Callable[..., Any]]]:
     """name: (inputs, outputs, call(function, inputs, outputs)) for every kernel but the products' grid."""
@@ -128,6 +148,11 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
         ),
         "convolution_inputs": (
             (kernel, seen, dseen), (empty(image.shape, F),), lambda f, i, o: f(*i, *o, "relu", window, empty)
+        ),
+        **recurrent_calls(N, C),
+        "scatter_rows": (
+            (np.random.default_rng(N).integers(-1, 7, 2 * N), normal(2 * N, C, seed=22)), (normal(7, C, seed=23),),
+            lambda f, i, o: f(*i, *o, True),
         ),
         "activation": ((x,), (out,), lambda f, i, o: f(*i, "leaky_relu", 0.1, *o)),
         "activation_backward": ((x, y, dy), (out,), lambda f, i, o: f(*i, "sigmoid", 0.0, *o)),

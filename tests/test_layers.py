@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from layer_parity import CASES, TRAINED
 from scipy.special import ndtr
+from sequence_parity import CASES as SEQUENCES
 from small_models import batch_of, graph_of, objective_of
 
 from dltrain import build_model, registry
@@ -49,6 +50,7 @@ def alone(spec: Any, *shapes: tuple[int, ...], dtype: str = "float64") -> Graph:
 
 def test_every_layer_is_compared_with_pytorch() -> None:
     kinds = {case.spec if isinstance(case.spec, str) else next(iter(case.spec)) for case in CASES.values()}
+    kinds |= {name for case in SEQUENCES.values() for name in case.kinds}
     assert kinds | RANDOM == set(registry.entries("layer"))
 
 

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("dltrain.cli.predict", "Say what a trained run makes of new samples."),
     "errors": ("dltrain.cli.errors", "Show which examples a run gets wrong, and what mending them could gain."),
     "diagnose": ("dltrain.cli.diagnose", "Say what holds a run back, bias or variance, and what to try next."),
+    "generate": ("dltrain.cli.generate", "Write a text with a trained language model."),
     "gradcheck": ("dltrain.cli.gradcheck", "Prove the gradients of a config or run by numerical ones."),
     "check": ("dltrain.cli.check", "Build a config and try one step; show layers, sizes and costs."),
     "doctor": ("dltrain.cli.doctor", "Examine a config before its training: doubtful settings, and trials."),

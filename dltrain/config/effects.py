@@ -16,7 +16,7 @@ from dltrain.errors import ConfigError, Problem
 from dltrain.suggest import closest
 
 # Stand-ins for what only the data know; their values do not matter here.
-PLACEHOLDERS = {"classes": 2, "outputs": 1, "features": 1}
+PLACEHOLDERS = {"classes": 2, "outputs": 1, "features": 1, "vocabulary_size": 2}
 
 
 def verify(config: Mapping[str, Any]) -> Problems:

@@ -22,6 +22,7 @@ from dltrain.data import (
     splits,
     synthetic,
     tables,
+    text,
 )
 from dltrain.data.assemble import fingerprint, load
 from dltrain.data.describe import catalog, describe, show
@@ -62,4 +63,5 @@ __all__ = [
     "splits",
     "synthetic",
     "tables",
+    "text",
 ]

@@ -14,6 +14,7 @@ from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import PIECE
 from dltrain.data.targets import check_features, check_finite
+from dltrain.data.text import tokenized
 from dltrain.data.wanted import Target, numbering, read_target, read_targets
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import create, parse
@@ -95,6 +96,8 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
             labels = y[positions["train"], head["columns"][0]].astype(np.int64)
             head["class_counts"] = class_counts(labels, head["classes"], pool)
     columns = {"x": x, "y": y}
+    if needs_of(needs) == "tokens":
+        columns, classes = tokenized(columns, positions["train"])
     if "weight" in pool.columns:
         columns["weight"] = check_weights(pool)
     categories = with_fills(pool.categories, specs)
@@ -102,7 +105,12 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     whole = Examples(columns, np.arange(len(x)), features)
     raw = {part: whole.take(index) for part, index in positions.items()}
     constants = pipeline.fit(specs, raw["train"], pool.place)
-    parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
+    parts = raw
+    if needs_of(needs) != "tokens":
+        parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
+    elif specs:
+        hint = "leave it out: a vocabulary makes tokens of the characters"
+        raise ConfigError([Problem(("data", "prepare"), "a text has no numbers to prepare", hint=hint)])
     scales = list(section.prepare_target)
     if scales:
         if needs_of(needs) != "values":

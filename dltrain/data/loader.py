@@ -179,12 +179,14 @@ class Loader:
         seed: int,
         inputs: Mapping[str, str] | None = None,
         target: str = "y",
+        stateful: bool = False,
     ) -> None:
         if not len(examples):
             raise DataError("there are no examples to cut into batches")
         self.examples, self.batch_size, self.shuffle, self.seed = examples, int(batch_size), shuffle, seed
         self.sources = {wire: examples.columns[name] for wire, name in (inputs or {"x": "x"}).items()}
         self.targets = examples.columns.get(target, np.empty((len(examples), 0)))
+        self.stateful = stateful
         self.balance: Balance | None = None
         self.augmenter: Augmenter | None = None
         self.weights = examples.columns.get("weight")
@@ -217,7 +219,10 @@ class Loader:
         """The order of the examples in an epoch."""
         if epoch != self._epoch:
             draw = generator(self.seed, "order", epoch)
-            self._order = self.balance.order(draw) if self.balance else draw.permutation(len(self.examples))
+            if self.stateful:
+                self._order = side_by_side(len(self.examples), self.batch_size)
+            else:
+                self._order = self.balance.order(draw) if self.balance else draw.permutation(len(self.examples))
             self._epoch = epoch
         return self._order
 
@@ -230,7 +235,8 @@ class Loader:
         if not 0 <= index < self.steps_per_epoch:
             raise IndexError(f"batch {index} of {self.steps_per_epoch}")
         start = index * self.batch_size
-        batch = self._shuffled(epoch, index, start, kernels) if self.shuffle else self._in_order(epoch, index, start)
+        gathered = self.shuffle or self.stateful
+        batch = self._shuffled(epoch, index, start, kernels) if gathered else self._in_order(epoch, index, start)
         return batch if self.augmenter is None else self._augmented(batch, start, self.augmenter, kernels)
 
     def _in_order(self, epoch: int, index: int, start: int) -> Batch:
@@ -276,3 +282,21 @@ class Loader:
         target = np.empty((count, *self.targets.shape[1:]), self.targets.dtype)
         self._buffers[count] = inputs, target
         return inputs, target
+
+
+def side_by_side(count: int, size: int) -> Array:
+    """An order of consecutive examples in which each place of a batch goes on where it was in the batch before.
+
+    The examples are cut into as many runs as a batch has places; where they do not divide evenly, the first runs are
+    one longer, and the last batch holds only these.
+
+    Parameters:
+        count: of the examples
+        size: of a batch
+
+    Example:
+        >>> side_by_side(8, 3).tolist()  # the runs 0 1 2, 3 4 5 and 6 7
+        [0, 3, 6, 1, 4, 7, 2, 5]
+    """
+    runs = np.array_split(np.arange(count), min(size, count))
+    return np.array([run[k] for k in range(len(runs[0])) for run in runs if k < len(run)])

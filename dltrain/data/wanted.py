@@ -55,6 +55,8 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
     pool = targets_for(pool, need)
     if known is not None:
         pool = replace(pool, classes=list(known))
+    if need.kind == "tokens":
+        return Target(sequences_of(pool), None, ["token"])
     if need.kind == "values":
         y, names = values_of(pool, dtype)
         return Target(y, None, names)
@@ -66,6 +68,21 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
     names = pool.target_names or ["y"]
     y, classes = labels_of(pool, need.kind) if need.ignore is None else known_labels(pool, need, known is None)
     return Target(y, classes, names)
+
+
+def sequences_of(pool: Pool) -> Array:
+    """Targets (N, T): a character for each step of a text.
+
+    Raises:
+        DataError: when the source gives something else.
+    """
+    x, y = pool.columns["x"], pool.columns["y"]
+    if y.dtype.kind not in "iu" or y.shape != x.shape or y.ndim != 2:
+        hint = "take the source `text` or `text_lines`"
+        raise DataError(
+            "the data are no text", where=pool.where, expected="characters (N, T)", got=str(y.shape), hint=hint
+        )
+    return y
 
 
 def read_targets(pool: Pool, needs: Mapping[str, Need], dtype: str) -> tuple[Array, dict[str, dict[str, Any]]]:

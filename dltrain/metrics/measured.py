@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from dltrain.kernels.arrays import Array
@@ -44,3 +45,47 @@ class MillisecondsPerSample:
         """From seconds and number of samples."""
         seconds, count = arrays["timing"]
         return float(divide(1000 * seconds, count))
+
+
+@register("metric", "perplexity")
+class Perplexity:
+    """exp of the mean cross-entropy of a token: among how many equally likely ones a model seems to choose.
+
+    It is that of the loss: with `label_smoothing` the smoothed one's.
+
+    Example:
+        >>> import numpy as np
+        >>> round(Perplexity()({"loss": np.array([10 * np.log(4), 10])}), 6)  # ten tokens, each one of four
+        4.0
+
+    Source: Jelinek et al.: Perplexity, a measure of the difficulty of speech recognition tasks, 1977.
+    """
+
+    statistic, higher_is_better = "loss", False
+
+    def __call__(self, arrays: Mapping[str, Array]) -> float:
+        """From the sum of the loss and its weight; of a loss beyond 700, where exp ends, that of 700."""
+        total, weight = arrays["loss"]
+        return math.exp(min(float(divide(total, weight)), 700.0))
+
+
+@register("metric", "bits_per_character")
+class BitsPerCharacter:
+    """The mean cross-entropy of a character in bits, its loss by log 2: what a text takes when the model packs it.
+
+    It is that of the loss: with `label_smoothing` the smoothed one's.
+
+    Example:
+        >>> import numpy as np
+        >>> round(BitsPerCharacter()({"loss": np.array([10 * np.log(4), 10])}), 6)
+        2.0
+
+    Source: Shannon: Prediction and entropy of printed English, 1951.
+    """
+
+    statistic, higher_is_better = "loss", False
+
+    def __call__(self, arrays: Mapping[str, Array]) -> float:
+        """From the sum of the loss and its weight."""
+        total, weight = arrays["loss"]
+        return float(divide(total, weight)) / math.log(2)

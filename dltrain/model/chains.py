@@ -238,7 +238,8 @@ class Chains:
         options = read_options(seen, names, spot.scope, self.wires, entry)
         if options is None:
             return source
-        if merges != bool(options.wires):
+        masked = bool(getattr(entry.make, "takes_mask", False)) and len(options.wires) == 1
+        if merges != bool(options.wires) and not masked:
             self.joins_wrong(entry.name, merges, value.place)
             return source
         lacks = self.lacks(entry, options.values, value.place)

@@ -195,6 +195,8 @@ class Graph:
         return other
 
     def _look_around(self) -> None:
+        for node in self.nodes:
+            node.dtype = self.dtype
         look_around(self.nodes, self.inputs, {self.paths[wire] for wire in self.outputs})
 
     def zero_grad(self) -> None:

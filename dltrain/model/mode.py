@@ -45,6 +45,7 @@ class Mode:
         self.kernels = kernels or select("auto")
         self.arena, self.seed, self.step, self.part = arena, seed, 0, 0
         self.empty: Callable[..., Array] = np.empty if arena is None else arena.empty
+        self.states: dict[str, Array] | None = None  # of recurrent layers, where batches go on in a text
         self.node: Node
 
     def begin(self, step: int, key: Hashable = None, part: int = 0) -> None:
@@ -71,6 +72,22 @@ class Mode:
     def like(self, x: Array) -> Array:
         """Memory for a gradient of x."""
         return self.empty(x.shape, x.dtype)
+
+    def recall(self, first: Array) -> None:
+        """Fill in the state (S, N, H) with which the running node begins: that of the batch before, else zeros.
+
+        Where batches become shorter, as some texts end, the first ones go on.
+        """
+        kept = None if self.states is None else self.states.get(f"{self.node.path}/{self.part}")
+        if kept is None:
+            first.fill(0)
+        else:
+            first[...] = kept[:, : first.shape[1]]
+
+    def remember(self, last: Array) -> None:
+        """Keep the state with which the running node ends, where batches go on in a text."""
+        if self.states is not None:
+            self.states[f"{self.node.path}/{self.part}"] = last.copy()
 
     def key(self) -> int:
         """The 64-bit key of this node's draws in this step, and in this micro-batch where there are several."""

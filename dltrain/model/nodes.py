@@ -25,11 +25,12 @@ class Node:
         shape: of its output, without the batch axis
     """
 
-    __slots__ = ("drops", "inputs", "key", "kind", "layer", "needs_dx", "path", "shape")
+    __slots__ = ("drops", "dtype", "inputs", "key", "kind", "layer", "needs_dx", "path", "shape")
 
     def __init__(self, path: str, kind: str, layer: Layer, inputs: tuple[str, ...], shape: Shape) -> None:
         self.path, self.kind, self.layer, self.inputs, self.shape = path, kind, layer, inputs, shape
         self.key = name_key(path)
+        self.dtype: Any = None  # of the graph
         self.needs_dx = True  # whether anything before it is trained
         self.drops: tuple[str, ...] = ()  # values that nobody reads after it
 

@@ -28,6 +28,7 @@ class Task(ABC):
     class_weight: ClassWeight = None  # how much the samples of each class count in the loss
     ignore_label: str | int | None = None  # samples of this label count neither in the loss nor in metrics
     link: str | None = None  # how outputs become probabilities; None: as the loss says
+    stateful = False  # whether recurrent layers begin a batch with the state in which they ended the one before
     separator: str | None = None  # what stands between the labels of a sample
 
     @abstractmethod
@@ -45,6 +46,14 @@ class Task(ABC):
     @abstractmethod
     def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""
+
+    def output_shape(self, data: DataSet) -> tuple[int, ...]:
+        """Shape of the model's output for one sample."""
+        return (self.units(data),)
+
+    def rows(self, outputs: Array) -> Array:
+        """Outputs with one row for each decision; of most tasks a sample is one."""
+        return outputs
 
     def combine(self, outputs: Sequence[Array], link: str = "softmax") -> Array:
         """The outputs of an ensemble: those whose prediction is the mean of the members' predictions.

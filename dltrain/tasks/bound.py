@@ -75,11 +75,11 @@ class Bound:
 
     def check(self, graph: Graph) -> None:
         """Raise a ConfigError unless the model's output fits the targets."""
-        shape, width = graph.wires[self.wire], self.task.units(self.data)
-        if shape != (width,):
+        shape, wanted = graph.wires[self.wire], self.task.output_shape(self.data)
+        if shape != wanted:
             hint = "leave the last layer's width out, or write `dense: {units: $outputs}`"
             what = "the model's output does not fit the data"
-            raise ConfigError([Problem(("model", "graph", self.wire), what, f"({width},)", str(shape), hint)])
+            raise ConfigError([Problem(("model", "graph", self.wire), what, str(wanted), str(shape), hint)])
 
     def inputs(self, batch: Batch) -> Mapping[str, Array]:
         """What the graph is fed."""
@@ -90,14 +90,14 @@ class Bound:
 
         The gradients of micro-batches add up to that of the batch they were cut from.
         """
-        scores = outputs[self.wire]
+        scores = self.task.rows(outputs[self.wire])
         if batch.mixed is None:
             loss, gradient = self._value(scores, batch, mode)
         else:
             loss, gradient = self._mixed(scores, batch, mode)
         if batch.whole is not None:
             gradient *= self.weight(batch) / (self.weight(batch.whole) or 1.0)
-        return loss, {self.wire: gradient}
+        return loss, {self.wire: gradient.reshape(outputs[self.wire].shape)}
 
     def _value(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
         """The mean loss over one target a sample, and its gradient in the scores."""
@@ -135,6 +135,7 @@ class Bound:
 
     def judged(self, scores: Array, batch: Batch) -> tuple[Array, Array]:
         """Outputs and targets that metrics count: without samples of an ignored label, numbers in the data's unit."""
+        scores = self.task.rows(scores)
         targets = self.task.targets(batch, scores)
         if self._weighing.ignores:
             known = targets.reshape(-1) >= 0

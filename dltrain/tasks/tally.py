@@ -76,7 +76,8 @@ class Tally:
         if self.penalty_sum:
             found["penalty"] = self.penalty_sum / self.count
         for name, metric in self.bound.metrics.items():
-            arrays = self.collectors[metric.statistic].arrays
+            losses = {"loss": np.array([self.loss_sum, self.weight_sum])}
+            arrays = losses if metric.statistic == "loss" else self.collectors[metric.statistic].arrays
             if metric.statistic != "timing" or arrays["timing"][1]:
                 found[name] = float(metric(arrays))
         return found

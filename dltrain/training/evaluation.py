@@ -62,6 +62,7 @@ class Evaluator:
             everything: collect all that the task can, whether a metric reads it or not
         """
         tally = self.task.tally(everything)
+        self.mode.states = {} if loader.stateful else None
         for index in range(loader.steps_per_epoch):
             if self.interrupted():
                 return None

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dltrain.data import DataFolders, DataSet, Loader, load
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.layers.base import Array
@@ -54,8 +56,34 @@ class Prepared(ABC):
 
     def loader_of(self, examples: Any, *, batch_size: int = BATCH_SIZE, shuffle: bool = False) -> Loader:
         """Batches of some examples, fed to the model's inputs."""
-        inputs = dict.fromkeys(self.graph.inputs, "x")
-        return Loader(examples, batch_size, shuffle=shuffle, seed=self.experiment.seed, inputs=inputs)
+        inputs, stateful = dict.fromkeys(self.graph.inputs, "x"), self.stateful
+        if stateful:  # as many texts side by side in an evaluation as in training
+            batch_size = self.batch_size
+            self.check_consecutive(examples)
+        return Loader(
+            examples, batch_size, shuffle=shuffle, seed=self.experiment.seed, inputs=inputs, stateful=stateful
+        )
+
+    @property
+    def batch_size(self) -> int:
+        """Examples that are taken in at once; a network's config says how many in training."""
+        return BATCH_SIZE
+
+    @property
+    def stateful(self) -> bool:
+        """Whether recurrent layers carry their state from batch to batch."""
+        return bool(create("task", self.experiment.task).stateful)
+
+    def check_consecutive(self, examples: Any) -> None:
+        """Refuse a part whose examples do not follow each other in the text.
+
+        Raises:
+            ConfigError: saying which split keeps them together.
+        """
+        if (np.diff(examples.ids) != 1).any():
+            what = "the windows of a part do not follow each other, as a `stateful` task needs"
+            path, hint = ("data", "split"), "write `split: chronological`"
+            self.experiment.fail([Problem(path, what, "consecutive windows", hint=hint)])
 
     def evaluator(self, interrupted: Callable[[], bool] = lambda: False) -> Evaluator:
         """Runs the model over a part."""

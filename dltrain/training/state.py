@@ -21,6 +21,7 @@ def state_of(trainer: Trainer) -> tuple[dict[str, Any], dict[str, Any]]:
     arrays |= {f"tally/{name}": array for name, array in tally.pop("arrays").items()}
     arrays |= {f"average/{path}": value for path, value in (average.state() if average else {}).items()}
     arrays |= {f"optimizer/{name}": slot for name, slot in slots.items() if isinstance(slot, np.ndarray)}
+    arrays |= {f"carried/{place}": array for place, array in (trainer.mode.states or {}).items()}
     meta = {name: getattr(trainer, name) for name in PLAIN}
     meta |= {
         "optimizer": {name: slot for name, slot in slots.items() if not isinstance(slot, np.ndarray)},
@@ -49,6 +50,7 @@ def load_state(trainer: Trainer, arrays: dict[str, Any], meta: dict[str, Any]) -
         hook.load_state(state)
     for name in PLAIN:
         setattr(trainer, name, meta[name])
+    trainer.mode.states = part(arrays, "carried") if trainer.loader.stateful else None
     trainer.saved = trainer.step
 
 

@@ -145,6 +145,8 @@ class Trainer:
             self._thaw()
         batch = self.loader.batch(self.epoch, self.index, self.kernels)
         mode, vector, kernels = self.mode, self.graph.vector, self.kernels
+        if self.index == 0 and self.loader.stateful:
+            mode.states = {}
         value = None
         for number, part in enumerate(batch.pieces(self.micro_batch)):
             mode.begin(self.step, len(part), number)
