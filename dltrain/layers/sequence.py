@@ -183,8 +183,10 @@ def pooled(shapes: tuple[Shape, ...], name: str) -> Shape:
 
 def valid_steps(inputs: tuple[Array, ...]) -> Array:
     """(N, T) whether a step is valid."""
-    x = inputs[0]
-    return np.asarray(inputs[1].real > 0.5) if len(inputs) > 1 else np.ones(x.shape[:2], bool)
+    if len(inputs) == 1:
+        return np.ones(inputs[0].shape[:2], bool)
+    valid: Array = inputs[1].real > 0.5
+    return valid
 
 
 def with_mask(mode: Mode, dx: Array, inputs: tuple[Array, ...]) -> Array | tuple[Array, ...]:
