@@ -39,6 +39,7 @@ PROVIDERS = {
     "hook": "dltrain.training.hooks",
     "average": "dltrain.training.averaging",
     "exploration": "dltrain.explore",
+    "view": "dltrain.looking",
 }
 
 

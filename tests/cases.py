@@ -418,6 +418,15 @@ EXPLORATIONS: dict[str, Any] = {
     "k_means": {"k_means": 4},
     "gaussian_mixture": {"gaussian_mixture": {"max_components": 3, "covariance_types": ["full", "spherical"]}},
 }
+VIEWS: dict[str, Any] = {
+    "filters": {"filters": 3},
+    "activations": {"activations": 2},
+    "saliency": {"saliency": {"samples": 3}},
+    "occlusion": {"occlusion": {"size": 2, "stride": 1}},
+    "grad_cam": "grad_cam",
+    "maximize": {"maximize": {"steps": 12, "jitter": 1, "most": 2}},
+    "class_map": {"class_map": 2},
+}
 
 # {name: spec}; equality with scikit-learn called by hand is in test_baselines.py
 BASELINES = {
@@ -452,4 +461,5 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "task": TASKS,
     "hook": HOOKS,
     "exploration": EXPLORATIONS,
+    "view": VIEWS,
 }

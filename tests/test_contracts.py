@@ -27,6 +27,7 @@ from cases import (
     SOURCES,
     SPLITS,
     TASKS,
+    VIEWS,
     Layer,
     Loss,
 )
@@ -39,12 +40,14 @@ from picture_files import folder as pictures
 from scipy.io import savemat
 from small_models import batch_of, graph_of, heads_case, objective_of
 
-from dltrain import registry
+from dltrain import build_model, registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
 from dltrain.data.examples import Features
 from dltrain.errors import ConfigError
 from dltrain.explore import Subject
 from dltrain.kernels import select
+from dltrain.looking import Inside, Unit
+from dltrain.looking import Subject as LookedAt
 from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
@@ -381,3 +384,28 @@ def test_exploration(name: str) -> None:
     drawn = [ElementTree.fromstring(figure) for figure in first.figures.values()]
     words = {element.text for tree in drawn for element in tree.iter() if element.tag.endswith("text")}
     assert {"a", "b", "c"} <= words and bare.figures and bare.columns.keys() == first.columns.keys()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_view(name: str) -> None:
+    """It gives the same pictures again, every number behind them is finite, and neither network nor picture change."""
+    chain = [
+        {"conv": {"filters": 4, "padding": "valid"}},
+        "relu",
+        {"conv": {"filters": 2, "kernel_size": 4, "padding": "valid"}},
+    ]
+    graph = build_model({"graph": {"map": chain, "logits": ["global_avg_pool"]}}, {"x": (6, 6, 3)})
+    x = np.random.default_rng(0).normal(size=(1, 6, 6, 3)).astype("float32")
+    x.setflags(write=False)
+    before, gradient = graph.vector.value.copy(), graph.vector.grad.copy()
+    units = [Unit("a", "logits", 0), Unit("b", "logits", 1)]
+    subject = LookedAt(Inside(graph), x, units=units, window=(6, 6))
+    first, again = (create("view", VIEWS[name]).look(subject, lambda text: None) for _ in range(2))
+    assert first.sheets and first.lines and json.loads(json.dumps(first.result, allow_nan=False)) == again.result
+    assert all(np.isfinite(array).all() for array in first.arrays.values())
+    for key, sheet in first.sheets.items():
+        pictures = sheet.stacked()
+        assert pictures.dtype == np.uint8 and pictures.shape[-1] == 3 and len(pictures) == len(sheet.labels) > 0
+        np.testing.assert_array_equal(pictures, again.sheets[key].stacked())
+    np.testing.assert_array_equal(graph.vector.value, before)
+    np.testing.assert_array_equal(graph.vector.grad, gradient)

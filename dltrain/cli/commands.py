@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gradcheck": ("dltrain.cli.gradcheck", "Prove the gradients of a config or run by numerical ones."),
     "check": ("dltrain.cli.check", "Build a config and try one step; show layers, sizes and costs."),
     "preview": ("dltrain.cli.preview", "See what a config means before it is trained: its schedules, its first batch."),
+    "show": ("dltrain.cli.show", "Look into a trained network: filters, activations, what its answers hang on."),
     "explore": ("dltrain.cli.explore", "Look at the data of a config: components, clusters, maps."),
     "explain": ("dltrain.cli.explain", "Where every value of a config comes from, or what a name or key means."),
     "list": ("dltrain.cli.list", "What a config may name: layers, losses, optimizers, …, shipped configs."),

@@ -32,6 +32,7 @@ KINDS = {
     "task": ("tasks", "kinds of learning problems"),
     "hook": ("hooks", "what else happens during training"),
     "exploration": ("explorations", "looks at data, for `dltrain explore`"),
+    "view": ("views", "looks into a trained network, for `dltrain show`"),
     "config": ("configs", "complete configs that come with dltrain, for fit and init"),
 }
 

@@ -30,6 +30,7 @@ PAGES = {
     "baseline": "baselines",
     "augmentation": "pictures",
     "exploration": "explore",
+    "view": "looking",
     "model": "notation",
 }
 
