@@ -23,6 +23,7 @@ class Activations:
 
     Example:
         >>> from dltrain import build_model
+        >>> import numpy as np
         >>> from dltrain.looking import Inside
         >>> model = build_model({"graph": {"y": [{"conv": {"filters": 4}}, "relu"]}}, {"x": (8, 8, 1)})
         >>> seen = Activations().look(Subject(Inside(model), np.ones((1, 8, 8, 1), "float32")), lambda text: None)
