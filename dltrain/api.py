@@ -408,6 +408,32 @@ def show(
     )
 
 
+def convert(
+    run: str | Path,
+    *,
+    checkpoint: str | int = "best",
+    runs: str | Path = "runs",
+    out: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Turn the classifier of a run into a network of convolutions, for pictures of any size; makes a run of its own.
+
+    Returns ``{run, name, converted_from, checkpoint, layers, window, stride, padded, difference, notes}``.
+
+    Parameters:
+        run: path or name of the run
+        checkpoint: whose weights: best, last or a step
+        runs: folder of the run folders
+        out: the new run's folder, in place of the next `<name>-convolutional-<number>`
+        plugins: Python files that register further things
+    """
+    from dltrain.training.conversion import fully_convolutional
+
+    load_plugins(plugins)
+    folder = RunFolder.find(run, runs)
+    return fully_convolutional(folder, checkpoint, Path(runs), None if out is None else Path(out))
+
+
 def check_named(spec: Any, kind: str) -> None:
     """Refuse what does not name a registered thing by the grammar.
 

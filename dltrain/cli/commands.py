@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("dltrain.cli.resume", "Go on with a run that was stopped."),
     "evaluate": ("dltrain.cli.evaluate", "Measure a trained run on a part of its data, or on other data."),
     "predict": ("dltrain.cli.predict", "Say what a trained run makes of new samples."),
+    "convert": ("dltrain.cli.convert", "Turn a trained classifier into one that takes pictures of any size."),
     "gradcheck": ("dltrain.cli.gradcheck", "Prove the gradients of a config or run by numerical ones."),
     "check": ("dltrain.cli.check", "Build a config and try one step; show layers, sizes and costs."),
     "preview": ("dltrain.cli.preview", "See what a config means before it is trained: its schedules, its first batch."),

@@ -9,11 +9,10 @@ from dltrain.layers.base import Array
 from dltrain.looking.inside import Inside, Unit
 from dltrain.looking.seen import Seen, Sheet, Tell, laid_over
 from dltrain.looking.subject import Subject
+from dltrain.model.convolutional import END
 from dltrain.model.summary import receptive_fields
 from dltrain.registry import register
 from dltrain.types import PositiveInt
-
-END = "global_avg_pool"  # what makes one answer of many places
 
 
 @register("view", "class_map")
