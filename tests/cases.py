@@ -312,6 +312,8 @@ INITIALIZERS = {
 }
 # {name: (spec, the best value it can take, whether larger is better)}; values against scikit-learn in test_metrics.py
 METRICS = {
+    "mean_iou": ("mean_iou", 1.0, True),
+    "dice": ("dice", 1.0, True),
     "loss": ("loss", 0.0, False),
     "accuracy": ("accuracy", 1.0, True),
     "precision": ({"precision": "macro"}, 1.0, True),
@@ -383,6 +385,8 @@ AUGMENTATIONS: dict[str, Any] = {
 }
 # {name: (spec, what its targets are)}; the files they read are written by test_contracts.py
 SOURCES = {
+    "shapes": ({"shapes": {"samples": 20, "size": 16}}, "masks"),
+    "mask_folder": ({"mask_folder": "segmented"}, "masks"),
     "csv": ({"csv": {"path": "a.csv", "target": "label"}}, "classes"),
     "npz": ({"npz": "a.npz"}, "classes"),
     "hdf5": ({"hdf5": "a.h5"}, "classes"),
@@ -410,6 +414,7 @@ TASKS = {
     "regression": 2,
     "multi_label": 4,
     "multi_task": 10,
+    "segmentation": 3,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
 EXPLORATIONS: dict[str, Any] = {

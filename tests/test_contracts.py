@@ -37,6 +37,7 @@ from example_layers import EXAMPLES as EXAMPLE_LAYERS
 from example_layers import registered
 from loss_checks import LOSS_CHECKS
 from picture_files import folder as pictures
+from picture_files import noise, packed
 from scipy.io import savemat
 from small_models import batch_of, graph_of, heads_case, objective_of
 
@@ -289,6 +290,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file[key] = array
     for name, count in (("a.bin", 200), ("b.bin", 20)):
         (folder / name).write_bytes(b"".join(bytes([k % 10]) + bytes([k]) * 3072 for k in range(count)))
+    for k in range(12):
+        for name, pixels in (("images", noise(k)), ("masks", noise(k, channels=1) % 3)):
+            (folder / "segmented" / name).mkdir(parents=True, exist_ok=True)
+            (folder / "segmented" / name / f"{k}.png").write_bytes(packed(pixels))
     savemat(folder / "a.mat", {"X": arrays()["x"], "y": arrays()["y"][:, None]})
     pictures(folder / "pictures", "a b", count=20)
     (folder / "images.idx").write_bytes(idx(images()))
@@ -310,7 +315,7 @@ def test_source(name: str, files: Path) -> None:
     assert (data[0].classes is None) == (needs == "values")
     train = data[0].parts["train"].columns
     assert train["x"].dtype == np.float32 and train["x"].shape[1:] == data[0].shape
-    assert train["y"].ndim == (2 if needs == "values" else 1)
+    assert train["y"].ndim == {"values": 2, "masks": 3}.get(needs, 1)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -321,7 +326,8 @@ def test_task(name: str) -> None:
     if name == "multi_task":
         objective, batch = heads_case(9, rng)
     else:
-        graph = graph_of({"graph": {"y": [{"dense": 6}, "tanh", {"dense": width}]}}, {"x": (4,)})
+        kind, shape = ("conv", (3, 4, 2)) if name == "segmentation" else ("dense", (4,))
+        graph = graph_of({"graph": {"y": [{kind: 6}, "tanh", {kind: width}]}}, {"x": shape})
         objective, batch = objective_of(graph, name, outputs), batch_of(graph, name, 9, rng, outputs)
     bound = objective.task
     assert bound.task.units(bound.data) == width

@@ -142,7 +142,7 @@ def subject(data: DataSet, part: str, exploration: Any, seed: int) -> Subject:
         raise UsageError(
             "there are too few features", where=data.description, expected=expected, got=str(width), hint=hint
         )
-    classes = data.classes
+    classes = data.classes if y.ndim == 1 or data.classes is None else None  # pictures with masks are of no class
     if classes is not None and (y < 0).any():  # marked by the task's `ignore_label`
         y, classes = np.where(y < 0, len(classes), y), [*classes, "(ignored)"]
     whole = Subject(
@@ -150,7 +150,7 @@ def subject(data: DataSet, part: str, exploration: Any, seed: int) -> Subject:
         ids=examples.ids,
         labels=None if classes is None else y,
         classes=classes,
-        targets=None if classes is not None else y.reshape(len(y), -1)[:, 0],
+        targets=None if data.classes is not None else y.reshape(len(y), -1)[:, 0],
         target=data.target_names[0],
         names=list(data.input_names) if len(data.shape) == 1 else [],
         seed=seed if exploration.seed is None else exploration.seed,

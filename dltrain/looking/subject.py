@@ -81,7 +81,7 @@ class Subject:
         if self.predict is None:
             return probabilities(outputs[unit.wire])[:, unit.column]
         rows: Any = [row[unit.head] if unit.head else row for row in self.predict(outputs)]
-        return np.array([float(row.get("probabilities", row)[unit.name]) for row in rows])
+        return np.array([float(row.get("probabilities", row.get("pixels", row))[unit.name]) for row in rows])
 
     def told(self) -> dict[str, Any]:
         """The picture, the class and what the network makes of them, as plain data."""

@@ -21,7 +21,7 @@ ClassWeight = Literal["balanced"] | list[NonNegativeFloat] | dict[str, NonNegati
 class Task(ABC):
     """One kind of learning problem.  It sees dicts of arrays, never the graph's inside or the trainer."""
 
-    needs: str  # what the targets must be: "classes", "binary", "values" or "labels"
+    needs: str  # what the targets must be: "classes", "binary", "values", "labels" or "masks"
     losses: tuple[str, ...]  # the losses that fit, the default first
     metrics: tuple[Any, ...]  # specs of the default metrics
     statistics: tuple[str, ...]  # what its metrics may be computed from
@@ -32,6 +32,14 @@ class Task(ABC):
     @abstractmethod
     def units(self, data: DataSet) -> int:
         """Width of the model's last layer for this data."""
+
+    def output_shape(self, data: DataSet) -> tuple[int, ...]:
+        """Shape of the model's output for one sample."""
+        return (self.units(data),)
+
+    def rows(self, outputs: Array) -> Array:
+        """Outputs as loss and metrics take them: a row for each decision, which is one for each sample."""
+        return outputs
 
     @abstractmethod
     def collectors(self, data: DataSet, link: str = "softmax") -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dltrain.errors import ConfigError, Problem
 from dltrain.layers.base import Array
 from dltrain.metrics import Timing
@@ -71,11 +73,11 @@ class Bound:
 
     def check(self, graph: Graph) -> None:
         """Raise a ConfigError unless the model's output fits the targets."""
-        shape, width = graph.wires[self.wire], self.task.units(self.data)
-        if shape != (width,):
-            hint = "leave the last layer's width out, or write `dense: {units: $outputs}`"
+        shape, wanted = graph.wires[self.wire], self.task.output_shape(self.data)
+        if shape != wanted:
+            hint = "leave the last layer's width out, or write `units: $outputs` (`filters` of a convolution)"
             what = "the model's output does not fit the data"
-            raise ConfigError([Problem(("model", "graph", self.wire), what, f"({width},)", str(shape), hint)])
+            raise ConfigError([Problem(("model", "graph", self.wire), what, str(wanted), str(shape), hint)])
 
     def inputs(self, batch: Batch) -> Mapping[str, Array]:
         """What the graph is fed."""
@@ -97,10 +99,16 @@ class Bound:
 
     def _value(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
         """The mean loss over one target a sample, and its gradient in the scores."""
-        targets, weights = self.task.targets(batch, scores), batch.weight
-        if self._weighing.active:
-            targets, weights = self._weighing.weigh(targets, weights)
-        return self._loss.forward(scores, targets, mode, weights)
+        targets, rows = self.task.targets(batch, scores), self.task.rows(scores)
+        targets, weights = self._weighed(targets, batch.weight)
+        loss, gradient = self._loss.forward(rows, targets, mode, weights)
+        return loss, gradient.reshape(scores.shape)
+
+    def _weighed(self, targets: Array, weights: Array | None) -> tuple[Array, Array | None]:
+        """Targets and weights of all decisions, each of which weighs as its sample."""
+        if weights is not None and len(weights) != len(targets):
+            weights = np.repeat(weights, len(targets) // len(weights))
+        return self._weighing.weigh(targets, weights) if self._weighing.active else (targets, weights)
 
     def _mixed(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
         """The mean over samples of two targets, each weighted by its share: that of two weighted batches."""
@@ -126,12 +134,13 @@ class Bound:
     def _weight(self, batch: Batch) -> float:
         weights = batch.weight
         if self._weighing.active:
-            _, weights = self._weighing.weigh(batch.target, weights)
+            decisions = batch.target.reshape(-1) if batch.target.ndim > 2 else batch.target
+            _, weights = self._weighed(decisions, weights)
         return len(batch.target) if weights is None else float(weights.sum())
 
     def judged(self, scores: Array, batch: Batch) -> tuple[Array, Array]:
         """Outputs and targets that metrics count: without samples of an ignored label, numbers in the data's unit."""
-        targets = self.task.targets(batch, scores)
+        targets, scores = self.task.targets(batch, scores), self.task.rows(scores)
         if self._weighing.ignores:
             known = targets.reshape(-1) >= 0
             return scores[known], targets[known]

@@ -81,7 +81,7 @@ class Run:
         source = inputs if isinstance(inputs, np.ndarray) else Path(inputs)
         examples = load_like(source, session.data)
         outputs = session.evaluator().outputs(dict.fromkeys(session.graph.inputs, examples.columns["x"]))
-        finite = np.logical_and.reduce([np.isfinite(y).all(1) for y in outputs.values()])
+        finite = np.logical_and.reduce([np.isfinite(y).reshape(len(y), -1).all(1) for y in outputs.values()])
         if not finite.all():
             sample = int(np.flatnonzero(~finite)[0])
             hint = "are its features in the range of the training data?"
