@@ -137,6 +137,10 @@ CHAPTERS: dict[str, list[Row]] = {
         Row("mnist-dropout", "98.6 to 98.8 %", least=0.986),
         Row("fashion-mlp", "89 to 90 %", least=0.895),
     ],
+    "The class of every pixel": [
+        Row("shapes-u-net", "0.2 if all is background", "mean_iou", least=0.88),
+        Row("shapes-convolutional", "0.2 if all is background", "mean_iou", least=0.55),
+    ],
     "Tables, each beside its baseline": [
         Row("iris-softmax", "93 to 97 %"),
         Row("iris-baseline", "93 to 97 %"),

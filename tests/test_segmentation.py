@@ -20,7 +20,7 @@ from dltrain.data import DataFolders, Pool
 from dltrain.data.loader import Batch
 from dltrain.data.masks import SHAPES, Shapes, within
 from dltrain.data.wanted import read_target
-from dltrain.errors import ConfigError, DataError
+from dltrain.errors import ConfigError, DataError, UsageError
 from dltrain.losses.classification import SoftmaxCrossEntropy
 from dltrain.model.mode import Mode
 from dltrain.registry import create
@@ -147,6 +147,8 @@ def test_an_ensemble_and_a_look_inside(runs: Path, tmp_path: Path) -> None:
     both = api.predict(["shapes", "other"], [tmp_path / "x.npy"], runs=runs)
     assert both["samples"] == 8 and both["predictions"][0]["mask"].shape == (16, 16)
     seen = api.show("saliency", "shapes", class_="circle", runs=runs, out=tmp_path / "out")
+    with pytest.raises(UsageError, match="the network answers for every pixel by itself.*predict RUN PICTURE --masks"):
+        api.show("class_map", "shapes", runs=runs, out=tmp_path / "out")
     assert seen["result"]["class"] == "circle" and 0 <= seen["result"]["said"] <= 1
 
 

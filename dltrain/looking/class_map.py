@@ -109,6 +109,9 @@ def before_the_mean(inside: Inside, wire: str) -> str:
     """
     last = inside.nodes[inside.graph.plan.wires[wire]]
     if last.kind != END:
+        if len(last.shape) == 3:
+            hint = "`dltrain predict RUN PICTURE --masks DIR` writes them"
+            raise UsageError("the network answers for every pixel by itself", where=last.path, expected=END, hint=hint)
         hint = "`dltrain convert RUN --fully-convolutional` makes such a network of a classifier"
         raise UsageError("the network answers for whole pictures only", where=last.path, expected=END, hint=hint)
     return last.inputs[0]
