@@ -96,7 +96,7 @@ class Session(Prepared):
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
         self.balance(loader)
         if experiment.data.augment:
-            if experiment.data.augment and self.data.needs.get("", {}).get("kind") == "masks":
+            if self.data.needs.get("", {}).get("kind") == "masks":
                 self.check_augment(experiment.data.augment)
             try:
                 loader.augment(experiment.data.augment)
