@@ -148,6 +148,10 @@ CHAPTERS: dict[str, list[Row]] = {
     "Pictures in colour": [
         Row("cifar-resnet", "91 % with all 50,000 pictures and 180 epochs", least=0.73),
     ],
+    "The class of every pixel": [
+        Row("shapes-u-net", "0.2 if all is background", "mean_iou", least=0.88),
+        Row("shapes-convolutional", "0.2 if all is background", "mean_iou", least=0.55),
+    ],
     "Tables, each beside its baseline": [
         Row("iris-softmax", "93 to 97 %"),
         Row("iris-baseline", "93 to 97 %"),

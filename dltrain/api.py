@@ -480,14 +480,10 @@ def explore(
         tell: is told how far the work is
         plugins: Python files that register further things
     """
-    from dltrain.config.check import check as problems_of
     from dltrain.explore import explore as explored
-    from dltrain.registry import Reference
 
     load_plugins(plugins)
-    problems = problems_of(method, Annotated[Any, Reference("exploration")])
-    if problems:
-        raise ConfigError(problems)
+    check_named(method, "exploration")
     experiment = load_experiment(config, sets)
     tell("reading the data")
     return explored(
@@ -500,6 +496,98 @@ def explore(
         out=None if out is None else Path(out),
         tell=tell,
     )
+
+
+def show(
+    view: Any,
+    run: str | Path,
+    *,
+    layer: str | None = None,
+    sample: int = 0,
+    split: str = "test",
+    input: str | Path | None = None,
+    class_: str | None = None,
+    checkpoint: str | int = "best",
+    runs: str | Path = "runs",
+    out: str | Path | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Look into a trained network and write what is seen as pictures; see `dltrain list views`.
+
+    Returns what `result.json` holds, and under `lines` what a terminal shows.
+
+    Parameters:
+        view: "filters", "grad_cam", {"occlusion": {"size": 8}}
+        run: path or name of the run
+        layer: the layer that is looked at, in place of the view's own choice: the path of a layer, or a wire
+        sample: position of the picture in the part, or in the file
+        split: the part of the run's data that the picture is taken from
+        input: a file with the picture instead: a picture, or anything that `predict` takes
+        class_: the class that is asked about; default the one that the network sees
+        checkpoint: whose weights, as in `evaluate`
+        runs: folder of the run folders, and of the folder of the pictures
+        out: the folder of the pictures itself instead
+        tell: is told how far the work is
+        plugins: Python files that register further things
+    """
+    from dltrain.looking import show as shown
+
+    load_plugins(plugins)
+    check_named(view, "view")
+    loaded = load_run(run, runs=runs, checkpoint=checkpoint)
+    return shown(
+        view,
+        loaded,
+        runs=Path(runs),
+        out=None if out is None else Path(out),
+        tell=tell,
+        layer=layer,
+        sample=sample,
+        split=split,
+        file=None if input is None else Path(input),
+        class_=class_,
+    )
+
+
+def convert(
+    run: str | Path,
+    *,
+    checkpoint: str | int = "best",
+    runs: str | Path = "runs",
+    out: str | Path | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Turn the classifier of a run into a network of convolutions, for pictures of any size; makes a run of its own.
+
+    Returns ``{run, name, converted_from, checkpoint, layers, window, stride, padded, difference, notes}``.
+
+    Parameters:
+        run: path or name of the run
+        checkpoint: whose weights: best, last or a step
+        runs: folder of the run folders
+        out: the new run's folder, in place of the next `<name>-convolutional-<number>`
+        plugins: Python files that register further things
+    """
+    from dltrain.training.conversion import fully_convolutional
+
+    load_plugins(plugins)
+    folder = RunFolder.find(run, runs)
+    return fully_convolutional(folder, checkpoint, Path(runs), None if out is None else Path(out))
+
+
+def check_named(spec: Any, kind: str) -> None:
+    """Refuse what does not name a registered thing by the grammar.
+
+    Raises:
+        ConfigError: with all that is wrong.
+    """
+    from dltrain.config.check import check as problems_of
+    from dltrain.registry import Reference
+
+    problems = problems_of(spec, Annotated[Any, Reference(kind)])
+    if problems:
+        raise ConfigError(problems)
 
 
 def load_experiment(config: Config, sets: Sequence[str] = (), extra: Mapping[str, Any] | None = None) -> Experiment:

@@ -42,6 +42,7 @@ PROVIDERS = {
     "rule": "dltrain.diagnose",
     "diagnosis": "dltrain.diagnose",
     "lint": "dltrain.diagnose",
+    "view": "dltrain.looking",
 }
 
 

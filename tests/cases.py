@@ -348,6 +348,8 @@ INITIALIZERS = {
 }
 # {name: (spec, the best value it can take, whether larger is better)}; values against scikit-learn in test_metrics.py
 METRICS = {
+    "mean_iou": ("mean_iou", 1.0, True),
+    "dice": ("dice", 1.0, True),
     "loss": ("loss", 0.0, False),
     "accuracy": ("accuracy", 1.0, True),
     "precision": ({"precision": "macro"}, 1.0, True),
@@ -421,6 +423,8 @@ AUGMENTATIONS: dict[str, Any] = {
 }
 # {name: (spec, what its targets are)}; the files they read are written by test_contracts.py
 SOURCES = {
+    "shapes": ({"shapes": {"samples": 20, "size": 16}}, "masks"),
+    "mask_folder": ({"mask_folder": "segmented"}, "masks"),
     "csv": ({"csv": {"path": "a.csv", "target": "label"}}, "classes"),
     "npz": ({"npz": "a.npz"}, "classes"),
     "hdf5": ({"hdf5": "a.h5"}, "classes"),
@@ -451,6 +455,7 @@ TASKS = {
     "multi_label": 4,
     "multi_task": 10,
     "language_model": 5,
+    "segmentation": 3,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
 EXPLORATIONS: dict[str, Any] = {
@@ -458,6 +463,15 @@ EXPLORATIONS: dict[str, Any] = {
     "tsne": {"tsne": {"perplexity": 8, "max_iter": 250}},
     "k_means": {"k_means": 4},
     "gaussian_mixture": {"gaussian_mixture": {"max_components": 3, "covariance_types": ["full", "spherical"]}},
+}
+VIEWS: dict[str, Any] = {
+    "filters": {"filters": 3},
+    "activations": {"activations": 2},
+    "saliency": {"saliency": {"samples": 3}},
+    "occlusion": {"occlusion": {"size": 2, "stride": 1}},
+    "grad_cam": "grad_cam",
+    "maximize": {"maximize": {"steps": 12, "jitter": 1, "most": 2}},
+    "class_map": {"class_map": 2},
 }
 
 # {name: spec}; equality with scikit-learn called by hand is in test_baselines.py
@@ -493,4 +507,5 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "task": TASKS,
     "hook": HOOKS,
     "exploration": EXPLORATIONS,
+    "view": VIEWS,
 }

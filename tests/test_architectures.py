@@ -30,6 +30,7 @@ PUBLISHED = {
     "architectures/network-in-network": (966_986, 32, 3, 10),
     "architectures/all-convolutional": (1_369_738, 32, 3, 10),
     "architectures/mobilenet": (4_231_976, 224, 3, 1000),
+    "architectures/u-net": (31_030_658, 64, 1, 2),
 }
 
 # name: billions of multiply-adds of convolutions and dense layers for one picture, as in the papers and torchvision

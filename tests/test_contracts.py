@@ -27,6 +27,7 @@ from cases import (
     SOURCES,
     SPLITS,
     TASKS,
+    VIEWS,
     Layer,
     Loss,
 )
@@ -36,15 +37,18 @@ from example_layers import EXAMPLES as EXAMPLE_LAYERS
 from example_layers import registered
 from loss_checks import LOSS_CHECKS
 from picture_files import folder as pictures
+from picture_files import noise, packed
 from scipy.io import savemat
 from small_models import batch_of, graph_of, heads_case, objective_of, text_case
 
-from dltrain import registry
+from dltrain import build_model, registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
 from dltrain.data.examples import Features
 from dltrain.errors import ConfigError
 from dltrain.explore import Subject
 from dltrain.kernels import select
+from dltrain.looking import Inside, Unit
+from dltrain.looking import Subject as LookedAt
 from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
@@ -286,6 +290,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file[key] = array
     for name, count in (("a.bin", 200), ("b.bin", 20)):
         (folder / name).write_bytes(b"".join(bytes([k % 10]) + bytes([k]) * 3072 for k in range(count)))
+    for k in range(12):
+        for name, pixels in (("images", noise(k)), ("masks", noise(k, channels=1) % 3)):
+            (folder / "segmented" / name).mkdir(parents=True, exist_ok=True)
+            (folder / "segmented" / name / f"{k}.png").write_bytes(packed(pixels))
     savemat(folder / "a.mat", {"X": arrays()["x"], "y": arrays()["y"][:, None]})
     pictures(folder / "pictures", "a b", count=20)
     (folder / "a.txt").write_text("".join(f"line {number} of a text\n" for number in range(20)))
@@ -310,7 +318,7 @@ def test_source(name: str, files: Path) -> None:
     train = data[0].parts["train"].columns
     assert train["x"].dtype == (np.int64 if needs == "tokens" else np.float32)
     assert train["x"].shape[1:] == data[0].shape
-    assert train["y"].ndim == (2 if needs in ("values", "tokens") else 1)
+    assert train["y"].ndim == {"values": 2, "tokens": 2, "masks": 3}.get(needs, 1)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -323,7 +331,8 @@ def test_task(name: str) -> None:
     elif name == "language_model":
         objective, batch = text_case(width, 9, rng)
     else:
-        graph = graph_of({"graph": {"y": [{"dense": 6}, "tanh", {"dense": width}]}}, {"x": (4,)})
+        kind, shape = ("conv", (3, 4, 2)) if name == "segmentation" else ("dense", (4,))
+        graph = graph_of({"graph": {"y": [{kind: 6}, "tanh", {kind: width}]}}, {"x": shape})
         objective, batch = objective_of(graph, name, outputs), batch_of(graph, name, 9, rng, outputs)
     bound = objective.task
     assert bound.task.units(bound.data) == width
@@ -386,3 +395,28 @@ def test_exploration(name: str) -> None:
     drawn = [ElementTree.fromstring(figure) for figure in first.figures.values()]
     words = {element.text for tree in drawn for element in tree.iter() if element.tag.endswith("text")}
     assert {"a", "b", "c"} <= words and bare.figures and bare.columns.keys() == first.columns.keys()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_view(name: str) -> None:
+    """It gives the same pictures again, every number behind them is finite, and neither network nor picture change."""
+    chain = [
+        {"conv": {"filters": 4, "padding": "valid"}},
+        "relu",
+        {"conv": {"filters": 2, "kernel_size": 4, "padding": "valid"}},
+    ]
+    graph = build_model({"graph": {"map": chain, "logits": ["global_avg_pool"]}}, {"x": (6, 6, 3)})
+    x = np.random.default_rng(0).normal(size=(1, 6, 6, 3)).astype("float32")
+    x.setflags(write=False)
+    before, gradient = graph.vector.value.copy(), graph.vector.grad.copy()
+    units = [Unit("a", "logits", 0), Unit("b", "logits", 1)]
+    subject = LookedAt(Inside(graph), x, units=units, window=(6, 6))
+    first, again = (create("view", VIEWS[name]).look(subject, lambda text: None) for _ in range(2))
+    assert first.sheets and first.lines and json.loads(json.dumps(first.result, allow_nan=False)) == again.result
+    assert all(np.isfinite(array).all() for array in first.arrays.values())
+    for key, sheet in first.sheets.items():
+        pictures = sheet.stacked()
+        assert pictures.dtype == np.uint8 and pictures.shape[-1] == 3 and len(pictures) == len(sheet.labels) > 0
+        np.testing.assert_array_equal(pictures, again.sheets[key].stacked())
+    np.testing.assert_array_equal(graph.vector.value, before)
+    np.testing.assert_array_equal(graph.vector.grad, gradient)

@@ -362,14 +362,14 @@ def test_a_signal_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_signal_between_two_files_waits_for_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dltrain.explore import folder
+    from dltrain.runs import results
 
     def interrupted(path: Path, text: str) -> None:
         path.write_text(text)
         if path.name == "a.svg":
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(folder, "atomic_write", interrupted)
+    monkeypatch.setattr(results, "atomic_write", interrupted)
     found = Finding({}, figures={"a": "<svg/>"}, columns={"k": np.arange(2)})
     subject = Subject(np.eye(2), np.array([7, 9]))
     with pytest.raises(Stopped):

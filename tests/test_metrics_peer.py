@@ -152,6 +152,16 @@ def test_ranking_where_a_class_is_alone() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_overlap(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    z, labels = rng.standard_normal((30, 4)), rng.integers(0, 3, 30)
+    z[:, 3] -= 9 * (seed % 2)  # sometimes a class that neither is there nor is predicted
+    arrays, said = collected(Confusion(4), z, labels), z.argmax(1)
+    assert metric("mean_iou", arrays) == pytest.approx(peer.jaccard_score(labels, said, average="macro"), rel=1e-12)
+    assert metric("dice", arrays) == pytest.approx(peer.f1_score(labels, said, average="macro"), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
 def test_many_labels(average: str, seed: int) -> None:
     rng = np.random.default_rng(seed)

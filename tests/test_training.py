@@ -94,6 +94,8 @@ def test_shipped_configs_learn_their_points(name: str, sets: list[str], bound: f
         ("mnist-dropout", ["train.steps=100"], "accuracy", 0.85),
         ("mnist-lenet", ["train.steps=200"], "accuracy", 0.9),
         ("fashion-mlp", ["train.epochs=1"], "accuracy", 0.8),
+        ("shapes-u-net", ["train.steps=100", "data.source.shapes.samples=1000"], "mean_iou", 0.3),
+        ("shapes-convolutional", ["train.steps=400", "data.source.shapes.samples=1500"], "mean_iou", 0.33),
         ("football", ["train.epochs=5000"], "accuracy", 0.85),
         ("football-l2", ["train.epochs=5000"], "accuracy", 0.85),
         ("football-dropout", ["train.epochs=5000"], "accuracy", 0.85),

@@ -35,6 +35,7 @@ KINDS = {
     "rule": ("rules", "what `dltrain doctor` looks for before a training"),
     "diagnosis": ("diagnoses", "what `dltrain diagnose` says of a run"),
     "lint": ("lints", "what `dltrain data lint` looks for"),
+    "view": ("views", "looks into a trained network, for `dltrain show`"),
     "config": ("configs", "complete configs that come with dltrain, for fit and init"),
 }
 

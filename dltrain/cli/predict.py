@@ -21,6 +21,7 @@ SHOWN = 50  # rows on the screen
 @click.option("--with", "others", multiple=True, metavar="RUN", help="A further run of an ensemble; may be repeated.")
 @arguments.checkpoint
 @click.option("--out", type=click.Path(), metavar="FILE", help="Write all predictions to FILE.csv or FILE.json.")
+@click.option("--masks", type=click.Path(path_type=Path), metavar="DIR", help="Write the mask of each picture there.")
 @arguments.runs
 @arguments.threads
 @arguments.plugins
@@ -30,12 +31,13 @@ def cli(
     others: tuple[str, ...],
     checkpoint: str,
     out: str | None,
+    masks: Path | None,
     runs: str,
     threads: int | None,
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Say what a trained run makes of new samples: label and probabilities, or values.
+    """Say what a trained run makes of new samples: label and probabilities, values, or a mask for each picture.
 
     RUN is a run folder, or the name of a run (its newest).  INPUT is a file (a table, npz, npy, HDF5, IDX, .mat …) with
     the same features as the data that the run was trained on.  With further runs, the mean of what they predict.
@@ -50,6 +52,10 @@ def cli(
     from dltrain.cli import output
 
     result = api.predict([run, *others], inputs, checkpoint=checkpoint, runs=runs, plugins=plugins)
+    found = [row.pop("mask", None) for row in result["predictions"]]
+    if masks is not None:
+        write_masks(masks, found, run)
+        output.note(f"{len(found)} masks written to {masks}")
     if out is not None:
         write(Path(out), result)
         output.note(f"{result['samples']} predictions written to {out}")
@@ -57,6 +63,25 @@ def cli(
         output.emit(result)
     elif out is None:
         show(result["predictions"])
+
+
+def write_masks(folder: Path, masks: Sequence[Any], run: str) -> None:
+    """Write masks as PNG files whose pixels are class numbers and whose palette shows them; named as their samples.
+
+    Raises:
+        UsageError: when the run predicts none.
+    """
+    from dltrain.errors import UsageError
+    from dltrain.report.mask_picture import mask_picture
+    from dltrain.runs.files import atomic_write, make_folders
+
+    if any(mask is None for mask in masks):
+        raise UsageError(
+            "the run predicts no masks", where=run, expected="a run with `task: segmentation`", got="--masks"
+        )
+    make_folders(folder.absolute())
+    for number, mask in enumerate(masks):
+        atomic_write(folder / f"{number:05d}.png", mask_picture(mask))
 
 
 def flat(prediction: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -70,7 +95,9 @@ def flat(prediction: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """
     columns: dict[str, Any] = {}
     for key, value in prediction.items():
-        if key == "probabilities":
+        if key == "pixels":
+            columns |= {f"{before}pixels_{name}": share for name, share in value.items()}
+        elif key == "probabilities":
             columns |= {f"{before}probability_{name}": share for name, share in value.items()}
         elif isinstance(value, Mapping):
             columns |= flat(value, f"{before}{key}.")
@@ -124,7 +151,9 @@ def _columns(prediction: Mapping[str, Any], before: str) -> dict[str, str]:
 
     row: dict[str, str] = {}
     for key, value in prediction.items():
-        if isinstance(value, Mapping) and key != "probabilities":
+        if key == "pixels":
+            row |= {f"{before}{name}": number(share) for name, share in value.items()}
+        elif isinstance(value, Mapping) and key != "probabilities":
             row |= _columns(value, f"{before}{key}.")
         elif not isinstance(value, Mapping):
             shown = ", ".join(value) if isinstance(value, list) else str(value)

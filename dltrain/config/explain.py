@@ -34,6 +34,7 @@ PAGES = {
     "rule": "doctor",
     "diagnosis": "diagnose",
     "lint": "data",
+    "view": "looking",
     "model": "notation",
     "init_from": "transfer",
 }

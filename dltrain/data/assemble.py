@@ -88,7 +88,8 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     y, classes = target.y, target.classes
     if classes is not None:
         pool = replace(pool, classes=list(classes))
-    split = create("split", section.split or ("random" if classes is None else "stratified"))
+    alike = classes is not None and y.ndim == 1  # a picture with a mask is of no class
+    split = create("split", section.split or ("stratified" if alike else "random"))
     positions = split.split(*groups_of(target, heads, pool), seed)
     counts = None if classes is None else class_counts(y[positions["train"]], classes, pool)
     for head in heads.values():
@@ -181,8 +182,8 @@ def groups_of(target: Target, heads: Mapping[str, Any], pool: Pool) -> tuple[Poo
     for head in heads.values():
         if classes is None and head["classes"] is not None:
             labels, classes = target.y[:, head["columns"][0]].astype(np.int64), head["classes"]
-    if classes is None:
-        return pool, None
+    if classes is None or labels.ndim > 1:
+        return replace(pool, classes=None), None
     ignored = labels < 0
     names = [*classes, "(ignored)"] if ignored.any() else list(classes)
     return replace(pool, classes=names), np.where(ignored, len(classes), labels)

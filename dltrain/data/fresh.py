@@ -16,6 +16,7 @@ from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.hdf5 import read as read_hdf5
 from dltrain.data.idx import read_idx
 from dltrain.data.image_folder import pictures_like
+from dltrain.data.masks import masks_like
 from dltrain.data.matlab import read_mat
 from dltrain.data.opening import stream
 from dltrain.data.picture_files import is_archive, is_picture
@@ -114,7 +115,8 @@ def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     """The file's content, by its kind; targets only where they are wanted."""
     folder = path.is_dir() and len(like.raw_shape) == 3
     if folder or is_archive(path) or is_picture(path.name):
-        return pictures_like(path, like, target)
+        with_masks = target and path.is_dir() and like.needs.get("", {}).get("kind") == "masks"
+        return masks_like(path, like) if with_masks else pictures_like(path, like, target)
     kind = kind_of(path)
     if kind == "table":
         return read_table(path, like, target)

@@ -21,7 +21,7 @@ class Target:
     """Targets in their final form.
 
     Parameters:
-        y: (N,) class numbers, -1 for an ignored label; or (N, M) numbers, or 0 and 1
+        y: (N,) class numbers, -1 for an ignored label, or (N, H, W) of them; or (N, M) numbers, or 0 and 1
         classes: names of the classes, or None
         names: names of the columns
     """
@@ -60,6 +60,8 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
     if need.kind == "values":
         y, names = values_of(pool, dtype)
         return Target(y, None, names)
+    if need.kind == "masks":
+        return masks_of(pool, need)
     if need.kind == "labels":
         if need.separator not in (None, ";") and known is None and pool.columns["y"].dtype.kind != "U":
             what, hint = "labels in columns of 0 and 1 have no separator", "leave `separator` out"
@@ -202,6 +204,40 @@ def spelled(y: Array, listed: list[str], ignored: str) -> tuple[Array, str]:
         names = [positions.get(word, word) for word in words]
         ignored = ignored if ignored in listed else positions.get(ignored, ignored)
     return np.array(names)[inverse.reshape(-1)], ignored
+
+
+def masks_of(pool: Pool, need: Need) -> Target:
+    """Masks (N, H, W) of class numbers, with -1 in place of the label that is ignored.
+
+    Raises:
+        DataError: when they are no masks, of another size than the pictures, or a pixel is of no class.
+    """
+    x, y = pool.columns["x"], pool.columns["y"]
+    y = y[..., 0] if y.ndim == 4 and y.shape[-1] == 1 else y
+    if y.ndim != 3 or y.dtype.kind not in "biu":
+        hint = "use `task: classification` for one class a picture"
+        got = f"targets of shape {y.shape} and type {y.dtype}"
+        raise DataError(
+            "the targets are no masks", where=pool.where, expected="whole numbers (N, H, W)", got=got, hint=hint
+        )
+    if y.shape[1:] != x.shape[1:3]:
+        size, got = (" × ".join(map(str, sides)) for sides in (x.shape[1:3], y.shape[1:]))
+        raise DataError("pictures and masks differ in size", where=pool.where, expected=size, got=got)
+    labels = y.astype(np.int32)
+    ignored = labels == int(need.ignore) if need.ignore is not None else np.zeros(labels.shape, bool)
+    if ignored.all():
+        raise DataError("all pixels are ignored", where=pool.where, got=f"`ignore_label: {need.ignore}`")
+    most = int(labels[~ignored].max())
+    classes = [str(name) for name in pool.classes or ()] or [str(k) for k in range(max(2, most + 1))]
+    wrong = ~ignored & ((labels < 0) | (labels >= len(classes)))
+    if wrong.any():
+        row, *place = (int(k) for k in np.argwhere(wrong)[0])
+        where, got = f"{pool.place(row)}, pixel {', '.join(map(str, place))}", str(labels[(row, *place)])
+        hint = "name all classes, or say `ignore_label` for pixels of no class"
+        raise DataError(
+            "this pixel is of no class", where=where, expected=f"0 to {len(classes) - 1}", got=got, hint=hint
+        )
+    return Target(np.where(ignored, IGNORED, labels).astype(np.int32), classes, pool.target_names or ["mask"])
 
 
 def number(text: str | int | None) -> float:

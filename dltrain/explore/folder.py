@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dltrain.explore.finding import Finding
 from dltrain.explore.subject import Subject
-from dltrain.runs.files import atomic_write, make_folders, plain
-from dltrain.runs.folder import next_folder
-from dltrain.runs.signals import Interruption, Stopped
+from dltrain.runs import results
 
 
 def write(
@@ -32,21 +29,8 @@ def write(
     Raises:
         StorageError: when the system refuses.
     """
-    texts = {f"{figure}.svg": text for figure, text in found.figures.items()} | {"samples.csv": as_csv(found, subject)}
-    with Interruption() as interruption:
-        if out is None:
-            folder = next_folder(runs, name)
-        else:
-            folder = out.absolute()
-            make_folders(folder)
-        for file, text in texts.items():
-            atomic_write(folder / file, text)
-        whole = {**facts, "folder": str(folder), "files": ["result.json", *texts]}
-        text = json.dumps(plain(whole), allow_nan=False, indent=1, ensure_ascii=False)
-        atomic_write(folder / "result.json", text + "\n")
-    if interruption.requested is not None:
-        raise Stopped(interruption.requested)
-    return whole
+    files = {f"{figure}.svg": text for figure, text in found.figures.items()} | {"samples.csv": as_csv(found, subject)}
+    return results.write(files, facts, name, runs, out)
 
 
 def as_csv(found: Finding, subject: Subject) -> str:

@@ -164,8 +164,10 @@ def subject(data: DataSet, part: str, exploration: Any, seed: int) -> Subject:
 def target_of(data: DataSet, y: Array) -> tuple[Array, list[str] | None, str]:
     """What samples are told apart by: labels (N,), their classes, or values (N,) as they were read; and its name.
 
-    Of several heads it is the target of the first with classes, or else of the first.
+    Of several heads it is the target of the first with classes, or else of the first; pictures with masks have none.
     """
+    if y.ndim > 2:
+        return np.zeros(len(y)), None, data.target_names[0]
     if not data.heads:
         plain = y if data.classes is not None else data.restore(y.reshape(len(y), -1))[:, 0]
         return plain, data.classes, data.target_names[0]

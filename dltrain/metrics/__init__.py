@@ -3,7 +3,7 @@
 A collector adds up counts or sums; a metric is computed from them once, at the end.
 """
 
-from dltrain.metrics import certainty, decisions, measured, ranking, regression
+from dltrain.metrics import certainty, decisions, measured, overlap, ranking, regression
 from dltrain.metrics.collectors import BinaryConfusion, Certainty, Confusion, LabelSets, Moments, Scores, Timing
 from dltrain.metrics.decisions import per_class
 from dltrain.metrics.probabilities import logistic, mean_outputs, probabilities
@@ -21,6 +21,7 @@ __all__ = [
     "logistic",
     "mean_outputs",
     "measured",
+    "overlap",
     "per_class",
     "probabilities",
     "ranking",

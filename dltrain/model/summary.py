@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dltrain.layers.base import Layer, Shape
     from dltrain.model.graph import Graph
 
+Field = tuple[int | Fraction, int | Fraction]  # receptive field, and distance of neighbours
+
 
 @dataclass(frozen=True)
 class Row:
@@ -121,26 +123,20 @@ class Summary:
 def summarize(graph: Graph, batch_size: int, optimizer: Any = None) -> Summary:
     """Add up what a model costs.
 
-    The receptive field r grows along the chain with the kernel size k and stride s of each layer:
-    r ← r + (k - 1) j, j ← j s, where j is the distance of neighbours in the input; the widest input counts.
-
     Parameters:
         graph: the model
         batch_size: examples in a batch
         optimizer: its `slots` says how many numbers it keeps for each parameter; None counts none
-
-    Source: Araujo, Norris, Sim: Computing receptive fields of convolutional neural networks, 2019.
     """
     size = graph.dtype.itemsize
     shapes: dict[str, Shape] = dict(graph.inputs)
-    fields: dict[str, tuple[int | Fraction, int | Fraction]] = dict.fromkeys(shapes, (1, 1))
+    fields = receptive_fields(graph)
     seen: set[int] = set()
     rows: list[Row] = []
     for node in graph.plan_nodes:
         layer, shared = node.layer, id(node.layer) in seen
         seen.add(id(layer))
         shapes[node.path] = tuple(node.shape)
-        fields[node.path] = field = widen([fields[path] for path in node.inputs], *layer.window())
         rows.append(
             Row(
                 path=node.path,
@@ -149,7 +145,7 @@ def summarize(graph: Graph, batch_size: int, optimizer: Any = None) -> Summary:
                 parameters=0 if shared else trained(layer),
                 shared=shared and bool(layer.parameters),
                 macs=layer.multiply_adds(node.shape, *[shapes[path] for path in node.inputs]),
-                receptive_field=ceil(field[0]) if len(node.shape) > 1 else None,
+                receptive_field=ceil(fields[node.path][0]) if len(node.shape) > 1 else None,
                 activation_bytes=batch_size * prod(node.shape) * size,
                 frozen=0 if shared else sum(p.size for p in layer.parameters if not p.trainable),
             )
@@ -165,9 +161,21 @@ def summarize(graph: Graph, batch_size: int, optimizer: Any = None) -> Summary:
     )
 
 
-def widen(
-    fields: Sequence[tuple[int | Fraction, int | Fraction]], kernel: int, stride: int | Fraction
-) -> tuple[int | Fraction, int | Fraction]:
+def receptive_fields(graph: Graph) -> dict[str, Field]:
+    """{layer or input: (r, j)}: how many positions of the input a value sees, and how far apart its neighbours look.
+
+    The receptive field r grows along the chain with the kernel size k and stride s of each layer:
+    r ← r + (k - 1) j, j ← j s, where j is the distance of neighbours in the input; the widest input counts.
+
+    Source: Araujo, Norris, Sim: Computing receptive fields of convolutional neural networks, 2019.
+    """
+    fields: dict[str, Field] = dict.fromkeys(graph.inputs, (1, 1))
+    for node in graph.plan_nodes:
+        fields[node.path] = widen([fields[path] for path in node.inputs], *node.layer.window())
+    return fields
+
+
+def widen(fields: Sequence[Field], kernel: int, stride: int | Fraction) -> Field:
     """(receptive field, distance of neighbours) behind a layer, in points of the model's input.
 
     Example:

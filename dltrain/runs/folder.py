@@ -58,11 +58,30 @@ class RunFolder:
         Raises:
             StorageError: when the system refuses.
         """
-        run = RunFolder(next_folder(root, name))
-        files.make_folder(run.checkpoints_path)
-        fill(run)
-        files.write_json(run.path / MARKER, {"format": FORMAT})
-        return run
+        return RunFolder(next_folder(root, name)).begun(fill)
+
+    @staticmethod
+    def create_at(path: str | Path, fill: Callable[[RunFolder], None] = lambda run: None) -> RunFolder:
+        """Make a run folder at a path where nothing is yet.
+
+        Raises:
+            UsageError: when something is there.
+            StorageError: when the system refuses.
+        """
+        path = Path(path).absolute()
+        files.make_folders(path.parent)
+        try:
+            files.make_folder(path)
+        except FileExistsError:
+            raise UsageError("there is something already", where=str(path), expected="a new folder") from None
+        return RunFolder(path).begun(fill)
+
+    def begun(self, fill: Callable[[RunFolder], None]) -> RunFolder:
+        """This run, whose folder is new, with all files that it begins with; the marker is written last."""
+        files.make_folder(self.checkpoints_path)
+        fill(self)
+        files.write_json(self.path / MARKER, {"format": FORMAT})
+        return self
 
     @staticmethod
     def open(path: str | Path) -> RunFolder:

@@ -21,7 +21,7 @@ ClassWeight = Literal["balanced"] | list[NonNegativeFloat] | dict[str, NonNegati
 class Task(ABC):
     """One kind of learning problem.  It sees dicts of arrays, never the graph's inside or the trainer."""
 
-    needs: str  # what the targets must be: "classes", "binary", "values" or "labels"
+    needs: str  # what the targets must be: "classes", "binary", "values", "labels" or "masks"
     losses: tuple[str, ...]  # the losses that fit, the default first
     metrics: tuple[Any, ...]  # specs of the default metrics
     statistics: tuple[str, ...]  # what its metrics may be computed from
@@ -35,6 +35,14 @@ class Task(ABC):
     def units(self, data: DataSet) -> int:
         """Width of the model's last layer for this data."""
 
+    def output_shape(self, data: DataSet) -> tuple[int, ...]:
+        """Shape of the model's output for one sample."""
+        return (self.units(data),)
+
+    def rows(self, outputs: Array) -> Array:
+        """Outputs as loss and metrics take them: a row for each decision, which is one for each sample."""
+        return outputs
+
     @abstractmethod
     def collectors(self, data: DataSet, link: str = "softmax") -> dict[str, Any]:
         """{statistic: collector} that its metrics read; `link` says how the loss turns outputs into probabilities."""
@@ -46,14 +54,6 @@ class Task(ABC):
     @abstractmethod
     def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""
-
-    def output_shape(self, data: DataSet) -> tuple[int, ...]:
-        """Shape of the model's output for one sample."""
-        return (self.units(data),)
-
-    def rows(self, outputs: Array) -> Array:
-        """Outputs with one row for each decision; of most tasks a sample is one."""
-        return outputs
 
     def combine(self, outputs: Sequence[Array], link: str = "softmax") -> Array:
         """The outputs of an ensemble: those whose prediction is the mean of the members' predictions.

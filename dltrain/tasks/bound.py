@@ -77,7 +77,7 @@ class Bound:
         """Raise a ConfigError unless the model's output fits the targets."""
         shape, wanted = graph.wires[self.wire], self.task.output_shape(self.data)
         if shape != wanted:
-            hint = "leave the last layer's width out, or write `dense: {units: $outputs}`"
+            hint = "leave the last layer's width out, or write `units: $outputs` (`filters` of a convolution)"
             what = "the model's output does not fit the data"
             raise ConfigError([Problem(("model", "graph", self.wire), what, str(wanted), str(shape), hint)])
 
@@ -101,10 +101,15 @@ class Bound:
 
     def _value(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
         """The mean loss over one target a sample, and its gradient in the scores."""
-        targets, weights = self.task.targets(batch, scores), batch.weight
-        if self._weighing.active:
-            targets, weights = self._weighing.weigh(targets, weights)
-        return self._loss.forward(scores, targets, mode, weights)
+        targets, weights = self._weighed(self.task.targets(batch, scores), batch.weight)
+        value: tuple[Any, Array] = self._loss.forward(scores, targets, mode, weights)
+        return value
+
+    def _weighed(self, targets: Array, weights: Array | None) -> tuple[Array, Array | None]:
+        """Targets and weights of all decisions, each of which weighs as its sample."""
+        if weights is not None and len(weights) != len(targets):
+            weights = np.repeat(weights, len(targets) // len(weights))
+        return self._weighing.weigh(targets, weights) if self._weighing.active else (targets, weights)
 
     def _mixed(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
         """The mean over samples of two targets, each weighted by its share: that of two weighted batches."""
@@ -130,13 +135,13 @@ class Bound:
     def _weight(self, batch: Batch) -> float:
         weights = batch.weight
         if self._weighing.active:
-            _, weights = self._weighing.weigh(batch.target, weights)
+            decisions = batch.target.reshape(-1) if batch.target.ndim > 2 else batch.target
+            _, weights = self._weighed(decisions, weights)
         return len(batch.target) if weights is None else float(weights.sum())
 
     def judged(self, scores: Array, batch: Batch) -> tuple[Array, Array]:
         """Outputs and targets that metrics count: without samples of an ignored label, numbers in the data's unit."""
-        scores = self.task.rows(scores)
-        targets = self.task.targets(batch, scores)
+        targets, scores = self.task.targets(batch, scores), self.task.rows(scores)
         if self._weighing.ignores:
             known = targets.reshape(-1) >= 0
             return scores[known], targets[known]
@@ -161,7 +166,8 @@ class Bound:
 
     def finite(self, outputs: Mapping[str, Array]) -> Array:
         """(N,) whether all that a prediction is made of are finite numbers, in the data's unit too."""
-        return np.asarray(np.isfinite(self._restored(outputs[self.wire])).all(1))
+        values = self._restored(outputs[self.wire])
+        return np.asarray(np.isfinite(values).reshape(len(values), -1).all(1))
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""

@@ -82,6 +82,8 @@ def in_words(target: Array, data: DataSet) -> str:
 def one(target: Array, classes: list[str] | None, names: list[str], need: Any) -> str:
     """The target of one task in words."""
     values = target.reshape(-1)
+    if need["kind"] == "masks" and classes is not None:
+        return ", ".join(str(classes[k]) for k in np.unique(values[values >= 0]))
     if classes is not None:
         return "(ignored)" if values[0] == IGNORED else classes[int(values[0])]
     if need["kind"] == "labels":
