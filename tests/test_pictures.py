@@ -292,7 +292,7 @@ def test_one_part_of_a_set_is_evaluated(tmp_path: Path) -> None:
     said = (
         r"set: the folders are the parts of a set; expected a folder for each class; got test, train; name one part, "
     )
-    with pytest.raises(DataError, match=said + r"such as .*set/train"):
+    with pytest.raises(DataError, match=said + r"such as .*set/test"):
         load_like(tmp_path / "set", kept, target=True)
     assert len(load_like(tmp_path / "set" / "test", kept, target=True)) == 12
     assert len(load_like(tmp_path / "set", kept)) == 24  # to predict, all will do

@@ -282,6 +282,6 @@ def check_no_parts(found: Listing, path: Path, classes: Sequence[str]) -> None:
     """Raise a DataError where outer folders are no classes of a run but the parts of a set, of which one is meant."""
     folders = sorted(outer(found))
     if by_part(found) is not found and not set(folders) <= set(classes):
-        hint = f"name one part, such as {path / folders[-1]}" if path.is_dir() else "unpack it and name one part"
+        hint = f"name one part, such as {path / folders[0]}" if path.is_dir() else "unpack it and name one part"
         what, expected = "the folders are the parts of a set", "a folder for each class"
         raise DataError(what, where=str(path), expected=expected, got=", ".join(folders), hint=hint)
