@@ -19,7 +19,7 @@ from data_files import loaded
 from picture_files import archive, folder, noise, packed, png
 from PIL import Image, ImageFile, ImageOps
 
-from dltrain.data import DataSet, image_folder, load_like
+from dltrain.data import DataSet, budget, image_folder, load_like
 from dltrain.data.picture_files import natural
 from dltrain.data.pictures import Form, decode, read_head
 from dltrain.errors import ConfigError, CorruptFileError, DataError, StorageError
@@ -292,7 +292,7 @@ def test_one_part_of_a_set_is_evaluated(tmp_path: Path) -> None:
     said = (
         r"set: the folders are the parts of a set; expected a folder for each class; got test, train; name one part, "
     )
-    with pytest.raises(DataError, match=said + r"such as .*set/train"):
+    with pytest.raises(DataError, match=said + r"such as .*set/test"):
         load_like(tmp_path / "set", kept, target=True)
     assert len(load_like(tmp_path / "set" / "test", kept, target=True)) == 12
     assert len(load_like(tmp_path / "set", kept)) == 24  # to predict, all will do
@@ -385,6 +385,26 @@ def test_bad_folders_are_refused(tmp_path: Path) -> None:
     folder(tmp_path / "parts" / "test")
     with pytest.raises(ConfigError, match="test_path: this has no effect: parts brings its own test part"):
         loaded({"image_folder": {"path": "parts", "test_path": "set"}}, tmp_path)
+
+
+def test_memory_is_counted_by_the_type_of_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes of the pictures, of their parts, and as float32 or float64; against what the machine can still give."""
+    folder(tmp_path / "set", count=10)
+    values = 20 * 6 * 5 * 3
+    for there, dtype, fits in (
+        (6, "float32", True),
+        (6, "float64", False),
+        (9, "float64", True),
+        (5, "float32", False),
+    ):
+        monkeypatch.setattr(budget, "available", lambda there=there: there * values)
+        if fits:
+            assert loaded({"image_folder": "set"}, tmp_path, dtype=dtype).shape == (6, 5, 3)
+            continue
+        with pytest.raises(
+            DataError, match="set: the data do not fit into the memory; expected at most .*; got .*; take"
+        ):
+            loaded({"image_folder": "set"}, tmp_path, dtype=dtype)
 
 
 def test_links_lead_nowhere(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dltrain.data import pipeline, target_preparation
+from dltrain.data.budget import check_memory
 from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import PIECE
@@ -74,6 +75,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     """A data set from a pool that has been read; see `load`."""
     specs = list(section.prepare or [])
     x = check_features(pool, missing=any(create("preparation", spec).fills_missing for spec in specs))
+    check_memory(x.size, x.itemsize + np.dtype(dtype).itemsize, pool.where)  # parts as they were read, and prepared
     if "y" not in pool.columns:
         raise DataError("there are no targets to learn from", where=pool.where)
     needs = Need(needs) if isinstance(needs, str) else needs

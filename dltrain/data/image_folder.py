@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dltrain.data.budget import check_memory
 from dltrain.data.examples import Array, DataSet, Pool
 from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.picture_files import Listing, PictureFile, below, by_part, empty_folders, listing, natural, read
@@ -20,7 +20,7 @@ from dltrain.errors import DataError
 from dltrain.registry import register
 from dltrain.types import PositiveInt
 
-FLOATS = 4  # bytes of each value when it is prepared
+LEAST = 5  # bytes of each value when it is divided and prepared, or more
 BY_FOLDER = 'say where the label is: `label: "{label}_*"` for the name of the file, `table: labels.csv` for a table'
 
 
@@ -164,7 +164,7 @@ class ImageFolder:
             height, width = self.size if isinstance(self.size, list) else (self.size, self.size)
         grey = all(head.grey for head in heads) if self.color_mode is None else self.color_mode == "grayscale"
         form = Form(height, width, 1 if grey else 3, self.resize)
-        check_memory(len(pictures) * height * width * form.channels, self.path)
+        check_memory(len(pictures) * height * width * form.channels, 1 + LEAST, self.path)
         return form
 
 
@@ -251,19 +251,6 @@ def pixels(pictures: Sequence[PictureFile], form: Form, most: int = MOST_PIXELS)
     return x
 
 
-def check_memory(values: int, where: str) -> None:
-    """Refuse pictures that do not fit into this machine's memory when they are prepared.
-
-    Raises:
-        DataError: with the figures.
-    """
-    needed, there = values * (1 + FLOATS), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > there:
-        expected, got = f"at most {there / 2**30:.1f} GiB", f"{needed / 2**30:.1f} GiB"
-        hint = "give a smaller `size`, or fewer pictures"
-        raise DataError("the pictures do not fit into the memory", where=where, expected=expected, got=got, hint=hint)
-
-
 def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
     """New pictures, from a folder, an archive or a single file, brought to the form of a run's.
 
@@ -295,6 +282,6 @@ def check_no_parts(found: Listing, path: Path, classes: Sequence[str]) -> None:
     """Raise a DataError where outer folders are no classes of a run but the parts of a set, of which one is meant."""
     folders = sorted(outer(found))
     if by_part(found) is not found and not set(folders) <= set(classes):
-        hint = f"name one part, such as {path / folders[-1]}" if path.is_dir() else "unpack it and name one part"
+        hint = f"name one part, such as {path / folders[0]}" if path.is_dir() else "unpack it and name one part"
         what, expected = "the folders are the parts of a set", "a folder for each class"
         raise DataError(what, where=str(path), expected=expected, got=", ".join(folders), hint=hint)

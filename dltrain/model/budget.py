@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dltrain.errors import ConfigError, Problem
+from dltrain.machine import available, size_of
 
 if TYPE_CHECKING:
     from dltrain.layers.base import Parameter
     from dltrain.model.notation import NodeSpec
-
-
-def available() -> int:
-    """Bytes of memory that this machine can still give, as far as it tells."""
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def size_of(count: int) -> str:
-    """Bytes in words.
-
-    Example:
-        >>> size_of(3 << 30), size_of(60_000)
-        ('3.0 GiB', '0.1 MiB')
-    """
-    unit, name = (1 << 30, "GiB") if count >= 1 << 30 else (1 << 20, "MiB")
-    return f"{count / unit:,.1f} {name}"
 
 
 def check_parameters(parameters: Mapping[str, Parameter], specs: Sequence[NodeSpec], itemsize: int) -> None:

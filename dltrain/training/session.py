@@ -13,7 +13,7 @@ from dltrain.data import DataSet, Loader
 from dltrain.data.loader import Balance
 from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.kernels import select
-from dltrain.model.budget import available, size_of
+from dltrain.machine import available, size_of
 from dltrain.model.graph import Graph
 from dltrain.model.memory import Arena
 from dltrain.model.mode import Mode
