@@ -8,9 +8,10 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Ge
 
+from dltrain.data.budget import check_memory
 from dltrain.data.examples import Array, DataSet, Pool
 from dltrain.data.folders import DataFolders
-from dltrain.data.image_folder import check_memory, pixels
+from dltrain.data.image_folder import pixels
 from dltrain.data.picture_files import PictureFile, listing
 from dltrain.data.pictures import MOST_PIXELS, Form, opened, orientation, oriented, read_head
 from dltrain.errors import DataError
@@ -57,7 +58,7 @@ class Shapes:
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, H, W, 3) bytes, y (N, H, W) class numbers."""
-        check_memory(self.samples * self.size**2 * 4, "shapes")
+        check_memory(self.samples * self.size**2 * 4, 5, "shapes")
         x = np.empty((self.samples, self.size, self.size, 3), np.uint8)
         y = np.zeros(x.shape[:3], np.uint8)
         for number in range(self.samples):
@@ -149,7 +150,7 @@ class MaskFolder:
                     expected, got = f"{height} × {width}", f"{head.height} × {head.width}"
                     hint = "bring all to one size: `size: [height, width]`"
                     raise DataError("pictures differ in size", where=file.where, expected=expected, got=got, hint=hint)
-        check_memory(len(pictures) * height * width * (form.channels + 1), self.path)
+        check_memory(len(pictures) * height * width * (form.channels + 1), 5, self.path)
         x, y = pixels(pictures, form), masks_of(pictures, inner(root, self.masks), form)
         layout = {
             "pictures": {"size": [height, width], "channels": form.channels, "resize": form.resize},
