@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
 
-from dltrain.data.examples import Array, DataSet, Pool
+from dltrain.data.decoding import CACHES, Wanted, pixels
+from dltrain.data.examples import DataSet, Pool
 from dltrain.data.folders import DataFolders, SettingError
-from dltrain.data.picture_files import Listing, PictureFile, below, by_part, empty_folders, listing, natural, read
-from dltrain.data.pictures import MOST_PIXELS, SUFFIXES, Form, Resize, decode, read_head
+from dltrain.data.picture_files import Listing, PictureFile, below, by_part, empty_folders, file_at, listing, natural
+from dltrain.data.pictures import MOST_PIXELS, SUFFIXES, Form, Resize
 from dltrain.data.tables import Column, Csv
 from dltrain.errors import DataError
 from dltrain.registry import register
 from dltrain.types import PositiveInt
 
-FLOATS = 4  # bytes of each value when it is prepared
 BY_FOLDER = 'say where the label is: `label: "{label}_*"` for the name of the file, `table: labels.csv` for a table'
 
 
@@ -46,6 +45,8 @@ class ImageFolder:
         validation_path: a folder or archive that is the validation part
         test_path: a folder or archive that is the test part
         max_pixels: a picture that has more is refused before it is decoded
+        cache: where decoded pictures are kept: memory; disk, in a file of the user's cache, for sets too large for the
+            memory; none, where there is no room on the disk either: they are decoded again in every epoch
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -75,10 +76,12 @@ class ImageFolder:
         validation_path: str | None = None,
         test_path: str | None = None,
         max_pixels: PositiveInt = MOST_PIXELS,
+        cache: Literal["memory", "disk", "none"] = "memory",
     ) -> None:
         self.path, self.size, self.color_mode, self.resize, self.label = path, size, color_mode, resize, label
         self.table, self.file, self.target, self.part, self.classes = table, file, target, part, classes
         self.validation_path, self.test_path, self.max_pixels = validation_path, test_path, max_pixels
+        self.cache = cache
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, H, W, C) bytes, y (N,) labels as text, or the targets of the table.
@@ -98,11 +101,12 @@ class ImageFolder:
             given = {part: np.array(index, np.int64) for part, index in positions.items() if index}
             names = self.classes or sorted(set(labels), key=natural)
             pool = Pool({"y": np.array(labels)}, self.path, given=given, classes=names)
-        form = self.form(pictures)
+        x, form, content = CACHES[self.cache](pictures, self.wanted(folders))
         layout = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
         return replace(
             pool,
-            columns={**pool.columns, "x": pixels(pictures, form, self.max_pixels)},
+            columns={**pool.columns, "x": x},
+            content=content,
             files=tuple((file.where, k) for k, file in enumerate(pictures)),
             feature_names=[],
             lines=None,
@@ -139,26 +143,13 @@ class ImageFolder:
         everything = [file for pictures, _ in listings for file in pictures]
         return everything, [label for some in listings for label in labels_of(some, self.label)]
 
-    def form(self, pictures: Sequence[PictureFile]) -> Form:
-        """What all pictures are brought to.
-
-        Raises:
-            DataError: when their sizes differ and none is given, or they would not fit into the memory.
-        """
-        heads = [read_head(file.read(), file.where, self.max_pixels) for file in pictures]
-        if self.size is None:
-            height, width = heads[0].height, heads[0].width
-            for head, file in zip(heads, pictures, strict=True):
-                if (head.height, head.width) != (height, width):
-                    expected, got = f"{height} × {width} as in {pictures[0].where}", f"{head.height} × {head.width}"
-                    hint = "bring all to one size: `size: [height, width]`"
-                    raise DataError("pictures differ in size", where=file.where, expected=expected, got=got, hint=hint)
-        else:
-            height, width = self.size if isinstance(self.size, list) else (self.size, self.size)
-        grey = all(head.grey for head in heads) if self.color_mode is None else self.color_mode == "grayscale"
-        form = Form(height, width, 1 if grey else 3, self.resize)
-        check_memory(len(pictures) * height * width * form.channels, self.path)
-        return form
+    def wanted(self, folders: DataFolders) -> Wanted:
+        """What the pictures are to be."""
+        size = [self.size, self.size] if isinstance(self.size, int) else self.size
+        paths = [self.path, self.validation_path, self.test_path, self.table]
+        places = [path and str(folders.find_any(path).resolve()) for path in paths]
+        key = json.dumps([places, size, self.color_mode, self.resize])
+        return Wanted(self.path, key, size, self.color_mode, self.resize, self.max_pixels)
 
 
 def outer(found: Listing) -> set[str]:
@@ -192,7 +183,7 @@ def label_in(file: PictureFile, pattern: str) -> str:
         DataError: when the name does not have the pattern's form.
 
     Example:
-        >>> label_in(PictureFile(PurePosixPath("a/3_left.png"), "a/3_left.png", bytes), "{label}_*")
+        >>> label_in(PictureFile(PurePosixPath("a/3_left.png"), "a/3_left.png", bytes, str), "{label}_*")
         '3'
     """
     words = re.split(r"(\{label\}|\*)", pattern)
@@ -224,27 +215,6 @@ def tabled(source: ImageFolder, found: Listing, folders: DataFolders) -> tuple[P
     return pool, pictures
 
 
-def pixels(pictures: Sequence[PictureFile], form: Form, most: int = MOST_PIXELS) -> Array:
-    """The pictures (N, H, W, C) as bytes."""
-    x = np.empty((len(pictures), form.height, form.width, form.channels), np.uint8)
-    for k, file in enumerate(pictures):
-        x[k] = decode(file.read(), file.where, form, most)
-    return x
-
-
-def check_memory(values: int, where: str) -> None:
-    """Refuse pictures that do not fit into this machine's memory when they are prepared.
-
-    Raises:
-        DataError: with the figures.
-    """
-    needed, there = values * (1 + FLOATS), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > there:
-        expected, got = f"at most {there / 2**30:.1f} GiB", f"{needed / 2**30:.1f} GiB"
-        hint = "give a smaller `size`, or fewer pictures"
-        raise DataError("the pictures do not fit into the memory", where=where, expected=expected, got=got, hint=hint)
-
-
 def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
     """New pictures, from a folder, an archive or a single file, brought to the form of a run's.
 
@@ -259,10 +229,10 @@ def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
     height, width, channels = like.raw_shape
     form = Form(height, width, channels, like.layout.get("pictures", {}).get("resize", "crop"))
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
-        found: Listing = ([PictureFile(PurePosixPath(path.name), str(path), lambda: read(path))], [])
+        found: Listing = ([file_at(path, PurePosixPath(path.name))], [])
     else:
         found = below(listing(path), keep=like.classes or ())
-    columns = {"x": pixels(found[0], form)}
+    columns = {"x": pixels(found[0], form, MOST_PIXELS)}
     if target:
         columns["y"] = np.array(labels_of(found, like.layout.get("label")))
     files = tuple((file.where, k) for k, file in enumerate(found[0]))

@@ -66,6 +66,7 @@ def pillow() -> ModuleType:
     except ImportError as error:
         hint = 'install it with `pip install "dltrain[images]"`'
         raise StorageError("pictures need the package Pillow, which is absent", hint=hint) from error
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a picture is checked here
     return Image
 
 
@@ -86,11 +87,9 @@ def opened(data: bytes, where: str, most: int = MOST_PIXELS) -> Iterator[Any]:
     if not data:
         raise DataError("the file is empty", where=where, expected="a picture")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what matters of a head is checked here
-            with library.open(BytesIO(data), formats=FORMATS) as image:
-                check_pixels(image.width * image.height, most, where)
-                yield image
+        with library.open(BytesIO(data), formats=FORMATS) as image:
+            check_pixels(image.width * image.height, most, where)
+            yield image
     except library.DecompressionBombError as error:
         raise too_many(f"above {2 * (library.MAX_IMAGE_PIXELS or most):,}", most, where) from error
     except library.UnidentifiedImageError as error:
