@@ -42,11 +42,7 @@ def config(cache: str, workers: int, epochs: int) -> dict[str, Any]:
             "augment": ["horizontal_flip", {"rotation": 10}, {"zoom": 0.1}, {"brightness": 0.2}],
             "workers": workers,
         },
-        "model": {
-            "graph": {
-                "logits": [*conv, {"conv": {"filters": 32, "kernel_size": 3}}, "relu", "global_avg_pool", "dense"]
-            }
-        },
+        "model": {"graph": {"logits": [*first, *second]}},
         "train": {"epochs": epochs},
     }
 
