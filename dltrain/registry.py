@@ -49,10 +49,17 @@ class Reference:
     Parameters:
         kind: which registry
         literal: plain values that may stand there too (a number where a schedule may stand)
+        having: a method that only some of the kind have, and that is needed here
     """
 
     kind: str
     literal: Any = None
+    having: str = ""
+
+    def entries(self) -> dict[str, Entry]:
+        """Those that may stand there, by name."""
+        known = entries(self.kind)
+        return {name: entry for name, entry in known.items() if not self.having or hasattr(entry.make, self.having)}
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ Duration = Annotated[Interval, UnitsOnly(tuple(SECONDS), "a time such as '10 min
 Source = Annotated[Any, Reference("source")]
 Split = Annotated[Any, Reference("split")]
 Preparation = Annotated[Any, Reference("preparation")]
+Undoable = Annotated[Any, Reference("preparation", having="invert")]
 Augmentation = Annotated[Any, Reference("augmentation")]
 Layer = Annotated[Any, Reference("layer")]
 Loss = Annotated[Any, Reference("loss")]
@@ -102,7 +103,7 @@ class Data:
         source: Source,
         split: Split = "random",
         prepare: list[Preparation] = [],  # noqa: B006
-        prepare_target: list[Preparation] = [],  # noqa: B006
+        prepare_target: list[Undoable] = [],  # noqa: B006
         balance: Literal["oversample", "undersample"] | None = None,
         augment: list[Augmentation] = [],  # noqa: B006
         workers: Annotated[int, Ge(0), Le(64)] | None = None,
