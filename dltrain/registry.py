@@ -11,6 +11,7 @@ import importlib
 import inspect
 import types
 import typing
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -277,6 +278,23 @@ def parse(spec: Any, kind: str, path: tuple[str | int, ...] = ()) -> tuple[Entry
     if reading.entry is None or reading.problems:
         raise ConfigError(reading.problems)
     return reading.entry, reading.arguments
+
+
+def titles(specs: Iterable[Any], kind: str) -> list[str]:
+    """What things of a kind are called side by side: by their names, and by their values where a name returns.
+
+    Example:
+        >>> titles(["accuracy", {"top_k": 2}, {"top_k": {"k": 5}}], "metric")
+        ['accuracy', 'top_k_2', 'top_k_5']
+    """
+    read_ones = [parse(spec, kind) for spec in specs]
+    count = Counter(entry.name for entry, _ in read_ones)
+    return [
+        "_".join([entry.name, *(str(values.get(a.name, a.default)) for a in entry.arguments)])
+        if count[entry.name] > 1
+        else entry.name
+        for entry, values in read_ones
+    ]
 
 
 def takes_mapping(entry: Entry, value: Mapping[str, Any]) -> bool:

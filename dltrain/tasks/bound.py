@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dltrain.errors import ConfigError, Problem
+from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.layers.base import Array
 from dltrain.metrics import Timing
-from dltrain.registry import create, entries, parse
+from dltrain.registry import create, entries, parse, titles
 from dltrain.tasks.tally import Tally
 from dltrain.tasks.weighing import Weighing
 
@@ -54,20 +54,31 @@ class Bound:
         self._loss = create("loss", loss or task.losses[0])
         self.metrics: dict[str, Any] = {}
         fitting = (*task.statistics, *ALWAYS)
-        for position, spec in enumerate(task.metrics if metrics is None else metrics):
+        specs = task.metrics if metrics is None else metrics
+        for position, (spec, title) in enumerate(zip(specs, titles(specs, "metric"), strict=True)):
             entry, _ = parse(spec, "metric", (*path, "metrics", position))
             metric = create("metric", spec)
             if metric.statistic not in fitting:
                 names = [n for n, known in entries("metric").items() if getattr(known.make, "statistic", "") in fitting]
                 at = (*path, "metrics", position)
                 problems.append(Problem(at, "this metric does not fit the task", ", ".join(names), entry.name))
+            elif metric.statistic == "confusion":
+                problems += self.averaging(metric, (*path, "metrics", position))
             if entry.name != "loss":
-                self.metrics[entry.name] = metric
+                self.metrics[title] = metric
         if problems:
             raise ConfigError(problems)
         name = next((n for n, known in entries("task").items() if known.make is type(task)), "")
         self._prepared = bool(getattr(data, "prepare_target", None))
         self._weighing = Weighing(task, data, (*path, "task", name))
+
+    def averaging(self, metric: Any, path: tuple[str | int, ...]) -> list[Problem]:
+        """What keeps a metric of counts from its mean over the classes of these data; it would show after an epoch."""
+        try:
+            metric(self.task.collectors(self.data, self._loss.link)["confusion"].arrays)
+        except UsageError as error:
+            return [Problem(path, error.what, error.expected, error.got, error.hint)]
+        return []
 
     def check(self, graph: Graph) -> None:
         """Raise a ConfigError unless the model's output fits the targets."""
