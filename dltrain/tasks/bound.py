@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dltrain.tasks.base import Task
 
 ALWAYS = ("loss", "timing")  # statistics that every task has
+PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")  # layers whose outputs a loss of scores would squash again
 
 
 class Bound:
@@ -87,6 +88,11 @@ class Bound:
             hint = "leave the last layer's width out, or write `dense: {units: $outputs}`"
             what = "the model's output does not fit the data"
             raise ConfigError([Problem(("model", "graph", self.wire), what, f"({width},)", str(shape), hint)])
+        last = next((spec for spec in graph.plan.nodes if spec.path == graph.plan.wires[self.wire]), None)
+        if last is not None and last.kind in PROBABILITIES and self._loss.link != "identity":
+            what = f"the loss {self.loss_name} takes scores from any number to any, and has its own {self._loss.link}"
+            hint = f"leave the {last.kind} out: predictions are probabilities all the same"
+            raise ConfigError([Problem(last.where, what, "a chain that ends in dense", last.kind, hint)])
 
     def inputs(self, batch: Batch) -> Mapping[str, Array]:
         """What the graph is fed."""
