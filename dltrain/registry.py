@@ -284,8 +284,8 @@ def titles(specs: Iterable[Any], kind: str) -> list[str]:
     """What things of a kind are called side by side: by their names, and by their values where a name returns.
 
     Example:
-        >>> titles(["accuracy", {"top_k": 2}, {"top_k": {"k": 5}}], "metric")
-        ['accuracy', 'top_k_2', 'top_k_5']
+        >>> titles(["accuracy", {"top_k_accuracy": 2}, {"top_k_accuracy": {"k": 5}}], "metric")
+        ['accuracy', 'top_k_accuracy_2', 'top_k_accuracy_5']
     """
     read_ones = [parse(spec, kind) for spec in specs]
     count = Counter(entry.name for entry, _ in read_ones)
