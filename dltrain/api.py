@@ -16,6 +16,7 @@ from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
 from dltrain.model.summary import Summary
 from dltrain.runs.folder import RunFolder
+from dltrain.runs.listing import removed_if_empty
 from dltrain.training.batch_preview import first_batch
 from dltrain.training.ensemble import Ensemble
 from dltrain.training.generation import Writer
@@ -125,7 +126,8 @@ def fit(
     run = RunFolder.newest(Path(runs), experiment.name) if resume else None
     if run is None:
         run = RunFolder.create(runs, experiment.name, lambda made: begin(made, experiment))
-        return train(run, experiment, progress)
+        with removed_if_empty(run):
+            return train(run, experiment, progress)
     check_same(stored_experiment(run), experiment, run)
     return train(run, experiment, progress, store=True)
 

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import types
 import typing
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,10 +54,17 @@ class Reference:
     Parameters:
         kind: which registry
         literal: plain values that may stand there too (a number where a schedule may stand)
+        having: a method that only some of the kind have, and that is needed here
     """
 
     kind: str
     literal: Any = None
+    having: str = ""
+
+    def entries(self) -> dict[str, Entry]:
+        """Those that may stand there, by name."""
+        known = entries(self.kind)
+        return {name: entry for name, entry in known.items() if not self.having or hasattr(entry.make, self.having)}
 
 
 @dataclass(frozen=True)
@@ -274,6 +282,23 @@ def parse(spec: Any, kind: str, path: tuple[str | int, ...] = ()) -> tuple[Entry
     if reading.entry is None or reading.problems:
         raise ConfigError(reading.problems)
     return reading.entry, reading.arguments
+
+
+def titles(specs: Iterable[Any], kind: str) -> list[str]:
+    """What things of a kind are called side by side: by their names, and by their values where a name returns.
+
+    Example:
+        >>> titles(["accuracy", {"top_k_accuracy": 2}, {"top_k_accuracy": {"k": 5}}], "metric")
+        ['accuracy', 'top_k_accuracy_2', 'top_k_accuracy_5']
+    """
+    read_ones = [parse(spec, kind) for spec in specs]
+    count = Counter(entry.name for entry, _ in read_ones)
+    return [
+        "_".join([entry.name, *(str(values.get(a.name, a.default)) for a in entry.arguments)])
+        if count[entry.name] > 1
+        else entry.name
+        for entry, values in read_ones
+    ]
 
 
 def takes_mapping(entry: Entry, value: Mapping[str, Any]) -> bool:

@@ -260,3 +260,21 @@ def test_digits(tmp_path: Path) -> None:
     test = next(line for line in done.stdout.splitlines() if line.startswith("test"))
     assert float(test.partition("accuracy ")[2].partition(",")[0]) >= 0.975
     assert "dltrain evaluate" in done.stdout
+
+
+@pytest.mark.parametrize("change", ["data.source.csv.path=bad.csv", "model.graph.logits=[dense: 5]"])
+def test_a_fit_that_fails_before_its_first_step_leaves_no_run(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("good.csv").write_text("a,k\n" + "".join(f"{i}.5,{i % 2}\n" for i in range(40)))
+    Path("bad.csv").write_text("a,k\n" + "".join(f"{i}.5,{i % 2}\n" for i in range(40)) + "oh,1\n")
+    Path("c.yaml").write_text(
+        "data: {source: {csv: {path: good.csv}}}\nmodel: {graph: {logits: [dense]}}\ntrain: {epochs: 1}\n"
+    )
+    call(["fit", "c.yaml", "--json"], capsys)
+    assert run(["fit", "c.yaml", "--set", change]) in (2, 3)
+    capsys.readouterr()
+    assert [path.name for path in Path("runs").iterdir()] == ["c-1"]
+    out, _ = call(["evaluate", "c", "--split", "train", "--json"], capsys)
+    assert json.loads(out)["run"].endswith("c-1")

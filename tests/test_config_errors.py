@@ -30,7 +30,7 @@ sede: 1
 
 SAID = """\
 {file}:3:3: data.splitt: there is no key 'splitt' in 'data'; expected source, split, prepare, prepare_target, balance, \
-augment; did you mean 'split'?
+augment, workers; did you mean 'split'?
      3 |   splitt: random
        |   ^
 {file}:6:29: model.graph.logits.0.dense.units: this number is out of its range; expected a whole number of at least 1; \

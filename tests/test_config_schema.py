@@ -49,6 +49,7 @@ BAD = [
     "optimizer: {adam: {beta_1: 1}}",
     "optimizer: {adam: 1, rmsprop: 1}",
     "dtype: float16",
+    "data: {source: iris, prepare_target: [pca]}",
     "metrics: accuracy",
     "hooks: [early_stopping]",
     "regularize: [l3: 1]",

@@ -7,6 +7,7 @@ import io
 import tarfile
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from data_files import loaded
 from scipy.io import savemat
 from test_more_sources import FOLDER, MEMBERS, archive, batch, handmade, pool
 
+from dltrain import api
 from dltrain.data import DataSet, load_like
 from dltrain.data.matlab import read_mat
 from dltrain.data.tables import Chooser
@@ -172,3 +174,60 @@ def test_names_from_a_file_reach_the_terminal_escaped(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         pool({"npz": "a.npz"}, tmp_path)
     assert "\x1b" not in str(caught.value)
+
+
+WEIGHTED = {"train": [1.0, 0.0, 2.0, 1.0, 1.0, 3.0] * 5, "new": [0.0, 0.0, 4.0, 0.0, 0.0, 1.0]}
+
+
+def weighted_files(tmp_path: Path) -> None:
+    """The same examples and weights as a table, .npz and HDF5: for training and anew."""
+    import h5py
+
+    for name, weights in WEIGHTED.items():
+        x = np.random.default_rng(len(weights)).normal(size=(len(weights), 2)).round(3)
+        y, w = np.arange(len(weights)) % 2, np.array(weights)
+        rows = "\n".join(f"{a},{b},{k},{c}" for (a, b), k, c in zip(x, y, w, strict=True))
+        (tmp_path / f"{name}.csv").write_text(f"a,b,k,w\n{rows}\n")
+        np.savez(tmp_path / f"{name}.npz", x=x, y=y, w=w)
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["x"], file["y"], file["w"] = x, y, w
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"csv": {"path": "train.csv", "target": "k", "weight": "w"}},
+        {"npz": {"path": "train.npz", "weight": "w"}},
+        {"hdf5": {"path": "train.h5", "weight": "w"}},
+    ],
+    ids=["csv", "npz", "h5"],
+)
+def test_weights_of_new_data_count(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weighted_files(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for file in tmp_path.glob("train.*"):
+        file.rename(tmp_path / "data" / file.name)
+    config = {
+        "data": {"source": source, "split": {"random": {"validation": 0.2}}},
+        "model": {"graph": {"logits": ["dense"]}},
+        "train": {"epochs": 1},
+    }
+    run = api.load_run(api.fit(config, runs=tmp_path / "runs")["run"])
+    assert run.session.data.layout["weight"] in ("w", ["w"])
+    new = tmp_path / f"new.{next(iter(source)).replace('hdf5', 'h5')}"
+    found = run.evaluate(data=new)["loss"]
+    scores = run.outputs(new)["logits"].astype(np.float64)
+    losses = np.log(np.exp(scores).sum(1)) - scores[np.arange(6), np.arange(6) % 2]
+    assert found == pytest.approx(np.average(losses, weights=WEIGHTED["new"]), rel=1e-5)
+    assert found != pytest.approx(losses.mean(), rel=1e-3)
+
+
+def test_weights_of_arrays_that_do_not_fit(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.eye(4), y=np.arange(4) % 2, w=np.ones(3), v=np.ones(4))
+    with pytest.raises(DataError, match=r"weights and examples differ in number; expected 4.*; got 3"):
+        loaded({"npz": {"path": "a.npz", "weight": "w"}}, tmp_path)
+    both = {"x_test": "x", "y_test": "y"}
+    for settings, hint in (({"weight": "v"}, "weight_test"), ({"weight_test": "v"}, "weight")):
+        with pytest.raises(ConfigError, match=f"`weight` and `weight_test` belong together.*name `{hint}` too"):
+            loaded({"npz": {"path": "a.npz", **both, **settings}}, tmp_path)

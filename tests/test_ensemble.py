@@ -99,10 +99,24 @@ def test_the_mean_of_regressions_is_the_mean_of_their_values(tmp_path: Path) -> 
         model = {"graph": {"y": [{"dense": 4}, "tanh", "dense"]}}
         return {"name": f"r{seed}", "seed": seed, "task": "regression", "data": data, "model": model}
 
-    names = [Path(api.fit({**config(seed), "train": {"epochs": 2}}, runs=tmp_path)["run"]).name for seed in (1, 2)]
+    names = [
+        Path(api.fit({**config(seed), "optimizer": {"adam": 0.1}, "train": {"epochs": 20}}, runs=tmp_path)["run"]).name
+        for seed in (1, 2)
+    ]
     found = api.evaluate(names, runs=tmp_path)
+    values = []
+    for name in names:
+        run = api.load_run(name, runs=tmp_path)
+        loader = run.loader("test")
+        values.append(run.session.evaluator().outputs(loader.sources)["y"].astype(np.float64))
+    wanted = np.mean((np.mean(values, axis=0) - loader.targets) ** 2)
     each = [member["metrics"]["loss"] for member in found["members"]]
-    assert found["metrics"]["loss"] <= np.mean(each)  # the square is convex
+    assert each == pytest.approx([np.mean((own - loader.targets) ** 2) for own in values], rel=1e-6)
+    assert found["metrics"]["loss"] == pytest.approx(wanted, rel=1e-6)
+    apart = (
+        np.mean((values[0] - values[1]) ** 2) / 4
+    )  # by so much a mean of two squares lies above the square of the mean
+    assert apart > 1e-3 and np.mean(each) - found["metrics"]["loss"] == pytest.approx(apart, rel=1e-2)
     assert found["per_class"] is None
 
 

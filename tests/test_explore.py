@@ -406,3 +406,14 @@ def test_points_stand_where_their_values_say_and_many_are_thinned() -> None:
     groups = {"some": np.arange(1000), "others": np.arange(1000, len(many))}
     thinned = points(scatter("map", ("a", "b"), many, groups))
     assert MOST_POINTS * 0.6 < len(thinned) <= MOST_POINTS
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_ignored_labels_are_a_group_of_their_own(dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{i}.5,{i * i % 7},{'abu'[i % 3]}" for i in range(60)]
+    settings = table(tmp_path, rows) | {"dtype": dtype, "task": {"classification": {"ignore_label": "u"}}}
+    found = explored({"k_means": 3}, tmp_path, settings)
+    _, y = arrays(settings)
+    assert (y < 0).sum() == 20
+    assert column(found["folder"], "class").count("(ignored)") == (y < 0).sum()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn import metrics as peer
+from small_runs import iris
 
-from dltrain import registry
-from dltrain.errors import UsageError
+from dltrain import api, registry
+from dltrain.errors import ConfigError, UsageError
 from dltrain.kernels import select
 from dltrain.metrics import BinaryConfusion, Confusion, Moments, per_class
 
@@ -118,3 +122,30 @@ def test_every_metric_says_what_it_reads_and_which_way_is_better():
     for name, entry in registry.entries("metric").items():
         assert entry.make.statistic in STATISTICS, name
         assert isinstance(entry.make.higher_is_better, bool), name
+
+
+def measured(metrics: Any, **changes: Any) -> dict[str, Any]:
+    """What a short run on three classes of flowers measures."""
+    summary = api.fit(iris(metrics=metrics, hooks=[], train__epochs=1, **changes), runs=tempfile.mkdtemp())
+    return {**summary["metrics"]["validation"], "best": summary["best"]["metric"]}
+
+
+def test_a_metric_may_be_measured_with_several_parameters() -> None:
+    found = measured(
+        [{"top_k_accuracy": 1}, {"top_k_accuracy": {"k": 2}}, {"f1": "macro"}, {"f1": "micro"}, "accuracy"]
+    )
+    assert set(found) == {"loss", "top_k_accuracy_1", "top_k_accuracy_2", "f1_macro", "f1_micro", "accuracy", "best"}
+    assert found["top_k_accuracy_1"] == found["accuracy"] == found["f1_micro"] <= found["top_k_accuracy_2"]
+    two = [{"f1": "macro"}, {"f1": "weighted"}]
+    assert measured(two, train__monitor="validation.f1_weighted")["best"] == "validation.f1_weighted"
+    assert measured({"optimize": "f1_macro", "satisfy": {}, "measure": two})["best"] == "validation.f1_macro"
+    with pytest.raises(ConfigError, match=r"metrics.optimize: this is not measured; expected loss, f1_macro, f1_w"):
+        measured({"optimize": "f1", "satisfy": {}, "measure": two})
+    with pytest.raises(ConfigError, match="the metric 'f1' is named twice"):
+        measured([{"f1": "macro"}, {"f1": {"average": "macro"}}])
+
+
+def test_an_average_that_needs_two_classes_is_refused_by_check() -> None:
+    match = r"metrics\.1: average binary needs two classes; expected 2; got 3; take macro, micro or weighted"
+    with pytest.raises(ConfigError, match=match):
+        api.check(iris(metrics=["accuracy", {"f1": "binary"}]))

@@ -345,9 +345,17 @@ def test_no_inputs_at_all() -> None:
 
 
 def test_width_is_the_last_layers_only() -> None:
-    text = "{graph: {h: [dense, relu], y: [dense, tanh], z: [from: h, dense: 2]}, outputs: [y, z]}"
+    text = "{graph: {h: [dense, relu], y: [dense, dropout: 0.1], z: [from: h, dense: 2]}, outputs: [y, z]}"
     found = problems(text, output_units=3)
     assert [line.split(":")[0] for line in found] == ["model.graph.h.0", "model.graph.y.0"]
+
+
+@pytest.mark.parametrize("after", ["sigmoid", "softmax", "prelu", "gelu, tanh", "leaky_relu: 0.1, linear"])
+def test_width_before_activations(after: str) -> None:
+    nodes = read(f"graph: {{h: [dense: 4, relu], y: [dense, {after}]}}", output_units=3).nodes
+    assert [spec.arguments["units"] for spec in nodes if spec.kind == "dense"] == [4, 3]
+    blocks = read(f"{{blocks: {{b: [dense, {after}]}}, graph: {{y: [b, relu]}}}}", output_units=3).nodes
+    assert blocks[0].arguments == {"units": 3}
 
 
 def test_all_problems_at_once_and_each_once() -> None:

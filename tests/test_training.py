@@ -410,3 +410,26 @@ def test_a_checkpoint_of_an_older_version_is_refused_in_a_sentence(tmp_path: Pat
         checkpoint.save(folder.checkpoints_path, step, arrays, meta)
     with pytest.raises(DltrainError, match="an older version of dltrain wrote the checkpoint"):
         api.resume(run)
+
+
+@pytest.mark.parametrize(
+    ("loss", "last", "refused"),
+    [
+        ("softmax_cross_entropy", "softmax", True),
+        ("softmax_cross_entropy", "sigmoid", True),
+        ("binary_cross_entropy", "sigmoid", True),
+        ("focal", "softmax", True),
+        ("mean_squared_error", "softmax", False),
+        ("quadratic", "sigmoid", False),
+        ("softmax_cross_entropy", "tanh", False),
+        ("softmax_cross_entropy", "log_softmax", False),
+    ],
+)
+def test_probabilities_are_no_scores(loss: str, last: str, refused: bool) -> None:
+    config = iris(loss=loss, model__graph={"h": [{"dense": 8}, "relu"], "said": ["dense", last]})
+    if not refused:
+        api.check(config)
+        return
+    match = rf"model\.graph\.said\.1: the loss {loss} takes scores.*got {last}; leave the {last} out"
+    with pytest.raises(ConfigError, match=match):
+        api.check(config)

@@ -220,13 +220,15 @@ def task_problems(task: registry.Entry, section: Mapping[str, Any], path: Path) 
     if isinstance(metrics, Mapping):
         goals = [name for name in (metrics["optimize"], *(metrics.get("satisfy") or ())) if name != "loss"]
         metrics, place = metrics.get("measure"), (*place, "measure")
-    names = [name_of(spec) for spec in (getattr(task.make, "metrics", ()) if metrics is None else metrics)]
+    specs = list(getattr(task.make, "metrics", ()) if metrics is None else metrics)
+    names = registry.titles(specs, "metric")
     for index, name in enumerate(names):
         if name in names[:index]:
-            what = f"the metric {name!r} is named twice"
+            what = f"the metric {name_of(specs[index])!r} is named twice"
             problems.append(Problem((*place, index), what, "each metric once", repr(name), "remove one of the two"))
     known = registry.entries("metric")
-    return problems, list(dict.fromkeys([*names, *(name for name in goals if name in known)]))
+    plain = [name_of(spec) for spec in specs]
+    return problems, list(dict.fromkeys([*names, *(name for name in goals if name in known and name not in plain)]))
 
 
 def goal_problems(config: Mapping[str, Any], names: list[str]) -> Problems:

@@ -137,7 +137,7 @@ def choices(annotation: Any) -> list[str]:
     """The names and words that a value of a type may be, where they are a closed list."""
     kind, marks = unwrap(annotation)
     if (reference := reference_of(marks)) is not None:
-        return list(registry.entries(reference.kind))
+        return list(reference.entries())
     if typing.get_origin(kind) is Literal:
         return [str(option) for option in typing.get_args(kind)]
     inner = members(kind) or (typing.get_args(kind) if typing.get_origin(kind) is list else ())

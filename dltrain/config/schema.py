@@ -29,7 +29,7 @@ def schema() -> Schema:
         >>> sorted(schema())[:4]
         ['$defs', '$schema', 'additionalProperties', 'description']
     """
-    definitions = {kind: things(kind) for kind in registry.kinds()} | notation()
+    definitions = {kind: things(Reference(kind)) for kind in registry.kinds()} | notation()
     whole = section(Fields)
     whole["properties"]["extends"] = {"type": "string", "description": EXTENDS.summary}
     whole.pop("required", None)  # what it extends may have them
@@ -75,7 +75,7 @@ def typed(annotation: Any) -> Schema:
         return either([typed(option) for option in options])
     reference = next((mark for mark in marks if isinstance(mark, Reference)), None)
     if reference is not None:
-        named = {"$ref": f"#/$defs/{reference.kind}"}
+        named = things(reference) if reference.having else {"$ref": f"#/$defs/{reference.kind}"}
         return named if reference.literal is None else either([typed(reference.literal), named])
     if any(isinstance(mark, Notation) for mark in marks):
         return {"$ref": "#/$defs/model"}
@@ -114,9 +114,9 @@ def either(options: list[Schema]) -> Schema:
     return {"anyOf": flat}
 
 
-def things(kind: str) -> Schema:
+def things(reference: Reference) -> Schema:
     """A registered thing: `name`, `name: value` or `name: {parameters}`."""
-    entries = registry.entries(kind).values()
+    entries = reference.entries().values()
     bare = [name_only(entry) for entry in entries if not any(a.required for a in entry.arguments)]
     return either([*bare, *(with_value(entry) for entry in entries)])
 

@@ -47,6 +47,7 @@ Duration = Annotated[Interval, UnitsOnly(tuple(SECONDS), "a time such as '10 min
 Source = Annotated[Any, Reference("source")]
 Split = Annotated[Any, Reference("split")]
 Preparation = Annotated[Any, Reference("preparation")]
+Undoable = Annotated[Any, Reference("preparation", having="invert")]
 Augmentation = Annotated[Any, Reference("augmentation")]
 Layer = Annotated[Any, Reference("layer")]
 Loss = Annotated[Any, Reference("loss")]
@@ -73,6 +74,8 @@ class Data:
         balance: make the classes equally frequent in training: oversample repeats examples of the smaller ones,
             undersample leaves out some of the larger ones, others in every epoch
         augment: what is done to the pictures of training batches, in this order, anew in every epoch
+        workers: threads that make batches ahead, the same for any number; 0: each is made when it is needed;
+            default: 2 where pictures are augmented or not in memory, else 0
     """
 
     def __init__(
@@ -80,12 +83,13 @@ class Data:
         source: Source,
         split: Split = "random",
         prepare: list[Preparation] = [],  # noqa: B006
-        prepare_target: list[Preparation] = [],  # noqa: B006
+        prepare_target: list[Undoable] = [],  # noqa: B006
         balance: Literal["oversample", "undersample"] | None = None,
         augment: list[Augmentation] = [],  # noqa: B006
+        workers: Annotated[int, Ge(0), Le(64)] | None = None,
     ) -> None:
         self.source, self.split, self.prepare, self.balance = source, split, prepare, balance
-        self.prepare_target, self.augment = prepare_target, augment
+        self.prepare_target, self.augment, self.workers = prepare_target, augment, workers
 
 
 class Goals:

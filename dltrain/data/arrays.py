@@ -50,6 +50,9 @@ class Npz:
         validation_path: a .npz file that is the validation part, named like the test part
         x_validation: name of the array with the features of the validation part
         y_validation: name of the array with the targets of the validation part
+        weight: name of the array with how much each example counts in the loss
+        weight_test: name of that of the test part, where it lies in the same file
+        weight_validation: name of that of the validation part, where it lies in the same file
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -74,10 +77,14 @@ class Npz:
         validation_path: str | None = None,
         x_validation: str | None = None,
         y_validation: str | None = None,
+        weight: str | None = None,
+        weight_test: str | None = None,
+        weight_validation: str | None = None,
     ) -> None:
         self.path, self.x, self.y, self.test_path, self.x_test, self.y_test = path, x, y, test_path, x_test, y_test
         self.classes, self.validation_path = classes, validation_path
         self.x_validation, self.y_validation = x_validation, y_validation
+        self.weight, self.weight_test, self.weight_validation = weight, weight_test, weight_validation
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, …), y (N, …) as stored.
@@ -93,26 +100,42 @@ def paired(source: Any, folders: DataFolders, read: Any) -> Pool:
     """The pool of a source of arrays, with a part of its own where the source names one.
 
     Parameters:
-        source: has path, x, y, classes, and for validation and test each PART_path, x_PART and y_PART
+        source: has path, x, y, weight, classes, and for validation and test each PART_path, x_PART, y_PART, weight_PART
         folders: where files are looked up
         read: function from a path and names to {name: array}
     """
-    path = folders.find(source.path)
-    parts = [("train", str(path), read(path, (source.x, source.y)), source.x, source.y)]
+    path, weight = folders.find(source.path), getattr(source, "weight", None)
+    parts = [("train", path, source.x, source.y, weight)]
     for part in ("validation", "test"):
         own, x, y = (getattr(source, name) for name in (f"{part}_path", f"x_{part}", f"y_{part}"))
+        w = getattr(source, f"weight_{part}", None)
         if own is None and x is None and y is None:
             continue
         if own is None and (x is None or y is None):
             what, hint = f"`x_{part}` and `y_{part}` belong together", "name both arrays"
             given = f"x_{part}" if y is None else f"y_{part}"
             raise SettingError(what, where=str(path), hint=hint).about(x or y, given)
-        file, names = folders.find(own) if own else path, (x or source.x, y or source.y)
-        shown = str(file) if file != path else f"{path} {names[0]}"
-        parts.append((part, shown, read(file, names), *names))
-    layout = {"x": list({part[3]: 0 for part in parts}), "y": list({part[4]: 0 for part in parts})}
-    pool = joined([(part, shown, found[x], found[y]) for part, shown, found, x, y in parts], source.classes)
-    return replace(pool, layout=layout)
+        if (weight is None and w is not None) or (weight is not None and w is None and own is None):
+            given, missing = ("weight", f"weight_{part}") if w is None else (f"weight_{part}", "weight")
+            what = f"`weight` and `weight_{part}` belong together"
+            raise SettingError(what, where=str(path), hint=f"name `{missing}` too").about(weight or w, given)
+        parts.append((part, folders.find(own) if own else path, x or source.x, y or source.y, w or weight))
+    found = [read(file, tuple(filter(None, names))) for _, file, *names in parts]
+    shown = [str(file) if k == 0 or file != path else f"{path} {x}" for k, (_, file, x, *_) in enumerate(parts)]
+    whole = list(zip(parts, shown, found, strict=True))
+    pairs = [(part, where, some[x], some[y]) for (part, _, x, y, _), where, some in whole]
+    pool = joined(pairs, source.classes)
+    layout = {"x": list({part[2]: 0 for part in parts}), "y": list({part[3]: 0 for part in parts})}
+    if weight is None:
+        return replace(pool, layout=layout)
+    weights = []
+    for (_, _, _, y, name), where, some in whole:
+        if some[str(name)].size != len(some[y]):
+            expected, got = f"{len(some[y])}, one for each example", str(some[str(name)].size)
+            raise DataError("weights and examples differ in number", where=where, expected=expected, got=got)
+        weights.append(some[str(name)].reshape(-1))
+    layout["weight"] = list({part[4]: 0 for part in parts})
+    return replace(pool, layout=layout, columns={**pool.columns, "weight": np.concatenate(weights)})
 
 
 def joined(parts: list[tuple[str, str, Array, Array]], classes: list[Any] | None) -> Pool:

@@ -75,7 +75,8 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     """A data set from a pool that has been read; see `load`."""
     specs = list(section.prepare or [])
     x = check_features(pool, missing=any(create("preparation", spec).fills_missing for spec in specs))
-    check_memory(x.size, x.itemsize + np.dtype(dtype).itemsize, pool.where)  # parts as they were read, and prepared
+    if isinstance(x, np.ndarray):  # parts as they were read, and prepared
+        check_memory(x.size, x.itemsize + np.dtype(dtype).itemsize, pool.where)
     if "y" not in pool.columns:
         raise DataError("there are no targets to learn from", where=pool.where)
     needs = Need(needs) if isinstance(needs, str) else needs
@@ -131,7 +132,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         classes=classes,
         feature_names=list(pool.feature_names),
         target_names=list(target.names),
-        fingerprint=fingerprint(pool.columns, pool.categories),
+        fingerprint=fingerprint(pool.columns, pool.categories, pool.content),
         prepare=specs,
         constants=constants,
         layout=dict(pool.layout),
@@ -224,8 +225,13 @@ def class_counts(labels: Array, classes: list[str], pool: Pool) -> list[int]:
     return [int(count) for count in counts]
 
 
-def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] | None = None) -> str:
+def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] | None = None, stands: str = "") -> str:
     """SHA-256 over name, type, shape and bytes of raw columns, and words: the same for the same data on every machine.
+
+    Parameters:
+        columns: as they were read
+        categories: words of the columns that hold them
+        stands: the checksum that stands for "x", if one does
 
     Example:
         >>> a = fingerprint({"x": np.arange(3)})
@@ -233,7 +239,9 @@ def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] |
         (True, False)
     """
     digest = hashlib.sha256()
-    for name in sorted(columns):
+    if stands:
+        digest.update(f"x {stands}\n".encode())
+    for name in sorted(columns.keys() - ({"x"} if stands else set())):
         column = np.ascontiguousarray(columns[name])
         column = column.astype(column.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {column.dtype.str} {column.shape}\n".encode())

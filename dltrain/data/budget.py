@@ -5,14 +5,17 @@ from __future__ import annotations
 from dltrain.errors import DataError
 from dltrain.machine import available, size_of
 
+HINT = "take fewer or smaller examples, or `dtype: float32`"
 
-def check_memory(values: int, each: int, where: str) -> None:
+
+def check_memory(values: int, each: int, where: str, hint: str = HINT) -> None:
     """Refuse examples that do not fit into the memory that this machine can still give.
 
     Parameters:
         values: numbers of all examples together
         each: bytes that each of them takes beside what is taken already
         where: what errors call them
+        hint: what to do
 
     Raises:
         DataError: with the figures.
@@ -22,6 +25,6 @@ def check_memory(values: int, each: int, where: str) -> None:
     """
     needed, there = values * each, available()
     if needed > there:
-        expected, hint = f"at most {size_of(there)}", "take fewer or smaller examples, or `dtype: float32`"
+        expected = f"at most {size_of(there)}"
         what = "the data do not fit into the memory"
         raise DataError(what, where=where, expected=expected, got=size_of(needed), hint=hint)

@@ -156,7 +156,7 @@ def spectrum(x: Array, name: str) -> tuple[Array, Array, Array]:
         raise ConfigError([Problem(("data", "prepare"), what, f"at most {MOST:,}", f"{width:,}", "choose `columns`")])
     mean = sum(x[rows].reshape(-1, width).sum(axis=0, dtype=np.float64) for rows in chunks(x)) / count
     if count <= width:
-        _, lengths, turned = np.linalg.svd(x.reshape(count, width) - mean, full_matrices=False)
+        _, lengths, turned = np.linalg.svd(np.asarray(x).reshape(count, width) - mean, full_matrices=False)
         variance, axes = np.square(lengths) / max(count - 1, 1), turned.T
     else:
         covariance = np.zeros((width, width))

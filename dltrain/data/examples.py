@@ -30,6 +30,7 @@ class Pool:
         layout: where features and targets stand in the file: positions in a row of text, or names of arrays
         categories: {position: words} of the features that are numbers of words
         missing: {position: the first entry that stood for a missing value}, for text files
+        content: what stands for "x" in a fingerprint, where the files tell it without all of them being decoded
     """
 
     columns: dict[str, Array]
@@ -43,6 +44,7 @@ class Pool:
     layout: dict[str, Any] = field(default_factory=dict)
     categories: dict[int, list[str]] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
+    content: str = ""
 
     def __len__(self) -> int:
         return len(self.columns["x"])
@@ -126,14 +128,17 @@ class Examples:
         return len(self.ids)
 
     def take(self, index: Array) -> Examples:
-        """The examples at these positions, copied.
+        """The examples at these positions, copied; what is lazy stays so.
 
         Example:
             >>> e = Examples({"x": np.arange(6.0).reshape(3, 2)}, np.arange(3))
             >>> e.take(np.array([2, 0])).columns["x"].tolist()
             [[4.0, 5.0], [0.0, 1.0]]
         """
-        return Examples({name: column[index] for name, column in self.columns.items()}, self.ids[index], self.features)
+        from dltrain.data.lazy import select  # it cuts columns into chunks itself
+
+        columns = {name: select(column, index) for name, column in self.columns.items()}
+        return Examples(columns, self.ids[index], self.features)
 
 
 @dataclass
@@ -207,7 +212,7 @@ class DataSet:
         return DataSet(parts={}, constants=dict(constants), **{**kept, **shapes})
 
 
-def chunks(x: Array) -> Iterator[slice]:
+def chunks(x: Any) -> Iterator[slice]:
     """Slices of rows that together make up an array, each of about CHUNK elements.
 
     Example:

@@ -10,6 +10,7 @@ import numpy as np
 
 from dltrain.data import pipeline, target_preparation
 from dltrain.data.arrays import read_npy, read_npz
+from dltrain.data.assemble import check_weights
 from dltrain.data.cifar import read_cifar
 from dltrain.data.entries import MISSING
 from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
@@ -59,7 +60,7 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
         target: whether targets are wanted and must be there; otherwise they are passed over, whatever they are
 
     Returns:
-        Examples with "x" and, with `target`, "y"; ids count from 0.
+        Examples with "x" and, with `target`, "y" and perhaps "weight"; ids count from 0.
 
     Raises:
         DataError: when the file does not fit the run's data; it names what is missing.
@@ -79,6 +80,8 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     columns = {"x": features}
     if target:
         columns["y"] = targets_like(pool, like)
+        if "weight" in pool.columns:
+            columns["weight"] = check_weights(pool)
     described = Features(like.raw_shape, like.feature_names, pool.categories or like.raw().categories)
     examples = Examples(columns, np.arange(len(features)), described)
     prepared = pipeline.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
@@ -125,7 +128,8 @@ def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
         raise DataError(what, where=str(path), expected="a table such as .csv", got=kind, hint=hint)
     found = READERS[kind](path)
     columns: dict[str, Array] = {}
-    for name in ("x", "y") if target else ("x",):
+    roles = ("x", *(["y", "weight"] if "weight" in like.layout else ["y"])) if target else ("x",)
+    for name in roles:
         key = next((key for key in (name, *like.layout.get(name, ())) if key in found), None)
         if key is not None:
             columns[name] = found[key]
@@ -233,7 +237,15 @@ class Matcher:
         """The columns as positions; no targets where the file has none."""
         features, targets = self.found(names, width)
         words = self.like.raw().categories
-        return Chosen(features, targets, frozenset(column for k, column in enumerate(features) if k in words))
+        chosen = frozenset(column for k, column in enumerate(features) if k in words)
+        return Chosen(features, targets, chosen, self.weight(names, width) if targets else {})
+
+    def weight(self, names: list[str], width: int) -> dict[str, int]:
+        """The column with the weights of the examples, where the run's data and the file have one."""
+        column = self.like.layout.get("weight")
+        if isinstance(column, str):
+            return {"weight": names.index(column)} if column in names else {}
+        return {"weight": column} if column is not None and width == self.like.layout["width"] else {}
 
     def found(self, names: list[str], width: int) -> tuple[list[int], list[int]]:
         """(features, targets) as positions."""

@@ -43,6 +43,9 @@ class Hdf5:
         validation_path: a file that is the validation part, named like the test part
         x_validation: path of the features of the validation part
         y_validation: path of the targets of the validation part
+        weight: path of the array with how much each example counts in the loss
+        weight_test: path of that of the test part, where it lies in the same file
+        weight_validation: path of that of the validation part, where it lies in the same file
 
     Example:
         >>> import h5py; from tempfile import TemporaryDirectory
@@ -68,10 +71,14 @@ class Hdf5:
         validation_path: str | None = None,
         x_validation: str | None = None,
         y_validation: str | None = None,
+        weight: str | None = None,
+        weight_test: str | None = None,
+        weight_validation: str | None = None,
     ) -> None:
         self.path, self.x, self.y, self.test_path, self.x_test, self.y_test = path, x, y, test_path, x_test, y_test
         self.classes, self.validation_path = classes, validation_path
         self.x_validation, self.y_validation = x_validation, y_validation
+        self.weight, self.weight_test, self.weight_validation = weight, weight_test, weight_validation
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, …), y (N, …) as stored.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,17 +11,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dltrain.data.budget import check_memory
-from dltrain.data.examples import Array, DataSet, Pool
+from dltrain.data.decoding import CACHES, Wanted, pixels
+from dltrain.data.examples import DataSet, Pool
 from dltrain.data.folders import DataFolders, SettingError
-from dltrain.data.picture_files import Listing, PictureFile, below, by_part, empty_folders, listing, natural, read
-from dltrain.data.pictures import MOST_PIXELS, SUFFIXES, Form, Resize, decode, read_head
+from dltrain.data.picture_files import Listing, PictureFile, below, by_part, empty_folders, file_at, listing, natural
+from dltrain.data.pictures import MOST_PIXELS, SUFFIXES, Form, Resize
 from dltrain.data.tables import Column, Csv
 from dltrain.errors import DataError
 from dltrain.registry import register
 from dltrain.types import PositiveInt
 
-LEAST = 5  # bytes of each value when it is divided and prepared, or more
 BY_FOLDER = 'say where the label is: `label: "{label}_*"` for the name of the file, `table: labels.csv` for a table'
 
 
@@ -46,6 +46,8 @@ class ImageFolder:
         validation_path: a folder or archive that is the validation part
         test_path: a folder or archive that is the test part
         max_pixels: a picture that has more is refused before it is decoded
+        cache: where decoded pictures are kept: memory; disk, in a file of the user's cache, for sets too large for the
+            memory; none, where there is no room on the disk either: they are decoded again in every epoch
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -75,10 +77,12 @@ class ImageFolder:
         validation_path: str | None = None,
         test_path: str | None = None,
         max_pixels: PositiveInt = MOST_PIXELS,
+        cache: Literal["memory", "disk", "none"] = "memory",
     ) -> None:
         self.path, self.size, self.color_mode, self.resize, self.label = path, size, color_mode, resize, label
         self.table, self.file, self.target, self.part, self.classes = table, file, target, part, classes
         self.validation_path, self.test_path, self.max_pixels = validation_path, test_path, max_pixels
+        self.cache = cache
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, H, W, C) bytes, y (N,) labels as text, or the targets of the table.
@@ -98,12 +102,13 @@ class ImageFolder:
             given = {part: np.array(index, np.int64) for part, index in positions.items() if index}
             names = self.classes or sorted(set(labels), key=natural)
             pool = Pool({"y": np.array(labels)}, self.path, given=given, classes=names)
-        form = self.form(pictures)
+        x, form, content = CACHES[self.cache](pictures, self.wanted(folders))
         layout: dict[str, Any] = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
         layout["max_pixels"] = self.max_pixels
         return replace(
             pool,
-            columns={**pool.columns, "x": pixels(pictures, form, self.max_pixels)},
+            columns={**pool.columns, "x": x},
+            content=content,
             files=tuple((file.where, k) for k, file in enumerate(pictures)),
             feature_names=[],
             lines=None,
@@ -145,27 +150,13 @@ class ImageFolder:
         everything = [file for pictures, _ in listings for file in pictures]
         return everything, [label for some in listings for label in labels_of(some, self.label)]
 
-    def form(self, pictures: Sequence[PictureFile]) -> Form:
-        """What all pictures are brought to.
-
-        Raises:
-            DataError: when their sizes differ and none is given, or they would not fit into the memory.
-        """
-        told = self.size is not None and self.color_mode is not None  # then nothing is asked of the heads
-        heads = [] if told else [read_head(file.read(), file.where, self.max_pixels) for file in pictures]
-        if self.size is None:
-            height, width = heads[0].height, heads[0].width
-            for head, file in zip(heads, pictures, strict=True):
-                if (head.height, head.width) != (height, width):
-                    expected, got = f"{height} × {width} as in {pictures[0].where}", f"{head.height} × {head.width}"
-                    hint = "bring all to one size: `size: [height, width]`"
-                    raise DataError("pictures differ in size", where=file.where, expected=expected, got=got, hint=hint)
-        else:
-            height, width = self.size if isinstance(self.size, list) else (self.size, self.size)
-        grey = all(head.grey for head in heads) if self.color_mode is None else self.color_mode == "grayscale"
-        form = Form(height, width, 1 if grey else 3, self.resize)
-        check_memory(len(pictures) * height * width * form.channels, 1 + LEAST, self.path)
-        return form
+    def wanted(self, folders: DataFolders) -> Wanted:
+        """What the pictures are to be."""
+        size = [self.size, self.size] if isinstance(self.size, int) else self.size
+        paths = [self.path, self.validation_path, self.test_path, self.table]
+        places = [path and str(folders.find_any(path).resolve()) for path in paths]
+        key = json.dumps([places, size, self.color_mode, self.resize])
+        return Wanted(self.path, key, size, self.color_mode, self.resize, self.max_pixels)
 
 
 def outer(found: Listing) -> set[str]:
@@ -199,7 +190,7 @@ def label_in(file: PictureFile, pattern: str) -> str:
         DataError: when the name does not have the pattern's form.
 
     Example:
-        >>> label_in(PictureFile(PurePosixPath("a/3_left.png"), "a/3_left.png", bytes), "{label}_*")
+        >>> label_in(PictureFile(PurePosixPath("a/3_left.png"), "a/3_left.png", bytes, str), "{label}_*")
         '3'
     """
     words = re.split(r"(\{label\}|\*)", pattern)
@@ -243,14 +234,6 @@ def by_name(found: Listing) -> dict[str, list[PictureFile]]:
     return known | {str(file.name): [file] for file in found[0]}
 
 
-def pixels(pictures: Sequence[PictureFile], form: Form, most: int = MOST_PIXELS) -> Array:
-    """The pictures (N, H, W, C) as bytes."""
-    x = np.empty((len(pictures), form.height, form.width, form.channels), np.uint8)
-    for k, file in enumerate(pictures):
-        x[k] = decode(file.read(), file.where, form, most)
-    return x
-
-
 def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
     """New pictures, from a folder, an archive or a single file, brought to the form of a run's.
 
@@ -266,7 +249,7 @@ def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
     known = like.layout.get("pictures", {})
     form = Form(height, width, channels, known.get("resize", "crop"))
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
-        found: Listing = ([PictureFile(PurePosixPath(path.name), str(path), lambda: read(path))], [])
+        found: Listing = ([file_at(path, PurePosixPath(path.name))], [])
     else:
         found = below(listing(path), keep=like.classes or ())
         if target and like.layout.get("label") is None:

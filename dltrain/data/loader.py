@@ -9,6 +9,7 @@ import numpy as np
 
 from dltrain.data.augmentations import Augmenter
 from dltrain.data.examples import Array, Examples
+from dltrain.data.lazy import Lazy
 from dltrain.errors import DataError
 from dltrain.seeds import generator
 
@@ -184,7 +185,7 @@ class Loader:
         if not len(examples):
             raise DataError("there are no examples to cut into batches")
         self.examples, self.batch_size, self.shuffle, self.seed = examples, int(batch_size), shuffle, seed
-        self.sources = {wire: examples.columns[name] for wire, name in (inputs or {"x": "x"}).items()}
+        self.sources: dict[str, Any] = {wire: examples.columns[name] for wire, name in (inputs or {"x": "x"}).items()}
         self.targets = examples.columns.get(target, np.empty((len(examples), 0)))
         self.stateful = stateful
         self.balance: Balance | None = None
@@ -193,6 +194,11 @@ class Loader:
         self.steps_per_epoch = -(-len(examples) // self.batch_size)
         self._epoch, self._order = -1, np.empty(0, np.int64)
         self._buffers: dict[int, tuple[dict[str, Array], Array]] = {}  # by length: full batches and the last one
+
+    @property
+    def laborious(self) -> bool:
+        """Whether a batch is more than gathered: decoded, prepared or augmented."""
+        return self.augmenter is not None or any(isinstance(x, Lazy) for x in self.sources.values())
 
     def rebalance(self, how: str) -> None:
         """Balance the classes of a loader that shuffles: "oversample" or "undersample"."""
@@ -226,8 +232,8 @@ class Loader:
             self._epoch = epoch
         return self._order
 
-    def batch(self, epoch: int, index: int, kernels: Any = None) -> Batch:
-        """The batch at this position; gathered by `kernels.take_rows(x, index, out)` where given.
+    def rows(self, epoch: int, index: int) -> Array | slice:
+        """Positions of the examples of a batch.
 
         Raises:
             IndexError: when the epoch has no such batch.
@@ -235,25 +241,52 @@ class Loader:
         if not 0 <= index < self.steps_per_epoch:
             raise IndexError(f"batch {index} of {self.steps_per_epoch}")
         start = index * self.batch_size
-        gathered = self.shuffle or self.stateful
-        batch = self._shuffled(epoch, index, start, kernels) if gathered else self._in_order(epoch, index, start)
-        return batch if self.augmenter is None else self._augmented(batch, start, self.augmenter, kernels)
+        stop, gathered = start + self.batch_size, self.shuffle or self.stateful
+        return self.order(epoch)[start:stop] if gathered else slice(start, min(stop, len(self.examples)))
 
-    def _in_order(self, epoch: int, index: int, start: int) -> Batch:
-        rows = slice(start, min(start + self.batch_size, len(self.examples)))
-        inputs = {wire: x[rows] for wire, x in self.sources.items()}
-        return self._batch(inputs, self.targets[rows], rows, epoch, index)
+    def batch(self, epoch: int, index: int, kernels: Any = None, *, fresh: bool = False) -> Batch:
+        """The batch at this position; see `gather`.
 
-    def _shuffled(self, epoch: int, index: int, start: int, kernels: Any) -> Batch:
-        order = self.order(epoch)[start : start + self.batch_size]
-        inputs, target = self._buffers.get(len(order)) or self._allocate(len(order))
+        Raises:
+            IndexError: when the epoch has no such batch.
+        """
+        return self.gather(self.rows(epoch, index), epoch, index, kernels, fresh=fresh)
+
+    def gather(self, rows: Array | slice, epoch: int, index: int, kernels: Any = None, *, fresh: bool = False) -> Batch:
+        """The batch of these rows, which several threads may make at once if they are fresh.
+
+        Parameters:
+            rows: positions of its examples
+            epoch: which epoch
+            index: which batch of the epoch
+            kernels: an implementation, whose `take_rows(x, rows, out)` gathers; None: NumPy
+            fresh: whether it gets arrays of its own in place of those that all batches share
+        """
+        if isinstance(rows, slice):
+            inputs, target = {wire: x[rows] for wire, x in self.sources.items()}, self.targets[rows]
+        else:
+            inputs, target = self._taken(rows, kernels, fresh)
+        weight = None if self.weights is None else self.weights[rows]
+        batch = Batch(inputs, target, rows, epoch, index, self.examples.ids, weight)
+        if self.augmenter is None:
+            return batch
+        return self._augmented(batch, index * self.batch_size, self.augmenter, kernels)
+
+    def _taken(self, rows: Array, kernels: Any, fresh: bool) -> tuple[dict[str, Array], Array]:
+        buffers = None if fresh else self._buffers.get(len(rows))
+        inputs, target = buffers or self._allocate(len(rows))
+        if not fresh:
+            self._buffers[len(rows)] = inputs, target
         for wire, out in inputs.items():
-            if kernels is None:
-                self.sources[wire].take(order, 0, out, "clip")  # with "raise" NumPy would buffer `out`
+            x = self.sources[wire]
+            if isinstance(x, Lazy):
+                out[...] = x[rows]
+            elif kernels is None:
+                x.take(rows, 0, out, "clip")  # with "raise" NumPy would buffer `out`
             else:
-                kernels.take_rows(self.sources[wire], order, out)
-        self.targets.take(order, 0, target, "clip")
-        return self._batch(inputs, target, order, epoch, index)
+                kernels.take_rows(x, rows, out)
+        self.targets.take(rows, 0, target, "clip")
+        return inputs, target
 
     def _augmented(self, batch: Batch, start: int, augmenter: Augmenter, kernels: Any) -> Batch:
         """The batch with other pictures; of mixed targets the one with the larger share comes first."""
@@ -273,15 +306,9 @@ class Loader:
                 batch.mixed = batch.mixed._replace(weight=np.where(minor, own, others))
         return batch
 
-    def _batch(self, inputs: dict[str, Array], target: Array, rows: Array | slice, epoch: int, index: int) -> Batch:
-        weight = None if self.weights is None else self.weights[rows]
-        return Batch(inputs, target, rows, epoch, index, self.examples.ids, weight)
-
     def _allocate(self, count: int) -> tuple[dict[str, Array], Array]:
         inputs = {wire: np.empty((count, *x.shape[1:]), x.dtype) for wire, x in self.sources.items()}
-        target = np.empty((count, *self.targets.shape[1:]), self.targets.dtype)
-        self._buffers[count] = inputs, target
-        return inputs, target
+        return inputs, np.empty((count, *self.targets.shape[1:]), self.targets.dtype)
 
 
 def side_by_side(count: int, size: int) -> Array:

@@ -151,7 +151,7 @@ class MaskFolder:
                     hint = "bring all to one size: `size: [height, width]`"
                     raise DataError("pictures differ in size", where=file.where, expected=expected, got=got, hint=hint)
         check_memory(len(pictures) * height * width * (form.channels + 1), 5, self.path)
-        x, y = pixels(pictures, form), masks_of(pictures, inner(root, self.masks), form)
+        x, y = pixels(pictures, form, MOST_PIXELS), masks_of(pictures, inner(root, self.masks), form)
         layout = {
             "pictures": {"size": [height, width], "channels": form.channels, "resize": form.resize},
             "masks": [self.images, self.masks],
@@ -209,6 +209,6 @@ def masks_like(path: Path, like: DataSet) -> Pool:
     images, masks = like.layout.get("masks", BESIDE)
     form = Form(height, width, channels, "stretch")
     pictures = listing(inner(path, images))[0]
-    columns = {"x": pixels(pictures, form), "y": masks_of(pictures, inner(path, masks), form)}
+    columns = {"x": pixels(pictures, form, MOST_PIXELS), "y": masks_of(pictures, inner(path, masks), form)}
     files = tuple((file.where, k) for k, file in enumerate(pictures))
     return Pool(columns, str(path), classes=like.classes, target_names=like.target_columns, files=files)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from dltrain.data.archives import ARCHIVES, read_archive
@@ -29,12 +31,14 @@ class PictureFile:
         name: below the folder of its set
         where: what errors call it
         read: gives its bytes
+        stamp: gives what is another when the file has changed
         part: the part that it belongs to
     """
 
     name: PurePosixPath
     where: str
     read: Callable[[], bytes]
+    stamp: Callable[[], str]
     part: str = "train"
 
 
@@ -93,7 +97,8 @@ def in_archive(path: Path) -> Listing:
         if depth > DEPTH:
             what, expected = "a picture of the archive lies too deep", f"at most {DEPTH} folders around it"
             raise CorruptFileError(what, where=f"{path} {name[:80]}", expected=expected, got=str(depth))
-        found.append(PictureFile(PurePosixPath(name), f"{path} {name}", lambda data=data: data))  # type: ignore[misc]
+        here = PurePosixPath(name), f"{path} {name}"
+        found.append(PictureFile(*here, lambda data=data: data, lambda data=data: str(zlib.crc32(data))))  # type: ignore[misc]
     return found, []
 
 
@@ -108,10 +113,15 @@ def in_folder(path: Path) -> Listing:
             file = Path(here, name)
             if file.is_symlink():
                 inside(file, path, str(file))
-            found.append(PictureFile(place / name, str(file), lambda file=file: read(file)))  # type: ignore[misc]
+            found.append(file_at(file, place / name))
         if len(found) > MOST_FILES:
             raise CorruptFileError("there are too many pictures", where=str(path), expected=f"at most {MOST_FILES:,}")
     return found, inner
+
+
+def file_at(path: Path, name: PurePosixPath) -> PictureFile:
+    """A picture that is a file of its own."""
+    return PictureFile(name, str(path), partial(read, path), partial(stamp, path))
 
 
 def read(path: Path) -> bytes:
@@ -124,6 +134,13 @@ def read(path: Path) -> bytes:
         if os.fstat(file.fileno()).st_size > MOST_BYTES:
             raise too_large(path, MOST_BYTES, "the file is too large for a picture")
         return file.read()
+
+
+def stamp(path: Path) -> str:
+    """Size and time of change of a file."""
+    with files.explained(path, "read the file"):
+        status = os.stat(path)
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def below(found: Listing, keep: Iterable[str] = ()) -> Listing:

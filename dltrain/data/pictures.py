@@ -68,6 +68,7 @@ def pillow() -> ModuleType:
     except ImportError as error:
         hint = 'install it with `pip install "dltrain[images]"`'
         raise StorageError("pictures need the package Pillow, which is absent", hint=hint) from error
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a picture is checked here
     return Image
 
 
@@ -88,12 +89,10 @@ def opened(data: bytes, where: str, most: int = MOST_PIXELS) -> Iterator[Any]:
     if not data:
         raise DataError("the file is empty", where=where, expected="a picture")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what matters of a head is checked here
-            with head_of(data, library) as image:
-                if image.width * image.height > most:
-                    raise too_many(f"{image.width * image.height:,}", most, where)
-                yield image
+        with head_of(data, library) as image:
+            if image.width * image.height > most:
+                raise too_many(f"{image.width * image.height:,}", most, where)
+            yield image
     except library.UnidentifiedImageError as error:
         expected = "a PNG, JPEG, PGM or PPM file"
         raise CorruptFileError("this is no picture", where=where, expected=expected, got=repr(data[:8])) from error

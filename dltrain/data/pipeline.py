@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from dltrain.data.examples import Array, Examples, Features, chunks
+from dltrain.data.lazy import Lazy
 from dltrain.data.misfit import Misfit
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import create, parse
@@ -112,21 +113,27 @@ def run(
 ) -> Examples:
     """Examples after some preparations; what is missing and no preparation touches may still be so unless `whole`."""
     steps = list(with_constants(specs, constants))
-    features = examples.described()
+    before = features = examples.described()
     for step, own in steps:
         features = described_after(step, own, features)
-    x = examples.columns["x"]
-    out = np.empty((len(x), *features.shape), dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for rows in chunks(x):
-            some = Examples({"x": x[rows]}, examples.ids[rows], examples.described())
-            for step, own in steps:
-                some = after(step, own, some, place)
-            out[rows] = some.columns["x"]
-            check_fits(out[rows], some, x[rows], place)
-            if whole:
-                check_missing(Examples({"x": out[rows]}, some.ids, features), place)
-    return Examples({**examples.columns, "x": out}, examples.ids, features)
+
+    def prepared(x: Array, rows: Array | slice) -> Array:
+        """Features (n, …) of some rows after all steps."""
+        out, ids = np.empty((len(x), *features.shape), dtype), examples.ids[rows]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for some in chunks(x):
+                part = Examples({"x": x[some]}, ids[some], before)
+                for step, own in steps:
+                    part = after(step, own, part, place)
+                out[some] = part.columns["x"]
+                check_fits(out[some], part, x[some], place)
+                if whole:
+                    check_missing(Examples({"x": out[some]}, part.ids, features), place)
+        return out
+
+    x: Any = examples.columns["x"]
+    found: Any = x.then(prepared, features.shape, dtype) if isinstance(x, Lazy) else prepared(x, slice(None))
+    return Examples({**examples.columns, "x": found}, examples.ids, features)
 
 
 def undo(specs: Sequence[Any], constants: Mapping[str, Array], x: Array) -> Array | None:

@@ -60,6 +60,7 @@ def pool_of(
             "features": chosen.features,
             "targets": chosen.targets,
             "header": bool(first.names),
+            **weight_place(first),
         },
         categories=categories,
         missing={k: entry for table in reversed(tables) for k, entry in table.missing.items()},
@@ -75,6 +76,12 @@ def pool_of(
     if texts:
         pool.columns["y"] = targets_of(texts, pool)
     return pool
+
+
+def weight_place(table: Columns) -> dict[str, Any]:
+    """Where the weights of the examples stand, by name or position; nothing where there are none."""
+    position = table.chosen.others.get("weight")
+    return {} if position is None else {"weight": table.names[position] if table.names else position}
 
 
 def joined_texts(columns: Sequence[list[str]]) -> list[str]:

@@ -134,7 +134,7 @@ def subject(data: DataSet, part: str, exploration: Any, seed: int) -> Subject:
     if examples is None or not len(examples):
         there = ", ".join(name for name, some in data.parts.items() if len(some))
         raise UsageError("the data have no such part", where=data.description, expected=there, got=part)
-    x = examples.columns["x"]
+    x = np.asarray(examples.columns["x"])
     width = int(np.prod(data.shape))
     if width < exploration.least_features:
         hint = "k_means and gaussian_mixture take one feature too"

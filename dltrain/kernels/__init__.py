@@ -134,6 +134,13 @@ def set_threads(count: int) -> int:
     return count
 
 
+def work_alone() -> None:
+    """From now on the kernels that this thread calls start no threads: it works beside the one that trains."""
+    jit = sys.modules.get("dltrain.kernels.compiled.jit")
+    if jit:
+        jit.thread.alone = True
+
+
 def warmup() -> list[str]:
     """Compile all kernels now, or load them from disk; returns their names.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape
 from dltrain.registry import Argument, Entry, add, register
@@ -145,6 +145,12 @@ def _document(name: str, row: Row) -> str:
     return "\n".join(parts)
 
 
+def activation(make: Any) -> Any:
+    """Mark what makes an activation: a width that is left out is that of the layer before it."""
+    make.is_activation = True
+    return make
+
+
 def _with_parameter(name: str, argument: Argument) -> Callable[..., Activation]:
     """Makes the activation from its one parameter, under the parameter's own name."""
 
@@ -156,10 +162,11 @@ def _with_parameter(name: str, argument: Argument) -> Callable[..., Activation]:
 
 for _name, _row in TABLE.items():
     _make = _with_parameter(_name, _row.argument) if _row.argument else partial(Activation, _name)
-    add(Entry("layer", _name, _make, (_row.argument,) if _row.argument else (), _document(_name, _row)))
+    add(Entry("layer", _name, activation(_make), (_row.argument,) if _row.argument else (), _document(_name, _row)))
 
 
 @register("layer", "gelu")
+@activation
 def gelu(approximate: bool = False) -> Activation:
     """Gaussian error linear unit: x times the share of a standard normal distribution below it.
 
@@ -184,6 +191,7 @@ def gelu(approximate: bool = False) -> Activation:
 
 
 @register("layer", "prelu")
+@activation
 class PReLU(Layer):
     """Parametric relu: a leaky relu that learns its slopes, one for each unit or channel.
 
@@ -228,6 +236,7 @@ class PReLU(Layer):
 
 
 @register("layer", "softmax")
+@activation
 class Softmax(Layer):
     """Softmax over the last axis: the outputs are positive and sum to one.
 
@@ -254,6 +263,7 @@ class Softmax(Layer):
 
 
 @register("layer", "log_softmax")
+@activation
 class LogSoftmax(Layer):
     """Logarithm of the softmax over the last axis, without overflow or loss of small probabilities.
 

@@ -33,7 +33,8 @@ def averaged(numerator: Array, denominator: Array, counts: Array, average: Avera
     if average == "binary" or (average == "auto" and two):
         if not two:
             hint = "take macro, micro or weighted"
-            raise UsageError("average binary needs two classes", where="metrics", got=f"{len(counts)}", hint=hint)
+            got = f"{len(counts)}"
+            raise UsageError("average binary needs two classes", where="metrics", expected="2", got=got, hint=hint)
         return float(scores[1])
     occurs = np.ones_like(actual) if counts.ndim == 3 else (actual + predicted > 0).astype(np.int64)
     weights = actual if average == "weighted" else occurs

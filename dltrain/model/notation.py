@@ -199,8 +199,14 @@ class Parser:
         return tuple(name for name in names if isinstance(name, str) and name in graph)
 
     def give_widths(self, chains: Chains, ends: Mapping[str, int]) -> list[NodeSpec]:
-        """The nodes, with the task's width where the last layer of an output leaves it out."""
-        last = {node.weights: ends[node.path] for node in chains.nodes if node.path in ends}
+        """The nodes, with the task's width where the last layer of an output, but for activations, leaves it out."""
+        known, last = {node.path: node for node in chains.nodes}, {}
+        for path, width in ends.items():
+            node = known.get(path)
+            while node and len(node.inputs) == 1 and getattr(chains.layers[node.kind].make, "is_activation", False):
+                node = known.get(node.inputs[0])
+            if node:
+                last[node.weights] = width
         nodes: list[NodeSpec] = []
         for node in chains.nodes:
             if node.path in chains.open and node.weights in last:

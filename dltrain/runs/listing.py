@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,31 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dic
         sides = (("first", a), ("second", b))
         found.append({"path": path} | {side: values[path] for side, values in sides if path in values})
     return found
+
+
+@contextmanager
+def removed_if_empty(run: RunFolder) -> Iterator[None]:
+    """When this fails before anything is saved, the run is removed: an empty one would be the newest of its name.
+
+    A signal is no failure: the run can be gone on with.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as root:
+        ...     try:
+        ...         with removed_if_empty(RunFolder.create(root, "digits")):
+        ...             raise ValueError
+        ...     except ValueError:
+        ...         names(Path(root))
+        []
+    """
+    try:
+        yield
+    except Exception:
+        if not run.checkpoints():
+            with suppress(DltrainError):  # what failed matters more
+                remove(run)
+        raise
 
 
 def remove(run: RunFolder) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dltrain.errors import ConfigError, Problem
+from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.layers.base import Array
 from dltrain.metrics import Timing
-from dltrain.registry import create, entries, parse
+from dltrain.registry import create, entries, parse, titles
 from dltrain.tasks.tally import Tally
 from dltrain.tasks.weighing import Weighing
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dltrain.tasks.base import Task
 
 ALWAYS = ("loss", "timing")  # statistics that every task has
+PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")  # layers whose outputs a loss of scores would squash again
 
 
 class Bound:
@@ -58,20 +59,31 @@ class Bound:
         self.link: str = task.link or self._loss.link
         self.metrics: dict[str, Any] = {}
         fitting = (*task.statistics, *ALWAYS)
-        for position, spec in enumerate(task.metrics if metrics is None else metrics):
+        specs = task.metrics if metrics is None else metrics
+        for position, (spec, title) in enumerate(zip(specs, titles(specs, "metric"), strict=True)):
             entry, _ = parse(spec, "metric", (*path, "metrics", position))
             metric = create("metric", spec)
             if metric.statistic not in fitting:
                 names = [n for n, known in entries("metric").items() if getattr(known.make, "statistic", "") in fitting]
                 at = (*path, "metrics", position)
                 problems.append(Problem(at, "this metric does not fit the task", ", ".join(names), entry.name))
+            elif metric.statistic == "confusion":
+                problems += self.averaging(metric, (*path, "metrics", position))
             if entry.name != "loss":
-                self.metrics[entry.name] = metric
+                self.metrics[title] = metric
         if problems:
             raise ConfigError(problems)
         name = next((n for n, known in entries("task").items() if known.make is type(task)), "")
         self._prepared = bool(getattr(data, "prepare_target", None))
         self._weighing = Weighing(task, data, (*path, "task", name))
+
+    def averaging(self, metric: Any, path: tuple[str | int, ...]) -> list[Problem]:
+        """What keeps a metric of counts from its mean over the classes of these data; it would show after an epoch."""
+        try:
+            metric(self.task.collectors(self.data, self.link)["confusion"].arrays)
+        except UsageError as error:
+            return [Problem(path, error.what, error.expected, error.got, error.hint)]
+        return []
 
     def check(self, graph: Graph) -> None:
         """Raise a ConfigError unless the model's output fits the targets."""
@@ -80,6 +92,11 @@ class Bound:
             hint = "leave the last layer's width out, or write `units: $outputs` (`filters` of a convolution)"
             what = "the model's output does not fit the data"
             raise ConfigError([Problem(("model", "graph", self.wire), what, str(wanted), str(shape), hint)])
+        last = next((spec for spec in graph.plan.nodes if spec.path == graph.plan.wires[self.wire]), None)
+        if last is not None and last.kind in PROBABILITIES and self._loss.link != "identity":
+            what = f"the loss {self.loss_name} takes scores from any number to any, and has its own {self.link}"
+            hint = f"leave the {last.kind} out: predictions are probabilities all the same"
+            raise ConfigError([Problem(last.where, what, "a chain that ends in dense", last.kind, hint)])
 
     def inputs(self, batch: Batch) -> Mapping[str, Array]:
         """What the graph is fed."""

@@ -89,7 +89,7 @@ class BaselineModel:
     def learned_from(self) -> tuple[Array, Array, Array | None]:
         """Features, targets and perhaps weights (N,) of the training samples, but for those of an ignored label."""
         columns = self.data.parts["train"].columns
-        x, y, weights = columns["x"], columns["y"], columns.get("weight")
+        x, y, weights = np.asarray(columns["x"]), columns["y"], columns.get("weight")
         weighing = Weighing(self.task, self.data)
         if weighing.ignores:
             known = y >= 0

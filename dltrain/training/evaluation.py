@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from dltrain.data.prefetch import Prefetch
 from dltrain.layers.base import Array
 from dltrain.model.mode import Mode
 
@@ -41,6 +42,7 @@ class Evaluator:
         arena: memory, shared with training (the two never overlap)
         kernels: chooser of an implementation
         interrupted: polled between batches; when it returns True the evaluation is given up
+        workers: that make batches ahead, see `Prefetch`
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class Evaluator:
         arena: Arena,
         kernels: Callable[[Array], Any],
         interrupted: Callable[[], bool] = lambda: False,
+        workers: int | None = None,
     ) -> None:
-        self.graph, self.task, self.interrupted = graph, task, interrupted
+        self.graph, self.task, self.interrupted, self.workers = graph, task, interrupted, workers
         self.mode = Mode(False, kernels=kernels, arena=arena, backward=False)
 
     def run(self, loader: Loader, everything: bool = False) -> Tally | None:
@@ -63,10 +66,11 @@ class Evaluator:
         """
         tally = self.task.tally(everything)
         self.mode.states = {} if loader.stateful else None
-        for index in range(loader.steps_per_epoch):
-            if self.interrupted():
-                return None
-            self._take(loader.batch(0, index), index, tally)
+        with Prefetch(loader, self.workers) as ahead:
+            for index in range(loader.steps_per_epoch):
+                if self.interrupted():
+                    return None
+                self._take(ahead.batch(0, index), index, tally)
         return tally
 
     def take(self, batch: Batch, index: int, tally: Tally) -> dict[str, Array]:

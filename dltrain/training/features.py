@@ -33,9 +33,10 @@ def reuse_features(session: Session, trainer: Trainer) -> str:
     """
     graph, optimizer = session.graph, trainer.optimizer
     trunk = cut(graph, optimizer.frozen(graph.parameters, None))
-    loaders = [trainer.loader, *(loader for loader in trainer.held_out.values() if loader is not None)]
+    training = trainer.loader.loader
+    loaders = [training, *(loader for loader in trainer.held_out.values() if loader is not None)]
     one_input = all(len(loader.sources) == 1 for loader in loaders)
-    if trunk is None or trainer.loader.augmenter is not None or trainer.tally.timed or not one_input:
+    if trunk is None or training.augmenter is not None or trainer.tally.timed or not one_input:
         return ""
     samples = sum(len(loader.examples) for loader in loaders)
     needed = samples * graph.dtype.itemsize * int(np.prod(trunk.above.inputs[trunk.path]))

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dltrain.registry import titles
+
 if TYPE_CHECKING:
     from dltrain.tasks import Task
 
@@ -156,5 +158,5 @@ def measured(metrics: Any, task: Task) -> list[Any] | None:
         found: list[Any] | None = metrics["measure"]
         return found
     specs = list(task.metrics if metrics["measure"] is None else metrics["measure"])
-    named = [spec if isinstance(spec, str) else next(iter(spec)) for spec in specs]
+    named = titles(specs, "metric")
     return specs + [n for n in dict.fromkeys((metrics["optimize"], *metrics["satisfy"])) if n not in ("loss", *named)]

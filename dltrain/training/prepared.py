@@ -87,7 +87,8 @@ class Prepared(ABC):
 
     def evaluator(self, interrupted: Callable[[], bool] = lambda: False) -> Evaluator:
         """Runs the model over a part."""
-        return Evaluator(self.graph, self.task, self.arena, self.kernels, interrupted)
+        workers = self.experiment.data.workers
+        return Evaluator(self.graph, self.task, self.arena, self.kernels, interrupted, workers)
 
     def monitor(self, wanted: str | None) -> str:
         """The metric that says "best": the config's, else the loss of the validation part where there is one."""

@@ -39,8 +39,8 @@ def check_same(stored: Experiment, wanted: Experiment, run: RunFolder) -> None:
     Raises:
         UsageError: with the first values that differ.
     """
-    limits = ("train.epochs", "train.steps", "train.time")
-    different = [row for row in differences(stored.resolved, wanted.resolved) if row["path"] not in limits]
+    free = ("train.epochs", "train.steps", "train.time", "data.workers")  # how long, and by how many
+    different = [row for row in differences(stored.resolved, wanted.resolved) if row["path"] not in free]
     if different:
         raise UsageError(
             f"the run was started with another config: {different[0]['path']}",

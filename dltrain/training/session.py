@@ -11,6 +11,7 @@ import numpy as np
 from dltrain.config.effects import named
 from dltrain.data import DataSet, Loader
 from dltrain.data.loader import Balance
+from dltrain.data.prefetch import Prefetch
 from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.kernels import select
 from dltrain.machine import available, size_of
@@ -65,7 +66,7 @@ class Session(Prepared):
         """The trainer at step 0."""
         experiment, train = self.experiment, self.experiment.train
         optimizer = self.optimizer()
-        loader = self.training_loader()
+        loader = Prefetch(self.training_loader(), experiment.data.workers)
         validation = self.loader("validation")
         optimizers = named("monitor", experiment.optimizer, ("optimizer",))
         hooks = (found for i, hook in enumerate(experiment.hooks) for found in named("monitor", hook, ("hooks", i)))
@@ -237,7 +238,8 @@ class Session(Prepared):
         parts.update({name: examples.take(np.arange(min(len(examples), 16))) for name, examples in parts.items()})
         trainer = self.trainer(NoJournal(), SilentProgress())
         summary = summarize(self.graph, size, trainer.optimizer)
-        trainer.train_step()
+        with trainer.loader:
+            trainer.train_step()
         if trainer.validation is not None:
             trainer.evaluator.run(trainer.validation)
         return summary

@@ -22,6 +22,7 @@ from dltrain.training.triggers import Every, Now
 
 if TYPE_CHECKING:
     from dltrain.data import Loader
+    from dltrain.data.prefetch import Prefetch
     from dltrain.tasks import Tally
     from dltrain.training.averaging import Averaging
     from dltrain.training.evaluation import Evaluator
@@ -58,7 +59,7 @@ class Trainer:
         *,
         objective: Objective,
         optimizer: Any,
-        loader: Loader,
+        loader: Prefetch,
         validation: Loader | None,
         train_dev: Loader | None,
         evaluator: Evaluator,
@@ -99,6 +100,10 @@ class Trainer:
 
     def run(self) -> str:
         """Train; returns why it ended: epochs, steps, time, early_stopping or signal."""
+        with self.loader:
+            return self._run()
+
+    def _run(self) -> str:
         self.started = time.monotonic() - self.seconds
         limits, names = self.limits, self.tally.names
         compiling = compiles_first(self.mode.kernels(self.graph.vector.value))

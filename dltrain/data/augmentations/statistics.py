@@ -37,7 +37,8 @@ class Statistics:
     @cached_property
     def axes(self) -> Array:
         """(C, C) the principal axes of the colours from 0 to 1, in columns, each as long as its variance."""
-        C, count = self.x.shape[-1], self.x[..., 0].size
+        C = self.x.shape[-1]
+        count = self.x.size // C
         total, squares = np.zeros(C), np.zeros((C, C))
         for rows in chunks(self.x):
             colours = (self.x[rows].reshape(-1, C) - self.low) / self.span

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from pathlib import Path
 from numba.core import config
 
 HERE = Path(__file__).parent
+LOCK = threading.RLock()  # the settings are Numba's, and the same for all threads
 MONTH = 30 * 24 * 3600  # seconds after which the folder of other sources is removed
 
 
@@ -56,13 +58,14 @@ def base() -> Path:
 @contextmanager
 def kept() -> Iterator[None]:
     """Functions compiled by Numba inside this context are kept in `folder`; others' settings stay as they are."""
-    before = config.CACHE_DIR
-    begin(folder())
-    config.CACHE_DIR = str(folder())
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = before
+    with LOCK:
+        before = config.CACHE_DIR
+        begin(folder())
+        config.CACHE_DIR = str(folder())
+        try:
+            yield
+        finally:
+            config.CACHE_DIR = before
 
 
 def begin(new: Path) -> None:

@@ -12,7 +12,7 @@ from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from dltrain.kernels.compiled.jit import INNER, PARALLEL, compiled, kernel
+from dltrain.kernels.compiled.jit import INNER, PARALLEL, compiled, kernel, thread
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 X86 = 0x8040  # flush to zero, and take what is read for zero
@@ -67,10 +67,13 @@ def here(on):
 @kernel("bool int", **PARALLEL)
 def flush(on, threads):
     """Switch it in every thread."""
-    for _ in prange(threads):
+    if threads == 1:
         here(on)
+    else:
+        for _ in prange(threads):
+            here(on)
 
 
 def flush_subnormals(on: bool) -> None:
     """See the reference."""
-    compiled.flush(on, compiled.threads)
+    compiled.flush(on, 1 if thread.alone else compiled.threads)

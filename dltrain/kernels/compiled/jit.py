@@ -7,6 +7,7 @@ is refused by Numba's own dispatch with a TypeError, and then goes the slow way,
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -75,9 +76,21 @@ class Registry:
 compiled = Registry()
 
 
+class Thread(threading.local):
+    """What each thread of Python knows of itself.
+
+    `alone` says that the kernels it calls start no threads: it works beside the thread that trains.
+    """
+
+    alone = False
+
+
+thread = Thread()
+
+
 def parts(size: int) -> int:
     """Into how many parts an element-wise kernel cuts its work; 1 means that no thread is started."""
-    return 1 if size < SERIAL else compiled.threads
+    return 1 if size < SERIAL or thread.alone else compiled.threads
 
 
 def kernel(arguments: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
