@@ -77,7 +77,7 @@ class LastStep(Layer):
         """The gradient goes to the step that was taken."""
         x, valid = inputs[0], valid_steps(inputs)
         rows, steps = np.arange(len(x)), x.shape[1] - 1 - valid[:, ::-1].argmax(1)
-        there = valid.any(1)[:, None]
+        there = valid.any(1, keepdims=True)
         y = mode.output((len(x), x.shape[2]), x.dtype)
         y[...] = np.where(there, x[rows, steps], 0)
 
@@ -157,7 +157,7 @@ class MaskedMax(Layer):
         """The gradient goes to the step that won."""
         x, valid = inputs[0], valid_steps(inputs)
         steps = np.where(valid[:, :, None], x.real, -np.inf).argmax(1)[:, None]  # (N, 1, D)
-        there = valid.any(1)[:, None]
+        there = valid.any(1, keepdims=True)
         y = mode.output((len(x), x.shape[2]), x.dtype)
         y[...] = np.where(there, np.take_along_axis(x, steps, 1)[:, 0], 0)
 
