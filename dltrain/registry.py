@@ -39,6 +39,8 @@ PROVIDERS = {
     "hook": "dltrain.training.hooks",
     "average": "dltrain.training.averaging",
     "exploration": "dltrain.explore",
+    "dimension": "dltrain.sweep",
+    "sampler": "dltrain.sweep",
 }
 
 

@@ -23,7 +23,12 @@ from dltrain.cli.main import run
 from dltrain.config.shipped import shipped_configs
 from dltrain.errors import ConfigError, CorruptFileError, DataError, Problem, StorageError
 
-GROUPS = {"runs": ["ls", "show", "diff", "rm"], "data": ["ls", "show", "fetch"], "preview": ["schedule", "batch"]}
+GROUPS = {
+    "runs": ["ls", "show", "diff", "rm"],
+    "data": ["ls", "show", "fetch"],
+    "preview": ["schedule", "batch"],
+    "sweep": ["start", "resume", "status", "best", "worker"],
+}
 WORDS = [*([name] for name in COMMANDS), *([group, name] for group, names in GROUPS.items() for name in names)]
 
 

@@ -20,8 +20,14 @@ EVERYWHERE = {"errors", "registry", "suggest", "synonyms", "types", "seeds"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": {"api"},
     "__main__": {"cli"},
-    "cli": {"__init__", "api", "config", "data", "explore", "kernels", "model", "report", "runs", "training"},
-    "api": {"config", "data", "explore", "kernels", "layers", "metrics", "model", "optim", "runs", "tasks", "training"},
+    "cli": {
+        *("__init__", "api", "config", "data", "explore", "kernels", "model", "report", "runs", "sweep", "training"),
+    },
+    "api": {
+        *("config", "data", "explore", "kernels", "layers", "metrics", "model", "optim", "runs", "sweep", "tasks"),
+        "training",
+    },
+    "sweep": {"training", "runs", "config", "report"},
     "training": {"baselines", "model", "layers", "optim", "tasks", "data", "runs", "kernels", "config"},
     "tasks": {"losses", "metrics", "kernels", "layers"},
     "model": {"layers", "kernels", "initializers"},

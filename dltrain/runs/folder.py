@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,11 +59,37 @@ class RunFolder:
         Raises:
             StorageError: when the system refuses.
         """
-        run = RunFolder(next_folder(root, name))
-        files.make_folder(run.checkpoints_path)
-        fill(run)
-        files.write_json(run.path / MARKER, {"format": FORMAT})
-        return run
+        return RunFolder(next_folder(root, name))._filled(fill)
+
+    @staticmethod
+    def at(path: str | Path, fill: Callable[[RunFolder], None] = lambda run: None) -> RunFolder:
+        """The run folder of exactly this path; made where there is none, or only what a killed process left of one.
+
+        For a caller who holds the path for itself, by a lock of its own.
+
+        Parameters:
+            path: the folder; those above it are made when they are not there
+            fill: writes the files it begins with
+
+        Raises:
+            StorageError: when the system refuses.
+        """
+        path = Path(path).absolute()
+        if is_run(path):
+            return RunFolder.open(path)
+        with files.explained(path, "make the folder"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+        files.make_folders(path.parent)
+        files.make_folder(path)
+        return RunFolder(path)._filled(fill)
+
+    def _filled(self, fill: Callable[[RunFolder], None]) -> RunFolder:
+        """This new folder with what a run begins with; the marker is written last."""
+        files.make_folder(self.checkpoints_path)
+        fill(self)
+        files.write_json(self.path / MARKER, {"format": FORMAT})
+        return self
 
     @staticmethod
     def open(path: str | Path) -> RunFolder:

@@ -49,7 +49,12 @@ def check_same(stored: Experiment, wanted: Experiment, run: RunFolder) -> None:
 
 
 def train(
-    run: RunFolder, experiment: Experiment, progress: Progress | None = None, *, store: bool = False
+    run: RunFolder,
+    experiment: Experiment,
+    progress: Progress | None = None,
+    *,
+    store: bool = False,
+    pause: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Train in a run folder, from its newest checkpoint if there is one, and write the summary.
 
@@ -58,6 +63,7 @@ def train(
         experiment: what to train
         progress: shows what happens
         store: write the experiment's config into the folder (one that differs in how long to train)
+        pause: whether to save and leave now, as after a signal; asked between steps
 
     Raises:
         StorageError: when another process holds the folder; nothing in it is changed then.
@@ -75,7 +81,7 @@ def train(
             run,
             keep=experiment.train.keep,
             fixed=fixed_parts(session),
-            interrupted=lambda: bool(stop),
+            interrupted=lambda: bool(stop) or pause(),
             at_once=stop.at_once,
             message=progress.message,
         )
