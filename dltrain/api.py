@@ -397,7 +397,7 @@ def sweep(
     Raises:
         DltrainError: one sentence about what is wrong.
     """
-    from dltrain.sweep.leading import start
+    from dltrain.sweeps.leading import start
 
     load_plugins(plugins)
     return start(
@@ -425,9 +425,9 @@ def resume_sweep(
         trials: how many, in place of the file's
         options: workers, threads, fail_fast, plugins, told and begun of `sweep`
     """
-    from dltrain.sweep.folder import SweepFolder
-    from dltrain.sweep.leading import lead
-    from dltrain.sweep.settings import from_mapping
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.leading import lead
+    from dltrain.sweeps.settings import from_mapping
 
     load_plugins(options.get("plugins", ()))
     folder = SweepFolder.find(sweep, runs)
@@ -443,8 +443,8 @@ def sweep_table(sweep: str | Path, *, runs: str | Path = "runs") -> dict[str, An
         sweep: path or name
         runs: folder of the runs
     """
-    from dltrain.sweep.folder import SweepFolder
-    from dltrain.sweep.leading import table
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.leading import table
 
     return table(SweepFolder.find(sweep, runs))
 
@@ -464,8 +464,8 @@ def best_of_sweep(
         UsageError: when no trial is complete, or the file is there.
     """
     from dltrain.runs.files import atomic_write
-    from dltrain.sweep.folder import SweepFolder
-    from dltrain.sweep.leading import table
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.leading import table
 
     folder = SweepFolder.find(sweep, runs)
     found = table(folder)

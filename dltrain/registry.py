@@ -39,8 +39,9 @@ PROVIDERS = {
     "hook": "dltrain.training.hooks",
     "average": "dltrain.training.averaging",
     "exploration": "dltrain.explore",
-    "dimension": "dltrain.sweep",
-    "sampler": "dltrain.sweep",
+    "dimension": "dltrain.sweeps",
+    "sampler": "dltrain.sweeps",
+    "pruner": "dltrain.sweeps",
 }
 
 

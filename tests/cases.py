@@ -456,7 +456,13 @@ SAMPLERS: dict[str, Any] = {
     "cma_es": "cma_es",
 }
 
+PRUNERS: dict[str, Any] = {
+    "successive_halving": {"successive_halving": {"epochs": 2, "reduction": 2}},
+    "hyperband": {"hyperband": {"epochs": 2, "reduction": 2}},
+}
+
 OTHERS: dict[str, Mapping[str, Any]] = {
+    "pruner": PRUNERS,
     "dimension": DIMENSIONS,
     "sampler": SAMPLERS,
     "optimizer": OPTIMIZERS,

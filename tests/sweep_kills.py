@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from dltrain.sweep.folder import SweepFolder
-from dltrain.sweep.leading import table
+from dltrain.sweeps.folder import SweepFolder
+from dltrain.sweeps.leading import table
 
 PATIENCE = 240.0  # seconds for anything to happen
 

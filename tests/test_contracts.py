@@ -25,6 +25,7 @@ from cases import (
     OPTIMIZERS,
     OTHERS,
     PREPARATIONS,
+    PRUNERS,
     REGULARIZERS,
     SAMPLERS,
     SCHEDULES,
@@ -53,8 +54,8 @@ from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.registry import create
-from dltrain.sweep.space import Space
-from dltrain.sweep.trials import Trials
+from dltrain.sweeps.space import Space
+from dltrain.sweeps.trials import Trial, Trials
 from dltrain.training.comparison import Comparison
 from dltrain.training.goal import Goal
 from dltrain.training.gradient_check import check_gradients
@@ -449,3 +450,42 @@ def test_sampler(name: str) -> None:
     if name != "grid":
         other = create("sampler", SAMPLERS[name]).propose(1, space, 8, Trials(higher=False))
         assert other != proposals[0]
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+@pytest.mark.parametrize("higher", [True, False])
+def test_pruner(name: str, higher: bool) -> None:
+    """Each trial is in one bracket; few reach the end, the best among them, whatever the order of the results."""
+    pruner, epochs, count = create("pruner", PRUNERS[name]), 16, 40
+    quality = {n: math.sin(n * n) * (1 if higher else -1) for n in range(1, count + 1)}
+    brackets = [pruner.bracket(n, count, epochs) for n in range(1, count + 1)]
+    assert all(n in bracket.numbers for n, bracket in enumerate(brackets, 1))
+    assert [n for first, group in itertools.groupby(brackets) for n in first.numbers] == list(range(1, count + 1))
+
+    def play(order: list[int]) -> dict[int, int]:
+        """Train the trials rung by rung in an order of their own; returns the rungs that each has passed."""
+        trials = Trials(higher)
+        trials.by_number = {n: Trial(n, {}, {}) for n in order}
+        again = True
+        while again:
+            again = False
+            for n in order:
+                trial, bracket = trials.by_number[n], pruner.bracket(n, count, epochs)
+                entered = bracket.survivors(len(trial.rungs), trials)
+                assert bool(bracket.behind(trial, trials) if trial.rungs else "") == (
+                    entered is not None and n not in entered
+                )
+                if entered is not None and n in entered and len(trial.rungs) < len(bracket.rungs):
+                    reached = bracket.rungs[len(trial.rungs)]
+                    trial.rungs.append({"epochs": reached, "value": quality[n], "violation": 0.0})
+                    again = True
+        return {n: len(trials.by_number[n].rungs) for n in range(1, count + 1)}
+
+    passed = play(list(range(1, count + 1)))
+    assert passed == play(list(range(count, 0, -1))) == play(sorted(quality, key=lambda n: math.cos(n)))
+    for bracket in {b.numbers: b for b in brackets}.values():
+        assert bracket.rungs == sorted(set(bracket.rungs)) and all(0 < rung < epochs for rung in bracket.rungs)
+        if len(bracket.numbers) > 1 and bracket.rungs:
+            best = max(bracket.numbers, key=lambda n: quality[n] if higher else -quality[n])
+            assert passed[best] == len(bracket.rungs)
+            assert sum(passed[n] > 1 for n in bracket.numbers) <= max(1, len(bracket.numbers) // 2)

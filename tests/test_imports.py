@@ -21,13 +21,13 @@ ALLOWED: dict[str, set[str]] = {
     "__init__": {"api"},
     "__main__": {"cli"},
     "cli": {
-        *("__init__", "api", "config", "data", "explore", "kernels", "model", "report", "runs", "sweep", "training"),
+        *("__init__", "api", "config", "data", "explore", "kernels", "model", "report", "runs", "sweeps", "training"),
     },
     "api": {
-        *("config", "data", "explore", "kernels", "layers", "metrics", "model", "optim", "runs", "sweep", "tasks"),
+        *("config", "data", "explore", "kernels", "layers", "metrics", "model", "optim", "runs", "sweeps", "tasks"),
         "training",
     },
-    "sweep": {"training", "runs", "config", "report"},
+    "sweeps": {"training", "runs", "config", "report"},
     "training": {"baselines", "model", "layers", "optim", "tasks", "data", "runs", "kernels", "config"},
     "tasks": {"losses", "metrics", "kernels", "layers"},
     "model": {"layers", "kernels", "initializers"},

@@ -103,6 +103,28 @@ def test_seeds_bounds_and_failures_are_results(tmp_path: Path) -> None:
     assert again["exit_code"] == 3 and again["counts"]["failed"] == 1
 
 
+@pytest.mark.parametrize("prune", [{"successive_halving": {"reduction": 2}}, {"hyperband": {"reduction": 2}}])
+def test_pruning_is_the_same_with_any_number_of_workers(tmp_path: Path, prune: Any) -> None:
+    config = iris(train__epochs=4, optimizer={"adam": {"learning_rate": {"cosine": {"learning_rate": 0.01}}}})
+    space = {"optimizer.adam.learning_rate.cosine.learning_rate": {"log_uniform": [1e-5, 0.1]}}
+    given = {"config": config, "space": space, "prune": prune, "trials": 6}
+    one, two = (api.sweep(given, runs=tmp_path / str(count), workers=count, threads=count) for count in (1, 2))
+    assert results(one) == results(two) and one["counts"]["pruned"] > 0 < one["counts"]["complete"]
+    pruned = next(trial for trial in one["trials"] if trial["state"] == "pruned")
+    assert "it was number" in pruned["reason"] and pruned["value"] is not None
+    best = one["best"]
+    whole = api.fit(best_config(one), runs=tmp_path / "whole")
+    assert whole["best"]["value"] == best["value"]  # pausing at rungs changed no bit
+    log = Path(one["sweep"], "trials", best["runs"][0], "metrics.jsonl")
+    assert log.read_bytes() == Path(whole["run"], "metrics.jsonl").read_bytes()
+
+
+def best_config(found: dict[str, Any]) -> dict[str, Any]:
+    """The config of the best trial."""
+    config: dict[str, Any] = api.best_of_sweep(found["sweep"])["config"]
+    return config
+
+
 def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, trials=2)
     monkeypatch.chdir(tmp_path)
@@ -127,7 +149,7 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_one_leads_and_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     found = api.sweep({"config": iris(), "space": SPACE, "trials": 1}, runs=tmp_path)
-    from dltrain.sweep.folder import SweepFolder
+    from dltrain.sweeps.folder import SweepFolder
 
     folder = SweepFolder.open(found["sweep"])
     with folder.lock(), pytest.raises(Exception, match="is in use"):

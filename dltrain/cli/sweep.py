@@ -12,8 +12,8 @@ from dltrain.cli import arguments
 from dltrain.cli.base import CONTEXT, Group, command
 
 if TYPE_CHECKING:
-    from dltrain.sweep.folder import SweepFolder
-    from dltrain.sweep.trials import Trial, Trials
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.trials import Trial, Trials
 
 KEYS = (
     "sweep", "name", "metric", "higher", "sampler", "wanted", "running", "seconds", "counts", "trials", "best",
@@ -43,7 +43,7 @@ def complete_sweep(ctx: click.Context, parameter: click.Parameter, incomplete: s
     from click.shell_completion import CompletionItem
 
     from dltrain.runs.folder import names
-    from dltrain.sweep.folder import is_sweep
+    from dltrain.sweeps.folder import is_sweep
 
     root = Path(ctx.params.get("runs") or "runs")
     found = [name for name in names(root) if name.startswith(incomplete) and is_sweep(root / name)]
@@ -128,9 +128,9 @@ def worker(
 
     pool.prepare(threads)
     from dltrain.config.plugins import load_plugins
-    from dltrain.sweep.folder import SweepFolder
-    from dltrain.sweep.team import end_with_leader
-    from dltrain.sweep.worker import Worker
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.team import end_with_leader
+    from dltrain.sweeps.worker import Worker
 
     if led:
         end_with_leader()
@@ -199,7 +199,7 @@ def finished(found: Mapping[str, Any], as_json: bool) -> int:
 
 def sorted_trials(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The complete trials, best first."""
-    from dltrain.sweep.trials import COMPLETE, merit
+    from dltrain.sweeps.trials import COMPLETE, merit
 
     complete = [trial for trial in found["trials"] if trial["state"] == COMPLETE]
     return sorted(complete, key=lambda trial: merit(trial["violation"], trial["value"], found["higher"]))

@@ -54,7 +54,7 @@ def train(
     progress: Progress | None = None,
     *,
     store: bool = False,
-    pause: Callable[[], bool] = lambda: False,
+    until: int | None = None,
 ) -> dict[str, Any]:
     """Train in a run folder, from its newest checkpoint if there is one, and write the summary.
 
@@ -63,7 +63,7 @@ def train(
         experiment: what to train
         progress: shows what happens
         store: write the experiment's config into the folder (one that differs in how long to train)
-        pause: whether to save and leave now, as after a signal; asked between steps
+        until: finished epochs after which to save and leave, as after a signal; the schedules know nothing of it
 
     Raises:
         StorageError: when another process holds the folder; nothing in it is changed then.
@@ -81,7 +81,7 @@ def train(
             run,
             keep=experiment.train.keep,
             fixed=fixed_parts(session),
-            interrupted=lambda: bool(stop) or pause(),
+            interrupted=lambda: bool(stop) or (until is not None and trainer.epoch >= until),
             at_once=stop.at_once,
             message=progress.message,
         )

@@ -14,9 +14,10 @@ from typing import Any
 from dltrain.errors import CorruptFileError, DltrainError, StorageError
 from dltrain.registry import create
 from dltrain.runs.folder import RunFolder
-from dltrain.sweep.folder import SweepFolder
-from dltrain.sweep.samplers import Sampler, Wait
-from dltrain.sweep.trials import ASKED, COMPLETE, FAILED, TAKEN, TOLD, Trial, Trials
+from dltrain.sweeps.folder import SweepFolder
+from dltrain.sweeps.pruning import Bracket
+from dltrain.sweeps.samplers import Sampler, Wait
+from dltrain.sweeps.trials import ASKED, COMPLETE, FAILED, PRUNED, RUNG, TAKEN, TOLD, Trial, Trials
 
 PAUSE = 0.1  # seconds until a worker that waits for others looks again
 MOST_DEATHS = 5  # of processes that worked on one trial, until it has failed
@@ -49,7 +50,9 @@ class Worker:
         self.journal = folder.journal()
         self.trials = Trials(folder.marker()["higher"])
         self.started = time.monotonic()
-        self.base_seed = folder.experiment({}, {}).seed
+        base = folder.experiment({}, {})
+        self.base_seed, self.epochs = base.seed, base.train.epochs or 0
+        self.pruner = None if self.sweep.prune is None else create("pruner", self.sweep.prune)
         self._read()
         self.before = self.trials.elapsed
 
@@ -68,13 +71,13 @@ class Worker:
             try:
                 told = self._train(trial)
                 with self.journal.writing() as append:
-                    append({"event": TOLD, "trial": trial.number, **told, "elapsed": round(self.elapsed(), 3)})
+                    append({**told, "trial": trial.number, "elapsed": round(self.elapsed(), 3)})
                     self._read()
             except Interrupted as end:
                 return end.exit_code
             finally:
                 lease.release()
-            if self.fail_fast and told["state"] == FAILED:
+            if self.fail_fast and trial.state == FAILED:
                 return ONE_FAILED
 
     def elapsed(self) -> float:
@@ -87,8 +90,11 @@ class Worker:
 
     def _take(self, append: Any) -> Any:
         """A trial and its lease; Wait while others must end first; None when all is done."""
+        self._prune(append)
         running = [trial for trial in self.trials if trial.running]
         for trial in running:
+            if self._paused(trial):
+                continue
             lease = self._lease(trial.number)
             if lease is not None:
                 append({"event": TAKEN, "trial": trial.number})
@@ -114,6 +120,38 @@ class Worker:
         append(record | ({"bounds": proposal.bounds} if proposal.bounds else {}))
         self._read()
         return self.trials.by_number[number], lease
+
+    def _prune(self, append: Any) -> None:
+        """Tell of the trials that are behind at a rung."""
+        for trial in self.trials:
+            if trial.running and trial.rungs and self.pruner is not None:
+                bracket = self._bracket(trial.number)
+                reason = bracket.behind(trial, self.trials)
+                if reason:
+                    rung = trial.rungs[-1]
+                    nothing: dict[str, Any] = {"deviation": None, "values": [], "seconds": 0.0}
+                    told = {"state": PRUNED, "reason": reason, **nothing}
+                    result = {key: rung[key] for key in ("value", "violation")}
+                    append({"event": TOLD, "trial": trial.number, **told, **result})
+        self._read()
+
+    def _bracket(self, number: int) -> Bracket:
+        """The bracket of a trial."""
+        assert self.pruner is not None and self.sweep.trials is not None
+        bracket: Bracket = self.pruner.bracket(number, self.sweep.trials, self.epochs)
+        return bracket
+
+    def _paused(self, trial: Trial) -> bool:
+        """Whether a trial waits at a rung for others."""
+        if self.pruner is None or not trial.rungs:
+            return False
+        survivors = self._bracket(trial.number).survivors(len(trial.rungs), self.trials)
+        return survivors is None or trial.number not in survivors
+
+    def _until(self, trial: Trial) -> int | None:
+        """The epochs of the rung that a trial is trained to; None for its end."""
+        rungs = [] if self.pruner is None else self._bracket(trial.number).rungs
+        return rungs[len(trial.rungs)] if len(trial.rungs) < len(rungs) else None
 
     def _propose(self) -> Any:
         """The next point; None when trials, time or points are over."""
@@ -156,15 +194,16 @@ class Worker:
         if len(best) < len(found):
             return failed("nothing was measured that is a number", started)
         values = [float(result["value"]) for result in best]
-        return {
-            "state": COMPLETE,
+        result = {
             "value": statistics.fmean(values),
-            "deviation": statistics.stdev(values) if len(values) > 1 else None,
-            "values": values,
             "violation": statistics.fmean(float(result.get("violation", 0.0)) for result in best),
-            "reason": "",
             "seconds": round(time.monotonic() - started, 3),
         }
+        until = self._until(trial)
+        if until is not None:
+            return {"event": RUNG, "epochs": until, **result}
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        return {"event": TOLD, "state": COMPLETE, **result, "deviation": deviation, "values": values, "reason": ""}
 
     def _run(self, trial: Trial, number: int) -> dict[str, Any] | None:
         """Train one run of a trial, from where it stands; returns its best evaluation.
@@ -180,7 +219,7 @@ class Worker:
         experiment = self.folder.experiment(trial.settings, {"name": name, **seed})
         run = RunFolder.at(self.folder.run_path(trial.number, number), lambda made: begin(made, experiment))
         try:
-            summary = train(run, experiment)
+            summary = train(run, experiment, until=self._until(trial))
         except Stopped as stop:
             raise Interrupted(128 + stop.number) from None
         if summary["exit_code"]:
@@ -196,4 +235,5 @@ def failed(reason: str, started: float) -> dict[str, Any]:
         started: when, on the monotonic clock
     """
     nothing: dict[str, Any] = {"value": None, "deviation": None, "values": [], "violation": 0.0}
-    return {"state": FAILED, **nothing, "reason": reason, "seconds": round(time.monotonic() - started, 3)}
+    told = {"event": TOLD, "state": FAILED, **nothing, "reason": reason}
+    return told | {"seconds": round(time.monotonic() - started, 3)}

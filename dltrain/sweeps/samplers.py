@@ -10,9 +10,9 @@ from typing import Any
 
 from dltrain.registry import register
 from dltrain.seeds import generator
-from dltrain.sweep.dimensions import Dimension
-from dltrain.sweep.space import Point, Space
-from dltrain.sweep.trials import Trials
+from dltrain.sweeps.dimensions import Dimension
+from dltrain.sweeps.space import Point, Space
+from dltrain.sweeps.trials import Trials
 from dltrain.types import PositiveInt
 
 

@@ -15,11 +15,11 @@ from dltrain.config.yaml_writer import flow
 from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.runs.environment import threads as all_threads
 from dltrain.runs.lock import holder
-from dltrain.sweep.dimensions import Dimension
-from dltrain.sweep.folder import SweepFolder
-from dltrain.sweep.settings import Sweep, from_mapping, read
-from dltrain.sweep.team import Team
-from dltrain.sweep.trials import Trial, Trials
+from dltrain.sweeps.dimensions import Dimension
+from dltrain.sweeps.folder import SweepFolder
+from dltrain.sweeps.settings import Sweep, fail, from_mapping, read
+from dltrain.sweeps.team import Team
+from dltrain.sweeps.trials import Trial, Trials
 
 Base = Callable[[Mapping[str, Any]], Experiment]  # the sweep's config with changes by path
 
@@ -107,8 +107,13 @@ def tried(sweep: Sweep, base: Base) -> None:
     Raises:
         ConfigError: with what the config says of them.
     """
-    base({})
+    experiment = base({})
     problems = []
+    if sweep.prune is not None:
+        wanted = (sweep.trials, experiment.train.epochs, experiment.train.steps, experiment.train.time)
+        if None in wanted[:2] or wanted[2:] != (None, None) or experiment.baseline is not None:
+            what = "pruning needs a count of trials, and a network that is trained for a count of epochs"
+            problems.append(Problem(("prune",), what, hint="leave it out, or say `trials` and `train.epochs`"))
     for path, dimension in sweep.space.dimensions.items():
         for unit in ends(dimension):
             settings = {**leading_to(sweep, path), path: dimension.value(unit)}
@@ -120,7 +125,7 @@ def tried(sweep: Sweep, base: Base) -> None:
                 problems.append(Problem(("space", path), what, problem.expected, problem.got, problem.hint))
                 break
     if problems:
-        raise ConfigError(problems)
+        fail(problems, sweep.source)
 
 
 def ends(dimension: Dimension) -> list[float]:

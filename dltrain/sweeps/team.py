@@ -12,8 +12,8 @@ from typing import Any
 
 from dltrain.errors import DltrainError
 from dltrain.runs.signals import Interruption
-from dltrain.sweep.folder import SweepFolder
-from dltrain.sweep.trials import TOLD, Trials
+from dltrain.sweeps.folder import SweepFolder
+from dltrain.sweeps.trials import TOLD, Trials
 
 POLL = 0.05  # seconds between two looks at the processes and the journal
 MOST_DEATHS = 10  # of workers in a row without any news in the journal

@@ -4,4 +4,4 @@ A sweep lives in its folder alone.  What happened stands in an append-only journ
 whoever holds the lock of a trial works on it: any process may die at any moment, and another goes on.
 """
 
-from dltrain.sweep import dimensions, model_based, rounds, samplers  # noqa: F401  (registered by being imported)
+from dltrain.sweeps import dimensions, model_based, pruning, rounds, samplers  # noqa: F401  (registered by being imported)

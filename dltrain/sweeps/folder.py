@@ -17,9 +17,9 @@ from dltrain.runs.environment import environment, version
 from dltrain.runs.folder import RunFolder, names, next_folder, safe_name, split_name
 from dltrain.runs.listing import differences
 from dltrain.runs.lock import RunLock
-from dltrain.sweep.journal import Journal
-from dltrain.sweep.settings import ENDLESS, Sweep, read
-from dltrain.sweep.trials import Trials
+from dltrain.sweeps.journal import Journal
+from dltrain.sweeps.settings import ENDLESS, Sweep, read
+from dltrain.sweeps.trials import Trials
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment

@@ -81,7 +81,7 @@ class Trials:
         elif kind == RUNG:
             trial.rungs.append({key: record[key] for key in ("epochs", "value", "violation")})
             trial.seconds += record["seconds"]
-            trial.taken = 0
+            trial.taken = -1  # who goes on with it at the next rung takes up nothing that was lost
         elif kind == TOLD:
             for key in ("state", "value", "deviation", "values", "violation", "reason"):
                 setattr(trial, key, record[key])

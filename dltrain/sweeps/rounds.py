@@ -9,10 +9,10 @@ from annotated_types import Ge, Gt, Le
 
 from dltrain.registry import register
 from dltrain.seeds import generator
-from dltrain.sweep.dimensions import Dimension
-from dltrain.sweep.samplers import Proposal, Sampler, Wait
-from dltrain.sweep.space import Space
-from dltrain.sweep.trials import FAILED, Trial, Trials, rank
+from dltrain.sweeps.dimensions import Dimension
+from dltrain.sweeps.samplers import Proposal, Sampler, Wait
+from dltrain.sweeps.space import Space
+from dltrain.sweeps.trials import FAILED, Trial, Trials, rank
 
 
 @register("sampler", "coarse_to_fine")
@@ -79,7 +79,7 @@ def zoomed(dimension: Dimension, places: list[float], before: list[tuple[float, 
     """The pieces of [0, 1] around the places of the best points.
 
     Example:
-        >>> from dltrain.sweep.dimensions import Uniform
+        >>> from dltrain.sweeps.dimensions import Uniform
         >>> [(round(low, 3), round(high, 3)) for low, high in zoomed(Uniform((0.0, 1.0)), [0.4, 0.6], [(0.0, 1.0)])]
         [(0.2, 0.8)]
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 from dltrain.errors import ConfigError, Problem
 from dltrain.registry import create
-from dltrain.sweep.dimensions import Dimension
+from dltrain.sweeps.dimensions import Dimension
 
 Point = dict[str, float]  # {path: place in [0, 1]} of the dimensions that count
 
@@ -32,9 +32,13 @@ class Space:
 
     def __init__(self, specs: Mapping[str, Any]) -> None:
         self.dimensions: dict[str, Dimension] = {}
+        problems: list[Problem] = []
         for path, spec in specs.items():
-            self.dimensions[path] = self._made(path, spec)
-        problems = [problem for path in self.dimensions for problem in self._conflicts(path)]
+            try:
+                self.dimensions[path] = self._made(path, spec)
+            except ConfigError as error:
+                problems += error.problems
+        problems = problems or [problem for path in self.dimensions for problem in self._conflicts(path)]
         if problems:
             raise ConfigError(problems)
 

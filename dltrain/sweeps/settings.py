@@ -14,7 +14,7 @@ from dltrain.config.sections import Duration, RunName
 from dltrain.config.yaml_reader import read_file
 from dltrain.errors import ConfigError, Problem
 from dltrain.registry import Reference
-from dltrain.sweep.space import Space
+from dltrain.sweeps.space import Space
 from dltrain.types import NonNegativeInt, PositiveInt, Words
 
 DEFAULT_TRIALS = 20
@@ -36,6 +36,7 @@ class Sweep:
         name: of the sweep, and of its folders; default: the file's name
         set: other changes of the config, by path
         sampler: what proposes the points
+        prune: ends trials early that are behind others; default: none
         trials: how many points are tried; 20 where neither trials nor time is given and the sampler has no end
         time: how long new trials are begun, such as '10 minutes'
         seeds: runs of each point, with the config's seed and the next ones; their mean counts
@@ -51,13 +52,15 @@ class Sweep:
         name: RunName = "sweep",
         set: Annotated[dict[str, Any], Words("a map {path of the config: value}")] = {},  # noqa: B006
         sampler: Annotated[Any, Reference("sampler")] = "random",
+        prune: Annotated[Any, Reference("pruner")] | None = None,
         trials: PositiveInt | None = None,
         time: Duration | None = None,
         seeds: PositiveInt = 1,
         seed: NonNegativeInt = 0,
     ) -> None:
         self.config, self.space, self.name, self.set = config, Space(space), name, dict(set)
-        self.sampler, self.seeds, self.seed = sampler, seeds, seed
+        self.sampler, self.prune, self.seeds, self.seed = sampler, prune, seeds, seed
+        self.source = Provenance()  # where it was written
         endless = trials is None and time is None and self.sampler_name != "grid"
         self.trials = DEFAULT_TRIALS if endless else trials
         self.seconds = None if time is None else Interval.parse(time).seconds
@@ -67,6 +70,7 @@ class Sweep:
             "set": self.set,
             "space": dict(space),
             "sampler": sampler,
+            "prune": prune,
             "trials": self.trials,
             "time": time,
             "seeds": seeds,
@@ -119,11 +123,13 @@ def finish(root: Node, provenance: Provenance, name: str) -> Sweep:
     provenance.written = {path: node.origin for path, node in root.walk()}
     plain = root.plain()
     problems = check(plain, Sweep)
+    if not problems and not plain["space"]:
+        problems.append(Problem(("space",), "there is nothing to vary", "at least one dimension"))
     if not problems:
-        if not plain["space"]:
-            problems.append(Problem(("space",), "there is nothing to vary", "at least one dimension"))
         try:
-            return Sweep(**{"name": run_name(name), **plain}) if not problems else fail(problems, provenance)
+            made = Sweep(**{"name": run_name(name), **plain})
+            made.source = provenance
+            return made
         except ConfigError as error:
             problems += [Problem(("space", *p.path), p.what, p.expected, p.got, p.hint) for p in error.problems]
     return fail(problems, provenance)

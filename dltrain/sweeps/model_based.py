@@ -7,10 +7,10 @@ from typing import Any
 
 from dltrain.registry import register
 from dltrain.seeds import mix
-from dltrain.sweep.dimensions import Dimension
-from dltrain.sweep.samplers import Proposal, Sampler
-from dltrain.sweep.space import Space
-from dltrain.sweep.trials import TOLD, Trial, Trials
+from dltrain.sweeps.dimensions import Dimension
+from dltrain.sweeps.samplers import Proposal, Sampler
+from dltrain.sweeps.space import Space
+from dltrain.sweeps.trials import TOLD, Trial, Trials
 from dltrain.types import PositiveInt
 
 WORST = 1e12  # what Optuna is told of a trial that failed, as the loss
