@@ -286,6 +286,60 @@ def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Seque
     return schedules(session.trainer(NoJournal(), SilentProgress()))
 
 
+def lr_find(
+    config: Config,
+    *,
+    sets: Sequence[str] = (),
+    low: float = 1e-6,
+    high: float = 10.0,
+    steps: int = 150,
+    apply: bool = False,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """A learning rate for a config, by a training in which it rises from step to step; nothing is kept of it.
+
+    Returns ``{learning_rate, reason, path, rates, losses, smooth, line}``; `line` is that of the file where it was
+    written.
+
+    Parameters:
+        config: path or mapping
+        sets: changes as on the command line
+        low: the first rate
+        high: the last one
+        steps: how many
+        apply: write the rate into the config, with a comment
+        plugins: Python files that register further things
+
+    Raises:
+        NumericsError: when the loss falls at no rate.
+        UsageError: when the rate cannot be written into the file.
+    """
+    from dltrain.training.rate_finder import ramp, rate_path
+
+    if not low < high:
+        raise UsageError(
+            "these rates do not rise", where="--low, --high", expected="low < high", got=f"{low:g}, {high:g}"
+        )
+    load_plugins(plugins)
+    session = prepare(load_experiment(config, sets))
+    if not isinstance(session, Session):
+        what = "a baseline has no learning rate"
+        raise UsageError(what, where=session.experiment.name, expected="a config with a `model`")
+    found = ramp(session.trainer(NoJournal(), SilentProgress()), low, high, steps)
+    rate, reason = found.suggestion()
+    path = rate_path(session.experiment.optimizer)
+    line = None
+    if apply:
+        from dltrain.training.rewriting import rewrite
+
+        if isinstance(config, Mapping) or path is None:
+            raise UsageError("there is no place to write the rate", expected="a file with one learning rate")
+        line = rewrite(config, load_experiment(config), path, rate, f"lr-find: {reason.partition(';')[0]}")
+    shown = None if path is None else ".".join(path)
+    curves = {"rates": found.rates, "losses": found.losses, "smooth": found.smooth}
+    return {"learning_rate": rate, "reason": reason, "path": shown, **curves, "line": line}
+
+
 def preview_batch(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """The first training batch of a config whose data are pictures, augmented, as the network sees it.
 
