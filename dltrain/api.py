@@ -340,6 +340,36 @@ def lr_find(
     return {"learning_rate": rate, "reason": reason, "path": shown, **curves, "line": line}
 
 
+def learning_curve(
+    config: Config,
+    *,
+    sets: Sequence[str] = (),
+    points: int = 5,
+    seeds: int = 3,
+    tell: Callable[[str], None] = lambda text: None,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """What a config reaches with growing parts of its training examples, and whether more data would help.
+
+    Returns ``{metric, higher, points: [{examples, train, train_deviation, train_values, validation …}], expected,
+    answer}``; `expected` is the value with twice the examples, by a power law.
+
+    Parameters:
+        config: path or mapping
+        sets: changes as on the command line
+        points: sizes: all examples, a half, a quarter …
+        seeds: runs of each size, with the config's seed and the next ones
+        tell: is told how far the work is
+        plugins: Python files that register further things
+    """
+    from dltrain.training.learning_curve import learning_curve as measured
+
+    load_plugins(plugins)
+    first = load_experiment(config, sets)
+    others = [load_experiment(config, sets, {"seed": first.seed + number}) for number in range(1, seeds)]
+    return measured([first, *others], points, tell)
+
+
 def preview_batch(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """The first training batch of a config whose data are pictures, augmented, as the network sees it.
 

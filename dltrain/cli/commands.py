@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explore": ("dltrain.cli.explore", "Look at the data of a config: components, clusters, maps."),
     "sweep": ("dltrain.cli.sweep", "Find good settings of a config by many trials."),
     "lr-find": ("dltrain.cli.lr_find", "Find a learning rate for a config."),
+    "learning-curve": ("dltrain.cli.learning_curve", "See whether more data would help."),
     "explain": ("dltrain.cli.explain", "Where every value of a config comes from, or what a name or key means."),
     "list": ("dltrain.cli.list", "What a config may name: layers, losses, optimizers, …, shipped configs."),
     "init": ("dltrain.cli.init", "Write a shipped config to start from."),
