@@ -24,7 +24,7 @@ from dltrain.config.shipped import shipped_configs
 from dltrain.errors import ConfigError, CorruptFileError, DataError, Problem, StorageError
 
 GROUPS = {
-    "runs": ["ls", "show", "diff", "rm"],
+    "runs": ["ls", "show", "diff", "compare", "rm"],
     "data": ["ls", "show", "fetch"],
     "preview": ["schedule", "batch"],
     "sweep": ["start", "resume", "status", "best", "worker"],
