@@ -563,3 +563,17 @@ def best_of_sweep(
             raise UsageError("this file is there already", where=str(write), hint="--force replaces it")
         atomic_write(write, configs.dump(resolved))
     return {"sweep": found["sweep"], "metric": found["metric"], **best, "config": resolved}
+
+
+def report_of_sweep(sweep: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None) -> dict[str, Any]:
+    """How much each dimension of a sweep matters; writes pictures of its course and its dimensions.
+
+    Parameters:
+        sweep: path or name
+        runs: folder of the runs
+        out: folder of the pictures; default: `report` in that of the sweep
+    """
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.reporting import report
+
+    return report(SweepFolder.find(sweep, runs), None if out is None else Path(out))

@@ -27,7 +27,7 @@ GROUPS = {
     "runs": ["ls", "show", "diff", "compare", "rm"],
     "data": ["ls", "show", "fetch"],
     "preview": ["schedule", "batch"],
-    "sweep": ["start", "resume", "status", "best", "worker"],
+    "sweep": ["start", "resume", "status", "best", "report", "worker"],
 }
 WORDS = [*([name] for name in COMMANDS), *([group, name] for group, names in GROUPS.items() for name in names)]
 

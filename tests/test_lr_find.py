@@ -59,7 +59,7 @@ def test_the_rate_lies_below_the_lowest_loss() -> None:
 
 
 def converges(config: Any) -> None:
-    """With the rate that is found, the loss falls over three epochs.
+    """With the rate that is found, the loss falls over three epochs, and some tens of steps.
 
     Raises:
         AssertionError: when it does not.
@@ -68,7 +68,7 @@ def converges(config: Any) -> None:
     experiment = api.load_experiment(config, extra={found["path"]: found["learning_rate"]})
     trainer = prepare(experiment).trainer(NoJournal(), SilentProgress())
     first = None
-    for _ in range(min(3 * trainer.loader.steps_per_epoch, 200)):
+    for _ in range(max(50, min(3 * trainer.loader.steps_per_epoch, 200))):
         trainer.train_step()
         if trainer.index == trainer.loader.steps_per_epoch:
             trainer.epoch, trainer.index = trainer.epoch + 1, 0

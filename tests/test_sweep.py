@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import time
@@ -157,6 +158,37 @@ def test_what_learns_beats_random(sampler: Any) -> None:
         return (x - 0.37) ** 2 + (y - 0.71) ** 2
 
     assert over_seeds(sampler, 60, bowl) < 0.5 * over_seeds("random", 60, bowl)
+
+
+def test_the_report_says_what_matters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from xml.etree import ElementTree
+
+    from dltrain.config import from_mapping as experiment_of
+    from dltrain.training.goal import Goal
+
+    space = {name: {"uniform": [0.0, 1.0]} for name in ("matters", "hardly", "not")}
+    sweep = from_mapping({"config": "…", "name": "few", "space": space})
+    folder = SweepFolder.create(tmp_path, sweep, experiment_of(iris()), Goal("validation.loss", False))
+    assert run(["sweep", "report", str(folder.path)]) == 2
+    assert "no trial is complete" in capsys.readouterr().err
+    lines: list[dict[str, Any]] = []
+    for number in range(1, 41):
+        proposal = create("sampler", "random").propose(number, sweep.space, 0, Trials(False))
+        point, settings = proposal.point, proposal.settings
+        lines.append({"event": "asked", "trial": number, "point": point, "settings": settings, "round": 1})
+        value = abs(settings["matters"] - 0.3) + 0.15 * settings["hardly"]
+        told = {"state": "complete", "value": value, "values": [value], "deviation": None, "reason": ""}
+        lines.append({"event": "told", "trial": number, "violation": 0.0, "seconds": 1.0, **told})
+    (folder.path / "journal.jsonl").write_bytes(b"".join(map(signed, lines)))
+    assert run(["sweep", "report", str(folder.path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["importance"])[0] == "matters" and found["importance"]["matters"] > 0.7
+    assert sum(found["importance"].values()) == pytest.approx(1)
+    assert found["files"] == ["history.svg", "matters.svg", "hardly.svg", "not.svg"]
+    for name in found["files"]:
+        assert ElementTree.fromstring(Path(found["folder"], name).read_text()).tag.endswith("svg")
+    assert run(["sweep", "report", str(folder.path)]) == 0
+    assert "importance" in capsys.readouterr().out
 
 
 def test_a_thousand_trials_are_listed_in_half_a_second(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

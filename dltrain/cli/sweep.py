@@ -176,6 +176,27 @@ def best(sweep: str, write: Path | None, force: bool, runs: str, as_json: bool) 
         output.note(f"wrote {write}; `dltrain fit {write}` trains it")
 
 
+@command("report")
+@of_sweep
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the pictures.")
+@arguments.runs
+def report(sweep: str, out: Path | None, runs: str, as_json: bool) -> None:
+    """Show how much each dimension matters, and draw the course of a sweep and its dimensions as SVG files."""
+    from dltrain import api
+    from dltrain.cli import output
+
+    found = api.report_of_sweep(sweep, runs=runs, out=out)
+    if as_json:
+        output.emit(found)
+        return
+    rows = [[path, f"{share:.0%}"] for path, share in found["importance"].items()]
+    if rows:
+        output.show(output.table(["dimension", "importance"], rows, right=["importance"]), "")
+    else:
+        output.show("too few trials are complete to say which dimensions matter", "")
+    output.show(f"{found['folder']}: {', '.join(found['files'])}")
+
+
 def finished(found: Mapping[str, Any], as_json: bool) -> int:
     """Show a sweep, and return the exit code."""
     from dltrain.cli import output
@@ -271,5 +292,5 @@ def sweep_path(text: str) -> Path:
     return known[text]
 
 
-for _command in (start, resume, status, best, worker):
+for _command in (start, resume, status, best, report, worker):
     cli.add_command(_command)
