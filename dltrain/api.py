@@ -430,6 +430,90 @@ def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Seque
     return schedules(session.trainer(NoJournal(), SilentProgress()))
 
 
+def lr_find(
+    config: Config,
+    *,
+    sets: Sequence[str] = (),
+    low: float = 1e-6,
+    high: float = 10.0,
+    steps: int = 150,
+    apply: bool = False,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """A learning rate for a config, by a training in which it rises from step to step; nothing is kept of it.
+
+    Returns ``{learning_rate, reason, path, rates, losses, smooth, line}``; `line` is that of the file where it was
+    written.
+
+    Parameters:
+        config: path or mapping
+        sets: changes as on the command line
+        low: the first rate
+        high: the last one
+        steps: how many
+        apply: write the rate into the config, with a comment
+        plugins: Python files that register further things
+
+    Raises:
+        NumericsError: when the loss falls at no rate.
+        UsageError: when the rate cannot be written into the file.
+    """
+    from dltrain.training.rate_finder import ramp, rate_path
+
+    if not low < high:
+        raise UsageError(
+            "these rates do not rise", where="--low, --high", expected="low < high", got=f"{low:g}, {high:g}"
+        )
+    load_plugins(plugins)
+    session = prepare(load_experiment(config, sets))
+    if not isinstance(session, Session):
+        what = "a baseline has no learning rate"
+        raise UsageError(what, where=session.experiment.name, expected="a config with a `model`")
+    found = ramp(session.trainer(NoJournal(), SilentProgress()), low, high, steps)
+    rate, reason = found.suggestion()
+    path = rate_path(session.experiment.optimizer)
+    line = None
+    if apply:
+        from dltrain.training.rewriting import rewrite
+
+        if isinstance(config, Mapping) or path is None:
+            raise UsageError("there is no place to write the rate", expected="a file with one learning rate")
+        line = rewrite(config, load_experiment(config), path, rate, f"lr-find: {reason.partition(';')[0]}")
+    shown = None if path is None else ".".join(path)
+    curves = {"rates": found.rates, "losses": found.losses, "smooth": found.smooth}
+    return {"learning_rate": rate, "reason": reason, "path": shown, **curves, "line": line}
+
+
+def learning_curve(
+    config: Config,
+    *,
+    sets: Sequence[str] = (),
+    points: int = 5,
+    seeds: int = 3,
+    tell: Callable[[str], None] = lambda text: None,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """What a config reaches with growing parts of its training examples, and whether more data would help.
+
+    Returns ``{metric, higher, points: [{examples, train, train_deviation, train_values, validation …}], expected,
+    answer}``; `expected` is the value with twice the examples, by a power law.
+
+    Parameters:
+        config: path or mapping
+        sets: changes as on the command line
+        points: sizes: all examples, a half, a quarter …
+        seeds: runs of each size, with the config's seed and the next ones
+        tell: is told how far the work is
+        plugins: Python files that register further things
+    """
+    from dltrain.training.learning_curve import learning_curve as measured
+
+    load_plugins(plugins)
+    first = load_experiment(config, sets)
+    others = [load_experiment(config, sets, {"seed": first.seed + number}) for number in range(1, seeds)]
+    return measured([first, *others], points, tell)
+
+
 def preview_batch(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """The first training batch of a config whose data are pictures, augmented, as the network sees it.
 
@@ -597,3 +681,131 @@ def load_experiment(config: Config, sets: Sequence[str] = (), extra: Mapping[str
     if isinstance(config, Mapping):
         return configs.from_mapping(config, sets=list(sets), extra=extra)
     return configs.load(config, sets=list(sets), extra=extra)
+
+
+def sweep(
+    given: str | Path | Mapping[str, Any],
+    *,
+    runs: str | Path = "runs",
+    workers: int = 1,
+    threads: int | None = None,
+    resume: bool = False,
+    fail_fast: bool = False,
+    plugins: Sequence[str | Path] = (),
+    told: Callable[[Any, Any], None] = lambda trial, trials: None,
+    begun: Callable[[Any], None] = lambda folder: None,
+    **overrides: Any,
+) -> dict[str, Any]:
+    """Try settings of a config; returns the table of all trials, and the best.
+
+    Parameters:
+        given: path of a sweep's file, or what it would hold as a mapping, whose `config` may be a mapping too
+        runs: folder in which the sweep's folder is made
+        workers: trials at a time, each in a process of its own
+        threads: of all workers together; default: one for each processor
+        resume: go on with the newest sweep of this name, if there is one
+        fail_fast: end with the first trial that fails
+        plugins: Python files that register further things
+        told: called with each trial that is over, and all trials
+        begun: called with the sweep's folder
+        overrides: keys of the sweep's file in place of its own: trials=50, sampler="tpe"
+
+    Raises:
+        DltrainError: one sentence about what is wrong.
+    """
+    from dltrain.sweeps.leading import start
+
+    load_plugins(plugins)
+    return start(
+        given,
+        runs=runs,
+        workers=workers,
+        threads=threads,
+        resume=resume,
+        fail_fast=fail_fast,
+        plugins=plugins,
+        overrides=overrides,
+        told=told,
+        begun=begun,
+    )
+
+
+def resume_sweep(
+    sweep: str | Path, *, runs: str | Path = "runs", trials: int | None = None, **options: Any
+) -> dict[str, Any]:
+    """Go on with a sweep; returns its table.
+
+    Parameters:
+        sweep: path or name
+        runs: folder of the runs
+        trials: how many, in place of the file's
+        options: workers, threads, fail_fast, plugins, told and begun of `sweep`
+    """
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.leading import lead
+    from dltrain.sweeps.settings import from_mapping
+
+    load_plugins(options.get("plugins", ()))
+    folder = SweepFolder.find(sweep, runs)
+    if trials is not None:
+        folder.extend(from_mapping({**folder.sweep().resolved, "trials": trials}))
+    return lead(folder, **options)
+
+
+def sweep_table(sweep: str | Path, *, runs: str | Path = "runs") -> dict[str, Any]:
+    """The table of a sweep as it stands.
+
+    Parameters:
+        sweep: path or name
+        runs: folder of the runs
+    """
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.leading import table
+
+    return table(SweepFolder.find(sweep, runs))
+
+
+def best_of_sweep(
+    sweep: str | Path, *, runs: str | Path = "runs", write: str | Path | None = None, force: bool = False
+) -> dict[str, Any]:
+    """The best trial of a sweep, its settings and its complete config.
+
+    Parameters:
+        sweep: path or name
+        runs: folder of the runs
+        write: a file for its config
+        force: replace a file that is there already
+
+    Raises:
+        UsageError: when no trial is complete, or the file is there.
+    """
+    from dltrain.runs.files import atomic_write
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.leading import table
+
+    folder = SweepFolder.find(sweep, runs)
+    found = table(folder)
+    best = found["best"]
+    if best is None:
+        hint = f"`dltrain sweep resume {folder.name}` goes on with it"
+        raise UsageError("no trial is complete", where=folder.name, hint=hint)
+    resolved = folder.experiment(best["settings"], {}).resolved
+    if write is not None:
+        if Path(write).exists() and not force:
+            raise UsageError("this file is there already", where=str(write), hint="--force replaces it")
+        atomic_write(write, configs.dump(resolved))
+    return {"sweep": found["sweep"], "metric": found["metric"], **best, "config": resolved}
+
+
+def report_of_sweep(sweep: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None) -> dict[str, Any]:
+    """How much each dimension of a sweep matters; writes pictures of its course and its dimensions.
+
+    Parameters:
+        sweep: path or name
+        runs: folder of the runs
+        out: folder of the pictures; default: `report` in that of the sweep
+    """
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.reporting import report
+
+    return report(SweepFolder.find(sweep, runs), None if out is None else Path(out))

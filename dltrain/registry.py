@@ -44,6 +44,9 @@ PROVIDERS = {
     "diagnosis": "dltrain.diagnose",
     "lint": "dltrain.diagnose",
     "view": "dltrain.looking",
+    "dimension": "dltrain.sweeps",
+    "sampler": "dltrain.sweeps",
+    "pruner": "dltrain.sweeps",
 }
 
 

@@ -491,7 +491,35 @@ BASELINES = {
     "gradient_boosting": {"gradient_boosting": {"max_iter": 7, "max_leaf_nodes": 5, "min_samples_leaf": 3}},
 }
 
+# Dimensions of a sweep: the specification, and the smallest and the largest value (of a choice, all).
+DIMENSIONS: dict[str, tuple[Any, list[Any]]] = {
+    "choice": ({"choice": ["adam", {"sgd": 0.1}, None, 3]}, ["adam", {"sgd": 0.1}, None, 3]),
+    "integer": ({"integer": [-2, 5]}, [-2, 5]),
+    "log_integer": ({"log_integer": [1, 300]}, [1, 300]),
+    "uniform": ({"uniform": [-0.5, 0.3]}, [-0.5, 0.3]),
+    "log_uniform": ({"log_uniform": [3e-7, 2.0]}, [3e-7, 2.0]),
+    "one_minus_log": ({"one_minus_log": [0.8, 0.99999]}, [0.8, 0.99999]),
+    "quantised": ({"quantised": {"bounds": [0.1, 0.75], "step": 0.2}}, [0.1, 0.7]),
+}
+
+SAMPLERS: dict[str, Any] = {
+    "random": "random",
+    "grid": {"grid": 3},
+    "sobol": "sobol",
+    "coarse_to_fine": {"coarse_to_fine": {"points": 6, "keep": 0.3}},
+    "tpe": {"tpe": 4},
+    "cma_es": "cma_es",
+}
+
+PRUNERS: dict[str, Any] = {
+    "successive_halving": {"successive_halving": {"epochs": 2, "reduction": 2}},
+    "hyperband": {"hyperband": {"epochs": 2, "reduction": 2}},
+}
+
 OTHERS: dict[str, Mapping[str, Any]] = {
+    "pruner": PRUNERS,
+    "dimension": DIMENSIONS,
+    "sampler": SAMPLERS,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "initializer": INITIALIZERS,

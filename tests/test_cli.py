@@ -24,9 +24,10 @@ from dltrain.config.shipped import shipped_configs
 from dltrain.errors import ConfigError, CorruptFileError, DataError, Problem, StorageError
 
 GROUPS = {
-    "runs": ["ls", "show", "diff", "rm"],
+    "runs": ["ls", "show", "diff", "compare", "rm"],
     "data": ["ls", "show", "lint", "fetch"],
     "preview": ["schedule", "batch"],
+    "sweep": ["start", "resume", "status", "best", "report", "worker"],
 }
 WORDS = [*([name] for name in COMMANDS), *([group, name] for group, names in GROUPS.items() for name in names)]
 

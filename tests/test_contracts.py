@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 from cases import (
+    DIMENSIONS,
     EXAMPLES,
     EXPLORATIONS,
     HOOKS,
@@ -22,7 +25,9 @@ from cases import (
     OPTIMIZERS,
     OTHERS,
     PREPARATIONS,
+    PRUNERS,
     REGULARIZERS,
+    SAMPLERS,
     SCHEDULES,
     SOURCES,
     SPLITS,
@@ -53,6 +58,8 @@ from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.registry import create
+from dltrain.sweeps.space import Space
+from dltrain.sweeps.trials import Trial, Trials
 from dltrain.training.comparison import Comparison
 from dltrain.training.goal import Goal
 from dltrain.training.gradient_check import check_gradients
@@ -420,3 +427,104 @@ def test_view(name: str) -> None:
         np.testing.assert_array_equal(pictures, again.sheets[key].stacked())
     np.testing.assert_array_equal(graph.vector.value, before)
     np.testing.assert_array_equal(graph.vector.grad, gradient)
+
+
+@pytest.mark.parametrize("name", DIMENSIONS)
+def test_dimension(name: str) -> None:
+    """Plain values, within the bounds, which both are reached; rising, and all levels equally wide."""
+    spec, (*_, last) = DIMENSIONS[name]
+    dimension, first = create("dimension", spec), DIMENSIONS[name][1][0]
+    units = np.linspace(0, 1, 4201).tolist()
+    values = [dimension.value(unit) for unit in units]
+    assert (values[0], values[-1]) == (first, last)
+    assert json.loads(json.dumps(values)) == values and {type(v) for v in values} <= {str, dict, int, float, type(None)}
+    if dimension.ordered:
+        assert all(low <= high for low, high in itertools.pairwise(values)) and len(set(values)) > 3
+        assert all(len(repr(v)) <= 13 for v in values)  # a config remains readable
+    else:
+        assert [v for v, _ in itertools.groupby(values)] == DIMENSIONS[name][1]
+    if dimension.levels is not None:
+        counts = [len(list(group)) for _, group in itertools.groupby(values)]
+        assert len(counts) == dimension.levels and max(counts) - min(counts) <= 2
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_sampler(name: str) -> None:
+    """Points inside the space, plain, conditions kept; the same again, also of one who joins in the middle."""
+    space = Space(
+        {
+            "rate": {"log_uniform": [1e-4, 1.0]},
+            "optimizer": {"choice": ["adam", "sgd"]},
+            "optimizer.sgd.momentum": {"one_minus_log": {"bounds": [0.5, 0.99], "when": {"optimizer": "sgd"}}},
+            "width": {"integer": [4, 9]},
+        }
+    )
+
+    def play(until: int, join: int) -> list[Any]:
+        """Ask and tell, two trials at a time; from the trial `join` on another sampler of the same kind is asked."""
+        sampler, trials, found = create("sampler", SAMPLERS[name]), Trials(higher=False), []
+        for number in range(1, until + 1):
+            if number == join:
+                sampler = create("sampler", SAMPLERS[name])
+            if number > 2 and number % 2:
+                for earlier in (number - 2, number - 1):
+                    value = abs(math.log(trials.by_number[earlier].settings["rate"] / 0.02))
+                    told = {"state": "complete", "value": value, "values": [value], "deviation": None, "reason": ""}
+                    trials.see({"event": "told", "trial": earlier, "violation": 0.0, "seconds": 1.0, **told})
+            proposal = sampler.propose(number, space, 7, trials)
+            found.append(proposal)
+            asked = {"point": proposal.point, "settings": proposal.settings, "round": proposal.round}
+            trials.see({"event": "asked", "trial": number, **asked})
+        return found
+
+    proposals = play(25, 0)
+    assert proposals == play(25, 0) == play(25, 8)
+    for proposal in proposals:
+        settings = proposal.settings
+        assert all(0 <= unit <= 1 for unit in proposal.point.values()) and settings == space.settings(proposal.point)
+        assert ("optimizer.sgd.momentum" in settings) == (settings["optimizer"] == "sgd")
+        assert list(settings) == [path for path in space.dimensions if path in settings]
+        assert json.loads(json.dumps([proposal.point, settings])) == [proposal.point, settings]
+    assert len({json.dumps(proposal.settings) for proposal in proposals}) > 15
+    if name != "grid":
+        other = create("sampler", SAMPLERS[name]).propose(1, space, 8, Trials(higher=False))
+        assert other != proposals[0]
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+@pytest.mark.parametrize("higher", [True, False])
+def test_pruner(name: str, higher: bool) -> None:
+    """Each trial is in one bracket; few reach the end, the best among them, whatever the order of the results."""
+    pruner, epochs, count = create("pruner", PRUNERS[name]), 16, 40
+    quality = {n: math.sin(n * n) * (1 if higher else -1) for n in range(1, count + 1)}
+    brackets = [pruner.bracket(n, count, epochs) for n in range(1, count + 1)]
+    assert all(n in bracket.numbers for n, bracket in enumerate(brackets, 1))
+    assert [n for first, group in itertools.groupby(brackets) for n in first.numbers] == list(range(1, count + 1))
+
+    def play(order: list[int]) -> dict[int, int]:
+        """Train the trials rung by rung in an order of their own; returns the rungs that each has passed."""
+        trials = Trials(higher)
+        trials.by_number = {n: Trial(n, {}, {}) for n in order}
+        again = True
+        while again:
+            again = False
+            for n in order:
+                trial, bracket = trials.by_number[n], pruner.bracket(n, count, epochs)
+                entered = bracket.survivors(len(trial.rungs), trials)
+                assert bool(bracket.behind(trial, trials) if trial.rungs else "") == (
+                    entered is not None and n not in entered
+                )
+                if entered is not None and n in entered and len(trial.rungs) < len(bracket.rungs):
+                    reached = bracket.rungs[len(trial.rungs)]
+                    trial.rungs.append({"epochs": reached, "value": quality[n], "violation": 0.0})
+                    again = True
+        return {n: len(trials.by_number[n].rungs) for n in range(1, count + 1)}
+
+    passed = play(list(range(1, count + 1)))
+    assert passed == play(list(range(count, 0, -1))) == play(sorted(quality, key=lambda n: math.cos(n)))
+    for bracket in {b.numbers: b for b in brackets}.values():
+        assert bracket.rungs == sorted(set(bracket.rungs)) and all(0 < rung < epochs for rung in bracket.rungs)
+        if len(bracket.numbers) > 1 and bracket.rungs:
+            best = max(bracket.numbers, key=lambda n: quality[n] if higher else -quality[n])
+            assert passed[best] == len(bracket.rungs)
+            assert sum(passed[n] > 1 for n in bracket.numbers) <= max(1, len(bracket.numbers) // 2)

@@ -22,13 +22,14 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
     "cli": {
         *("__init__", "api", "config", "data", "explore", "kernels", "looking", "model", "report", "runs"),
-        *("training",),
+        *("sweeps", "training"),
     },
     "api": {
         *("config", "data", "diagnose", "explore", "kernels", "layers", "looking", "metrics", "model", "optim"),
-        *("runs", "tasks", "training"),
+        *("runs", "sweeps", "tasks", "training"),
     },
     "interop": {"data", "runs"},
+    "sweeps": {"training", "runs", "config", "report"},
     "training": {"baselines", "interop", "model", "layers", "optim", "tasks", "data", "runs", "kernels", "config"},
     "tasks": {"losses", "metrics", "kernels", "layers"},
     "model": {"layers", "kernels", "initializers"},

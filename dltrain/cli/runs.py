@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from dltrain.cli import arguments
+from dltrain.cli import arguments, runs_table
 from dltrain.cli.base import command, group
 
 NOT_REMOVED = 1
+WIDEST = 100  # columns of a chart
 SHOWN = 12  # evaluations of a run on the screen
 STATES = {
     "epochs": "done",
@@ -30,31 +31,56 @@ def cli() -> None:
 
 
 @command("ls")
+@click.option("--sort", metavar="PATH", help="By a metric or a path of the config, as validation.accuracy.")
+@click.option("--descending", is_flag=True, help="The largest first.")
+@click.option(
+    "--filter", "filters", multiple=True, metavar="CONDITION", help="As 'best<0.2' or 'dtype=float64'; may be repeated."
+)
+@click.option("--format", "form", type=click.Choice(runs_table.FORMATS), default="table", help="How to print them.")
 @arguments.runs
-def list_runs(runs: str, as_json: bool) -> None:
+def list_runs(
+    runs: str, sort: str | None, descending: bool, filters: tuple[str, ...], form: str, as_json: bool
+) -> None:
     """List all runs."""
     from dltrain.cli import output
     from dltrain.runs import listing
 
-    rows = listing.rows(runs)
-    if as_json:
-        output.emit({"runs": [{**asdict(row), "path": str(row.path)} for row in rows]})
-    elif not rows:
+    conditions = [runs_table.condition(text) for text in filters]
+    rows = {row.name: row for row in listing.rows(runs)}
+    if conditions or sort:
+        found = [runs_table.known(row) for row in rows.values()]
+        found = [row for row in found if all(holds(row) for holds in conditions)]
+        found = runs_table.in_order(found, sort, descending) if sort else found
+        rows = {row["run"]: rows[row["run"]] for row in found}
+    if as_json or form == "json":
+        output.emit({"runs": [{**asdict(row), "path": str(row.path)} for row in rows.values()]})
+        return
+    if not rows and not filters:
         output.note(f"there are no runs in {runs}; `dltrain fit digits-mlp` makes one")
-    else:
-        headers = ["run", "status", "epochs", "steps", "best", "size"]
-        cells = [
-            [
-                r.name,
-                STATES.get(r.status, r.status),
-                r.summary.get("epochs"),
-                r.step,
-                best(r.summary),
-                output.size(r.bytes),
-            ]
-            for r in rows
+        return
+    headers = ["run", "status", "epochs", "steps", "best", "size"]
+    cells = [
+        [
+            r.name,
+            STATES.get(r.status, r.status),
+            r.summary.get("epochs"),
+            r.step,
+            best(r.summary),
+            output.size(r.bytes),
         ]
-        output.show(output.table(headers, cells, right=["epochs", "steps", "size"]))
+        for r in rows.values()
+    ]
+    print_table(headers, cells, form, right=["epochs", "steps", "size"])
+
+
+def print_table(headers: Sequence[str], cells: list[list[Any]], form: str, right: Sequence[str]) -> None:
+    """Print a table for human eyes, or as CSV or Markdown."""
+    from dltrain.cli import output
+
+    if form == "table":
+        output.show(output.table(headers, cells, right=right))
+    else:
+        sys.stdout.write(runs_table.written(headers, cells, form))
 
 
 @command("show")
@@ -79,6 +105,7 @@ def show_run(run: str, runs: str, as_json: bool) -> None:
     output.show(output.table(["run", found["name"]], facts))
     if found["metrics"]:
         output.show("", metrics(found["metrics"]))
+        output.show(*curve(found))
     checkpoints = [
         [c["step"], c["file"], output.size(c["bytes"]), c["problem"] or "whole"] for c in found["checkpoints"]
     ]
@@ -107,6 +134,50 @@ def compare_runs(first: str, second: str, runs: str, as_json: bool) -> None:
     for title, changes in found.items():
         rows = [[c["path"], *(shown(c, side) for side in ("first", "second"))] for c in changes]
         output.show(output.table([title, pair[0].name, pair[1].name], rows) if rows else f"{title}: no difference", "")
+
+
+@command("compare")
+@arguments.several_runs
+@click.option("--format", "form", type=click.Choice(runs_table.FORMATS), default="table", help="How to print it.")
+@arguments.runs
+def compare_several(run: tuple[str, ...], form: str, runs: str, as_json: bool) -> None:
+    """Compare runs side by side: the settings in which they differ, their metrics, and their course."""
+    from dltrain.cli import output
+    from dltrain.report.terminal import spark
+    from dltrain.runs.folder import RunFolder
+    from dltrain.runs.listing import flat, row
+    from dltrain.runs.metrics import read_log
+    from dltrain.training.goal import lookup
+
+    folders = [RunFolder.find(name, runs) for name in run]
+    rows = [row(folder) for folder in folders]
+    found = [runs_table.known(each) for each in rows]
+    paths = dict.fromkeys(path for each in rows for path, _ in flat(runs_table.settings(each)) if path != "name")
+    settings = runs_table.different(found, paths)
+    measured = list(dict.fromkeys(
+        path for each in found for path in each if path.partition(".")[0] in ("validation", "test")
+    ))  # fmt: skip
+    courses = []
+    for folder, each in zip(folders, rows, strict=True):
+        metric = (each.summary.get("best") or {}).get("metric", "validation.loss")
+        values = [lookup(record, metric) for record in read_log(folder.metrics_path)]
+        courses.append([value for value in values if value is not None])
+    if as_json or form == "json":
+        chosen = [{path: each.get(path) for path in ("run", "best", *settings, *measured)} for each in found]
+        output.emit({"runs": [{**c, "course": course} for c, course in zip(chosen, courses, strict=True)]})
+        return
+    headers = ["run", *settings, "best", *measured, "course"]
+    shown = output.number if form == "table" else lambda value: value
+    cells = [
+        [
+            each["run"],
+            *(each.get(path) for path in settings),
+            *(shown(each.get(p)) for p in ("best", *measured)),
+            spark(c),
+        ]
+        for each, c in zip(found, courses, strict=True)
+    ]
+    print_table(headers, cells, form, right=["best", *measured])
 
 
 @command("rm")
@@ -182,5 +253,20 @@ def metrics(records: list[dict[str, Any]]) -> Any:
     return output.table(headers, rows, right=headers)
 
 
-for _command in (list_runs, show_run, compare_runs, remove_runs):
+def curve(found: Mapping[str, Any]) -> list[str]:
+    """The metric that says what is best over the epochs, as a chart; nothing for fewer than three evaluations."""
+    from dltrain.cli import output
+    from dltrain.report.terminal import line_chart
+    from dltrain.training.goal import lookup
+
+    metric = (found["summary"].get("best") or {}).get("metric", "validation.loss")
+    points = [(record["epoch"], lookup(record, metric)) for record in found["metrics"]]
+    points = [(epoch, value) for epoch, value in points if value is not None]
+    if len(points) < 3:
+        return []
+    xs, ys = zip(*points, strict=True)
+    return ["", f"{metric} over the epochs", *line_chart(xs, ys, min(output.console().width, WIDEST))]
+
+
+for _command in (list_runs, show_run, compare_runs, compare_several, remove_runs):
     cli.add_command(_command)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import dltrain.config
 
+SWEEPS = "sweeps"  # the folder of the sweeps, which are no configs
+
 
 def shipped_folder() -> Path | None:
     """Their folder: inside the installed package, or beside it in a source checkout; None when there is none."""
@@ -17,7 +19,14 @@ def shipped_configs() -> dict[str, Path]:
     """All of them by name (`tabular/digits-mlp`), in alphabetical order."""
     folder = shipped_folder()
     found = sorted(folder.rglob("*.yaml")) if folder else []
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found if folder}
+    names = {path.relative_to(folder).with_suffix("").as_posix(): path for path in found if folder}
+    return {name: path for name, path in names.items() if not name.startswith(SWEEPS + "/")}
+
+
+def shipped_sweeps() -> dict[str, Path]:
+    """The sweeps that come with dltrain, by name (`digits-rate`)."""
+    folder = shipped_folder()
+    return {path.stem: path for path in sorted((folder / SWEEPS).glob("*.yaml"))} if folder else {}
 
 
 def find_shipped(name: str) -> Path | None:

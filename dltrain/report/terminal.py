@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dltrain.report.scale import Scale
+from dltrain.report.scale import Scale, drawable
 
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a letter, row by row: left and right
 EMPTY = 0x2800
+BARS = "▁▂▃▄▅▆▇█"
 LEAST = 8  # letters a plot is wide at least
 
 
@@ -44,6 +45,22 @@ def line_chart(xs: Sequence[float], ys: Sequence[float], width: int, height: int
         " " * margin + "└" + "─" * columns,
         " " * (margin + 1) + ends[0] + ends[1].rjust(columns - len(ends[0])),
     ]
+
+
+def spark(values: Sequence[float], width: int = 16) -> str:
+    """A line of one row, each value as the height of a letter; of more values than letters every so many.
+
+    Example:
+        >>> spark([1, 2, 3, 8])
+        '▁▂▃█'
+    """
+    if len(values) > width:
+        values = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
+    known = [value for value in values if drawable(value, False)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    top = len(BARS) - 1
+    share = [(value - low) / (high - low) if high > low else 0.5 for value in values]
+    return "".join(BARS[round(s * top)] if drawable(v, False) else " " for s, v in zip(share, values, strict=True))
 
 
 def raster(xs: Sequence[float], ys: Sequence[float], across: Scale, up: Scale, columns: int, height: int) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,6 +75,29 @@ class RunFolder:
             files.make_folder(path)
         except FileExistsError:
             raise UsageError("there is something already", where=str(path), expected="a new folder") from None
+        return RunFolder(path).begun(fill)
+
+    @staticmethod
+    def at(path: str | Path, fill: Callable[[RunFolder], None] = lambda run: None) -> RunFolder:
+        """The run folder of exactly this path; made where there is none, or only what a killed process left of one.
+
+        For a caller who holds the path for itself, by a lock of its own.
+
+        Parameters:
+            path: the folder; those above it are made when they are not there
+            fill: writes the files it begins with
+
+        Raises:
+            StorageError: when the system refuses.
+        """
+        path = Path(path).absolute()
+        if is_run(path):
+            return RunFolder.open(path)
+        with files.explained(path, "make the folder"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+        files.make_folders(path.parent)
+        files.make_folder(path)
         return RunFolder(path).begun(fill)
 
     def begun(self, fill: Callable[[RunFolder], None]) -> RunFolder:

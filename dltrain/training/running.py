@@ -52,7 +52,12 @@ def check_same(stored: Experiment, wanted: Experiment, run: RunFolder) -> None:
 
 
 def train(
-    run: RunFolder, experiment: Experiment, progress: Progress | None = None, *, store: bool = False
+    run: RunFolder,
+    experiment: Experiment,
+    progress: Progress | None = None,
+    *,
+    store: bool = False,
+    until: int | None = None,
 ) -> dict[str, Any]:
     """Train in a run folder, from its newest checkpoint if there is one, and write the summary.
 
@@ -61,6 +66,7 @@ def train(
         experiment: what to train
         progress: shows what happens
         store: write the experiment's config into the folder (one that differs in how long to train)
+        until: finished epochs after which to save and leave, as after a signal; the schedules know nothing of it
 
     Raises:
         StorageError: when another process holds the folder; nothing in it is changed then.
@@ -78,7 +84,7 @@ def train(
             run,
             keep=experiment.train.keep,
             fixed=fixed_parts(session),
-            interrupted=lambda: bool(stop),
+            interrupted=lambda: bool(stop) or (until is not None and trainer.epoch >= until),
             at_once=stop.at_once,
             message=progress.message,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -232,13 +232,17 @@ def store_experiment(run: RunFolder, experiment: Experiment) -> None:
     run.write(run.path / ORIGIN, {"folder": str(experiment.folder), **whose()})
 
 
-def stored_experiment(run: RunFolder) -> Experiment:
+def stored_experiment(run: RunFolder, extra: Mapping[str, Any] | None = None) -> Experiment:
     """The experiment that a run was started with.
 
     The folder of its data is taken only where this user on this machine made the run: one from elsewhere finds its
     data in `data/` or $DLTRAIN_DATA, and cannot name files of its choice.
+
+    Parameters:
+        run: its folder
+        extra: changes by dotted path
     """
-    experiment = config.load(run.config_path)
+    experiment = config.load(run.config_path, extra=extra)
     if (run.path / ORIGIN).is_file():
         origin = read_json(run.path / ORIGIN)
         if isinstance(origin, dict) and {**origin, **whose()} == origin and isinstance(origin.get("folder"), str):

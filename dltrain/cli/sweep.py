@@ -1,0 +1,296 @@
+"""dltrain sweep: find good settings of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dltrain.cli import arguments
+from dltrain.cli.base import CONTEXT, Group, command
+
+if TYPE_CHECKING:
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.trials import Trial, Trials
+
+KEYS = (
+    "sweep", "name", "metric", "higher", "sampler", "wanted", "running", "seconds", "counts", "trials", "best",
+    "rounds",
+)  # fmt: skip
+START = "start"
+SHOWN = 10  # best trials on the screen
+
+
+class SweepGroup(Group):
+    """Commands of sweeps; whatever is none of them is the file of a sweep to be started."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command of the start before a file."""
+        if args and args[0] not in (*self.commands, "--help", "-h"):
+            args = [START, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("sweep", cls=SweepGroup, context_settings=CONTEXT)
+def cli() -> None:
+    """Find good settings of a config: `dltrain sweep SWEEP.yaml`, or one of the commands below."""
+
+
+def complete_sweep(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Folders, and the names of the sweeps."""
+    from click.shell_completion import CompletionItem
+
+    from dltrain.runs.folder import names
+    from dltrain.sweeps.folder import is_sweep
+
+    root = Path(ctx.params.get("runs") or "runs")
+    found = [name for name in names(root) if name.startswith(incomplete) and is_sweep(root / name)]
+    return [*map(CompletionItem, found), CompletionItem(incomplete, type="dir")]
+
+
+of_sweep = click.argument("sweep", metavar="SWEEP_RUN", shell_complete=complete_sweep)
+workers = click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Trials at a time."
+)
+fail_fast = click.option("--fail-fast", is_flag=True, help="End with the first trial that fails.")
+trials = click.option("--trials", type=click.IntRange(1), metavar="N", help="How many, in place of the file's.")
+
+
+@command(START)
+@click.argument("file", metavar="SWEEP.yaml", type=click.Path())
+@trials
+@workers
+@click.option("--resume", is_flag=True, help="Go on with the newest sweep of this name, if there is one.")
+@fail_fast
+@arguments.runs
+@arguments.threads
+@arguments.plugins
+def start(file: str, trials: int | None, threads: int | None, as_json: bool, **options: Any) -> int:
+    """Try settings of a config as SWEEP.yaml says, and tell which are the best.
+
+    SWEEP.yaml names a config and its dimensions; `dltrain list dimensions` and `dltrain list samplers` show what they
+    may be.  The threads are shared between the workers.
+
+    Ctrl-C lets the trials that are under way save and exits; `dltrain sweep resume SWEEP_RUN` goes on.
+    """
+    from dltrain.cli import threads as pool
+
+    pool.prepare(threads)
+    from dltrain import api
+
+    overrides: dict[str, Any] = {} if trials is None else {"trials": trials}
+    return finished(
+        api.sweep(sweep_path(file), threads=threads, told=tell, begun=announce, **options, **overrides), as_json
+    )
+
+
+@command("resume")
+@of_sweep
+@trials
+@workers
+@fail_fast
+@arguments.runs
+@arguments.threads
+@arguments.plugins
+def resume(sweep: str, runs: str, trials: int | None, threads: int | None, as_json: bool, **options: Any) -> int:
+    """Go on with a sweep that was stopped, or with more trials."""
+    from dltrain.cli import threads as pool
+
+    pool.prepare(threads)
+    from dltrain import api
+
+    return finished(
+        api.resume_sweep(sweep, runs=runs, trials=trials, threads=threads, told=tell, begun=announce, **options),
+        as_json,
+    )
+
+
+@command("worker")
+@of_sweep
+@click.option("--led", is_flag=True, hidden=True)
+@fail_fast
+@arguments.runs
+@arguments.threads
+@arguments.plugins
+def worker(
+    sweep: str,
+    led: bool,
+    fail_fast: bool,
+    runs: str,
+    threads: int | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Work on a sweep from another terminal, beside those who work on it already, until nothing is left to do."""
+    from dltrain.cli import threads as pool
+
+    pool.prepare(threads)
+    from dltrain.config.plugins import load_plugins
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.team import end_with_leader
+    from dltrain.sweeps.worker import Worker
+
+    if led:
+        end_with_leader()
+    load_plugins(plugins)
+    folder = SweepFolder.find(sweep, runs)
+    code = Worker(folder, fail_fast).work()
+    if as_json:
+        from dltrain.cli.output import emit
+
+        emit({"sweep": str(folder.path)})
+    return code
+
+
+@command("status")
+@of_sweep
+@arguments.runs
+def status(sweep: str, runs: str, as_json: bool) -> None:
+    """Show how far a sweep is, and its best trials."""
+    from dltrain import api
+
+    finished(api.sweep_table(sweep, runs=runs), as_json)
+
+
+@command("best")
+@of_sweep
+@click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Write the config of the best trial.")
+@click.option("--force", is_flag=True, help="Replace a file that is there already.")
+@arguments.runs
+def best(sweep: str, write: Path | None, force: bool, runs: str, as_json: bool) -> None:
+    """Show the best trial of a sweep, and write its settings as a config."""
+    from dltrain import api
+    from dltrain.cli import output
+    from dltrain.config.yaml_writer import flow
+
+    found = api.best_of_sweep(sweep, runs=runs, write=write, force=force)
+    if as_json:
+        output.emit(found)
+        return
+    facts = [(path, flow(value)) for path, value in found["settings"].items()]
+    facts += [(found["metric"], result(found)), ("runs", ", ".join(found["runs"]))]
+    output.show(output.table([f"trial {found['trial']}", ""], facts))
+    if write is not None:
+        output.note(f"wrote {write}; `dltrain fit {write}` trains it")
+
+
+@command("report")
+@of_sweep
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the pictures.")
+@arguments.runs
+def report(sweep: str, out: Path | None, runs: str, as_json: bool) -> None:
+    """Show how much each dimension matters, and draw the course of a sweep and its dimensions as SVG files."""
+    from dltrain import api
+    from dltrain.cli import output
+
+    found = api.report_of_sweep(sweep, runs=runs, out=out)
+    if as_json:
+        output.emit(found)
+        return
+    rows = [[path, f"{share:.0%}"] for path, share in found["importance"].items()]
+    if rows:
+        output.show(output.table(["dimension", "importance"], rows, right=["importance"]), "")
+    else:
+        output.show("too few trials are complete to say which dimensions matter", "")
+    output.show(f"{found['folder']}: {', '.join(found['files'])}")
+
+
+def finished(found: Mapping[str, Any], as_json: bool) -> int:
+    """Show a sweep, and return the exit code."""
+    from dltrain.cli import output
+    from dltrain.config.yaml_writer import flow
+
+    if as_json:
+        output.emit({key: found[key] for key in KEYS})
+        return int(found.get("exit_code", 0))
+    paths = list(dict.fromkeys(path for trial in found["trials"] for path in trial["settings"]))
+    ranked = sorted_trials(found)
+    headers = ["trial", *([] if not any(t["round"] > 1 for t in ranked) else ["round"]), *paths, found["metric"]]
+    rows = []
+    for trial in ranked[:SHOWN]:
+        settings = [flow(trial["settings"][path]) if path in trial["settings"] else None for path in paths]
+        rows.append([trial["trial"], *([trial["round"]] if "round" in headers else []), *settings, result(trial)])
+    if rows:
+        output.show(output.table(headers, rows, right=["trial", "round", found["metric"]]))
+    output.show(*summary(found))
+    return int(found.get("exit_code", 0))
+
+
+def sorted_trials(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The complete trials, best first."""
+    from dltrain.sweeps.trials import COMPLETE, merit
+
+    complete = [trial for trial in found["trials"] if trial["state"] == COMPLETE]
+    return sorted(complete, key=lambda trial: merit(trial["violation"], trial["value"], found["higher"]))
+
+
+def summary(found: Mapping[str, Any]) -> list[str]:
+    """How far a sweep is, why trials failed, and what comes next."""
+    from dltrain.cli.output import duration
+
+    counts = found["counts"]
+    parts = [f"{counts[state]} {state}" for state in counts if counts[state]]
+    wanted = "" if found["wanted"] is None else f" of {found['wanted']}"
+    lines = [
+        "",
+        f"{len(found['trials'])}{wanted} trials ({', '.join(parts) or 'none yet'}), {duration(found['seconds'])}",
+    ]
+    reasons: dict[str, list[int]] = {}
+    for trial in found["trials"]:
+        if trial["state"] == "failed":
+            reasons.setdefault(trial["reason"], []).append(trial["trial"])
+    for reason, numbers in list(reasons.items())[:5]:
+        lines.append(f"failed   {', '.join(map(str, numbers[:8]))}{', …' if len(numbers) > 8 else ''}: {reason}")
+    lines.append(f"sweep    {found['sweep']}")
+    return lines
+
+
+def result(trial: Mapping[str, Any]) -> str:
+    """The value of a trial in words."""
+    from dltrain.cli.output import number
+
+    deviation = "" if trial["deviation"] is None else f" ± {number(trial['deviation'])}"
+    return number(trial["value"]) + deviation + (", bounds missed" if trial["violation"] else "")
+
+
+def announce(folder: SweepFolder) -> None:
+    """Say where the sweep is."""
+    from dltrain.cli.output import note
+
+    note(f"sweep {folder.path}")
+
+
+def tell(trial: Trial, trials: Trials) -> None:
+    """One line for each trial that is over."""
+    from dltrain.cli.output import note, number
+    from dltrain.config.yaml_writer import flow
+
+    over = sum(not other.running for other in trials)
+    settings = ", ".join(f"{path.rpartition('.')[2]} {flow(value)}" for path, value in trial.settings.items())
+    said = f"{trial.state}: {trial.reason}" if trial.reason else number(trial.value)
+    note(f"{over:>4}  trial {trial.number}  {said}  ({settings})")
+
+
+def sweep_path(text: str) -> Path:
+    """The file of a sweep: a path, or one that comes with dltrain.
+
+    Raises:
+        UsageError: when there is neither.
+    """
+    from dltrain.config.shipped import shipped_sweeps
+    from dltrain.errors import UsageError
+    from dltrain.suggest import hint
+
+    path, known = Path(text), shipped_sweeps()
+    if path.exists() or text not in known:
+        if not path.exists():
+            advice = hint(text, [*known, *cli.commands], f"those that come with dltrain: {', '.join(known)}")
+            raise UsageError("there is no such sweep", where=text, expected="a YAML file of a sweep", hint=advice)
+        return path
+    return known[text]
+
+
+for _command in (start, resume, status, best, report, worker):
+    cli.add_command(_command)
