@@ -275,7 +275,7 @@ def inputs_share(tile, t, threads, W, dx, dz, scratch):
 
 @kernel("int f2 f2 f2 f2 f2 f1 f2 int bool f3 f3 f2 int", **PARALLEL)
 def backward(tile, x, W, y, dy, dW, db, dx, activation, add, dz, turned, scratch, threads):
-    """dz = dy f'(y); dW (+)= xᵀ dz; db (+)= Σ dz; dx = dz Wᵀ, where db and dx are not empty.
+    """dz = dy f'(y); dW (+)= xᵀ dz; db (+)= Σ dz; dx = dz Wᵀ, where they are not empty.
 
     dz (panels, N, WIDTH), turned (⌈I/ROWS⌉, N, ROWS) or empty, scratch (threads, panels · WIDTH · WIDTH).
     """
@@ -283,13 +283,15 @@ def backward(tile, x, W, y, dy, dW, db, dx, activation, add, dz, turned, scratch
         panels = ceil(W.shape[1], WIDTH)
         own_dz = np.empty((panels, len(x), WIDTH), np.float32)
         prepare_share(tile, 0, 1, x, y, dy, db, activation, add, own_dz, turned)
-        weights_share(tile, 0, 1, x, dW, add, own_dz, turned)
+        if dW.size:
+            weights_share(tile, 0, 1, x, dW, add, own_dz, turned)
         if dx.size:
             inputs_share(tile, 0, 1, W, dx, own_dz, np.empty((1, panels * WIDTH * WIDTH), np.float32))
     else:
         for t in prange(threads):
             prepare_share(tile, t, threads, x, y, dy, db, activation, add, dz, turned)
         for t in prange(threads):
-            weights_share(tile, t, threads, x, dW, add, dz, turned)
+            if dW.size:
+                weights_share(tile, t, threads, x, dW, add, dz, turned)
             if dx.size:
                 inputs_share(tile, t, threads, W, dx, dz, scratch)
