@@ -20,12 +20,13 @@ CODES = {"linear": LINEAR, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 SERIAL = 40_000 * LANES  # multiply-adds, some 5 µs, below which starting the threads costs more than they save
 MANY_ROWS, MANY_PANELS = 192, 16  # from here on a panel and a column of x crowd the L1 cache: x is turned over first
 NEAR = 2**19  # float32 numbers, 2 MiB: what a thread reads again for every panel should fit its second-level cache
+MANY = 512  # rows that are worth the packing of W
 FEW = 16  # rows so few that several panels at once are better than one that stays in the cache
 
 
 def blocks(rows: int, width: int) -> Iterator[slice]:
-    """Rows of so many numbers in parts that stay in the second-level cache from one panel to the next."""
-    count = max(1, rows * width // NEAR)
+    """Rows of so many numbers, in parts that stay in the second-level cache from one panel to the next."""
+    count = max(1, min(rows // MANY, rows * width // NEAR))
     for part in range(count):
         yield slice(rows * part // count, rows * (part + 1) // count)
 
@@ -69,7 +70,7 @@ def product_backward(
         return
     panels, count = -(-O // WIDTH), compiled.threads
     scratch = empty((count, panels * WIDTH * WIDTH), FLOAT32)
-    for part in blocks(rows, I + O):
+    for part in blocks(rows, I + 3 * O):  # dy, y and dz
         many = part.stop - part.start
         dz = empty((panels, many, WIDTH), FLOAT32)
         turn = dW.size and many >= MANY_ROWS and panels >= MANY_PANELS
