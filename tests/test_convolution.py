@@ -94,6 +94,37 @@ def test_compiled_convolution_does_what_the_reference_specifies(seeds: int) -> N
         np.testing.assert_array_equal(y, found["y"])
 
 
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize(("shape", "filters"), [((3, 5, 7), 40), ((2, 1, 1, 33), 5), ((4, 20, 20, 300), 130)])
+def test_a_kernel_of_one_point_is_a_matrix_product(shape: tuple[int, ...], filters: int, add: bool) -> None:
+    """Bit for bit the dense layer's, with all pixels for its rows; and what the reference specifies."""
+    pytest.importorskip("numba")
+    kernels, normal = namespace("compiled"), np.random.default_rng(len(shape)).standard_normal
+    *space, channels = shape
+    axes = len(space) - 1
+    window, ones = Window((1,) * axes, (1,) * axes, (0,) * axes), (1,) * axes
+    x, dy, b = normal(shape), normal((*space, filters)), normal(filters)
+    W = normal((*ones, channels, filters)) / channels**0.5
+    dW, db = normal(W.shape), normal(filters)
+
+    def run(kernels: Any, dtype: Any) -> list[Array]:
+        xs, Ws, bs, dys, dWs, dbs = (array.astype(dtype) for array in (x, W, b, dy, dW, db))
+        y = kernels.convolution(xs, Ws, bs, "tanh", window, empty(dys.shape, dtype), empty)
+        kernels.convolution_weights(xs, y, dys, dWs, dbs, "tanh", window, add, empty)
+        return [y, dWs, dbs, kernels.convolution_inputs(Ws, y, dys, empty(shape, dtype), "tanh", window, empty)]
+
+    found = run(kernels, np.float32)
+    for array, expected in zip(found, run(REFERENCE, np.float64), strict=True):
+        assert np.abs(array - expected).max() <= 5e-6 * max(1.0, np.abs(expected).max())
+    rows, wide, bias = (a.astype(np.float32) for a in (x.reshape(-1, channels), W.reshape(channels, filters), b))
+    y = kernels.affine(rows, wide, bias, "tanh", empty((len(rows), filters), np.float32), empty)
+    back = [a.astype(np.float32) for a in (dW.reshape(wide.shape), db, rows)]
+    dys = dy.reshape(y.shape).astype(np.float32)
+    kernels.affine_backward(rows, wide, y, dys, *back, "tanh", add, empty)
+    for array, expected in zip(found, [y, *back], strict=True):
+        np.testing.assert_array_equal(array.reshape(expected.shape), expected)
+
+
 class Kept:
     """As much of a Parameter as inference needs."""
 

@@ -27,12 +27,13 @@ pytest.importorskip("numba")
 REFERENCE, COMPILED = namespace("reference"), namespace("compiled")
 F = np.float32
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid")
-# Rows, inputs, outputs: nothing, one, either side of a tile's edges, large enough for several threads, and sums so
-# long that they are made in parts.
+# Rows, inputs, outputs: nothing, one, either side of a tile's edges, large enough for several threads, sums so
+# long that they are made in parts, and rows so many that they are taken in blocks.
 PRODUCTS = [
     (0, 5, 6), (5, 0, 3), (5, 3, 0), (1, 1, 1), (3, 1, 1), (1, 400, 120), (2, 30, 70), (5, 7, 15), (6, 8, 16),
     (7, 9, 17), (8, 16, 32), (9, 17, 33), (13, 5, 84), (10, 64, 30), (64, 65, 31), (63, 64, 130), (128, 128, 10),
     (130, 300, 65), (20, 600, 33), (200, 513, 530),
+    (1500, 400, 300),
 ]  # fmt: skip
 WINDOWS = Pool((2, 3), (2, 1), (0, 1))  # over an picture (5, C), of which they make (2, C)
 SHAPES = [(0, 4), (1, 1), (1, 7), (5, 1), (7, 3), (33, 17), (128, 10), (300, 200)]

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from dltrain.kernels.arrays import Array, Derived, Empty
-from dltrain.kernels.compiled import convolution_depthwise, convolution_direct, convolution_winograd
+from dltrain.kernels.compiled import convolution_dense, convolution_depthwise, convolution_direct, convolution_winograd
 from dltrain.kernels.compiled.convolution_job import Job, job, tidy
 from dltrain.kernels.compiled.dense import CODES, NONE
 from dltrain.kernels.compiled.jit import FLOAT32, compiled, fits
@@ -15,12 +15,14 @@ from dltrain.kernels.window import Window
 
 
 def algorithm(of: Job) -> ModuleType:
-    """The module whose four functions do the work: depthwise, Winograd's, or the sum over the kernel's points.
+    """The module whose four functions do the work: depthwise, dense, Winograd's, or the sum over the kernel's points.
 
     It is chosen by the shapes alone, and not by the batch: a sample's result does not depend on how many there are.
     """
     if 1 < of.groups == of.x[4] == of.out[4]:
         return convolution_depthwise
+    if convolution_dense.suits(of):
+        return convolution_dense
     return convolution_winograd if convolution_winograd.suits(of) else convolution_direct
 
 

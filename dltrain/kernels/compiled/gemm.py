@@ -13,7 +13,7 @@ from numba import njit, prange
 from dltrain.kernels.compiled.jit import INNER, OPTIONS, PARALLEL, kernel
 from dltrain.kernels.compiled.pointwise import activate
 from dltrain.kernels.compiled.routines import multiply, pack_columns, pack_gradient, pack_rows
-from dltrain.kernels.compiled.tile import AT_ONCE, RELU, ROWS, WIDTH
+from dltrain.kernels.compiled.tile import AT_ONCE, LANES, RELU, ROWS, WIDTH
 
 DEPTH = 256  # terms of a sum made in one go: a panel of so many rows takes 32 KiB, of an L1 cache of 48
 BLOCK = 64  # rows packed in one go; also those whose sum is kept in float32 before it goes into a float64 one
@@ -58,22 +58,22 @@ def rows_times_panels(
 
 @njit(**INNER)
 def tiles(tile, a, ar, ai, ak, ao, b, bo, bp, panels, start, si, c, ci, r0, r1, inner, outer, columns, relu):
-    """One part of `rows_times_panels`: all its tiles."""
+    """One part of `rows_times_panels`: all its tiles, half as wide where no more columns are left."""
     rest = (r1 - r0) % ROWS
     end = r1 - rest
     for p in range(panels):
-        s = start + 4 * (r0 * si + p * WIDTH) if start else 0
+        s, left = start + 4 * (r0 * si + p * WIDTH) if start else 0, columns - p * WIDTH
         multiply(
-            tile, ROWS, 1, (end - r0) // ROWS, ROWS * ar, a + 4 * r0 * ar, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp,
-            s, si, c + 4 * (r0 * ci + p * WIDTH), ci, inner, outer, columns - p * WIDTH, relu,
+            tile, ROWS, 0 if left <= LANES else 1, (end - r0) // ROWS, ROWS * ar, a + 4 * r0 * ar, ai, ak, ao,
+            b + 4 * p * bp, WIDTH, bo, bp, s, si, c + 4 * (r0 * ci + p * WIDTH), ci, inner, outer, left, relu,
         )  # fmt: skip
     p = 0
     while rest and p < panels:
         count = AT_ONCE[rest] if p + AT_ONCE[rest] <= panels else 1
-        s = start + 4 * (end * si + p * WIDTH) if start else 0
+        s, left = start + 4 * (end * si + p * WIDTH) if start else 0, columns - p * WIDTH
         multiply(
-            tile, rest, count, 1, 0, a + 4 * end * ar, ai, ak, ao, b + 4 * p * bp, WIDTH, bo, bp,
-            s, si, c + 4 * (end * ci + p * WIDTH), ci, inner, outer, columns - p * WIDTH, relu,
+            tile, rest, 0 if left <= LANES else count, 1, 0, a + 4 * end * ar, ai, ak, ao,
+            b + 4 * p * bp, WIDTH, bo, bp, s, si, c + 4 * (end * ci + p * WIDTH), ci, inner, outer, left, relu,
         )  # fmt: skip
         p += count
 
@@ -275,7 +275,7 @@ def inputs_share(tile, t, threads, W, dx, dz, scratch):
 
 @kernel("int f2 f2 f2 f2 f2 f1 f2 int bool f3 f3 f2 int", **PARALLEL)
 def backward(tile, x, W, y, dy, dW, db, dx, activation, add, dz, turned, scratch, threads):
-    """dz = dy f'(y); dW (+)= xᵀ dz; db (+)= Σ dz; dx = dz Wᵀ, where db and dx are not empty.
+    """dz = dy f'(y); dW (+)= xᵀ dz; db (+)= Σ dz; dx = dz Wᵀ, where they are not empty.
 
     dz (panels, N, WIDTH), turned (⌈I/ROWS⌉, N, ROWS) or empty, scratch (threads, panels · WIDTH · WIDTH).
     """
@@ -283,13 +283,15 @@ def backward(tile, x, W, y, dy, dW, db, dx, activation, add, dz, turned, scratch
         panels = ceil(W.shape[1], WIDTH)
         own_dz = np.empty((panels, len(x), WIDTH), np.float32)
         prepare_share(tile, 0, 1, x, y, dy, db, activation, add, own_dz, turned)
-        weights_share(tile, 0, 1, x, dW, add, own_dz, turned)
+        if dW.size:
+            weights_share(tile, 0, 1, x, dW, add, own_dz, turned)
         if dx.size:
             inputs_share(tile, 0, 1, W, dx, own_dz, np.empty((1, panels * WIDTH * WIDTH), np.float32))
     else:
         for t in prange(threads):
             prepare_share(tile, t, threads, x, y, dy, db, activation, add, dz, turned)
         for t in prange(threads):
-            weights_share(tile, t, threads, x, dW, add, dz, turned)
+            if dW.size:
+                weights_share(tile, t, threads, x, dW, add, dz, turned)
             if dx.size:
                 inputs_share(tile, t, threads, W, dx, dz, scratch)
