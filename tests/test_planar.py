@@ -15,7 +15,7 @@ pytest.importorskip("numba")
 
 
 class Few(Drawn):
-    """A convolution of an image with few channels and filters, for which all three passes are planar.
+    """A convolution of an image with so few channels and filters that all three passes are planar.
 
     Parameters:
         seed: of the draw
@@ -24,9 +24,11 @@ class Few(Drawn):
     """
 
     def __init__(self, seed: int, space: tuple[int, int] = (20, 48), batch: int = 3) -> None:
+        from dltrain.kernels.compiled.convolution_planar import MOST_RESULTS
+
         rng = np.random.default_rng(seed)
         sizes, dilation, padding = rng.integers(2, 6, 2), rng.integers(1, 3, 2), rng.integers(0, 5, 2)
-        channels, filters = (int(n) for n in rng.integers(1, 5, 2))
+        channels, filters = (int(n) for n in rng.integers(1, MOST_RESULTS + 1, 2))
         places = tuple(int(n) for n in np.array(space) + 2 * padding - (sizes - 1) * dilation)
         self.seed, self.activation, self.add = seed, str(rng.choice(["linear", "relu", "tanh", "sigmoid"])), True
         self.window = Window((1, 1), tuple(map(int, dilation)), tuple(map(int, padding)))
