@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,15 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.fixture
+def all_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The least work is shared between threads."""
+    pytest.importorskip("numba")
+    from dltrain.kernels.compiled import convolution_job
+
+    monkeypatch.setattr(convolution_job, "SERIAL", 0)
+    convolution_job.job.cache_clear()
+    yield
+    convolution_job.job.cache_clear()

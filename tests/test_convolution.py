@@ -14,6 +14,7 @@ from dltrain.errors import ConfigError
 from dltrain.kernels import namespace
 from dltrain.kernels.arrays import Array
 from dltrain.kernels.window import Window
+from dltrain.layers.base import ShapeError
 from dltrain.layers.geometry import fit
 from dltrain.model.mode import Mode
 from dltrain.model.summary import summarize
@@ -28,9 +29,14 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 class Drawn:
-    """A convolution with options drawn at random: everything a config can ask for, at small sizes."""
+    """A convolution with options drawn at random: everything a config can ask for, at small sizes.
 
-    def __init__(self, seed: int) -> None:
+    Parameters:
+        seed: of the draw
+        channels: the most there may be, and of filters; by default 4, 20 or 40
+    """
+
+    def __init__(self, seed: int, channels: int | None = None) -> None:
         rng = np.random.default_rng(seed)
         rank = int(rng.choice([1, 2, 2, 2, 3]))
 
@@ -44,11 +50,11 @@ class Drawn:
             groups = int(rng.choice([1, 1, 1, 2, 3]))
             try:
                 geometry = fit(tuple(space), sizes, strides, padding, dilation, groups)
-            except Exception:  # a kernel that does not fit: draw again
+            except ShapeError:  # a kernel that does not fit: draw again
                 continue
             break
-        wide = int(rng.choice([4, 20, 40])) // groups + 1
-        channels, filters = (groups * int(n) for n in rng.integers(1, wide, 2))
+        most = int(rng.choice([4, 20, 40])) if channels is None else channels
+        channels, filters = (groups * int(n) for n in rng.integers(1, most // groups + 1, 2))
         if rng.random() < 0.2:  # depthwise
             groups = filters = channels
             geometry = geometry._replace(window=geometry.window._replace(groups=groups))
@@ -76,6 +82,15 @@ class Drawn:
         return {"y": y, "dW": dW, "dx": dx} | ({} if db is None else {"db": db})
 
 
+def assert_as_specified(case: Drawn) -> dict[str, Array]:
+    """Every output and gradient of the compiled kernels is the reference's; returns them."""
+    found, expected = case.run(namespace("compiled"), np.float32), case.run(REFERENCE, np.float64)
+    for name, array in expected.items():
+        error = np.abs(found[name] - array).max()
+        assert error <= 5e-6 * max(1.0, np.abs(array).max()), (case.seed, name, case.about)
+    return found
+
+
 @pytest.mark.parametrize("seeds", range(0, 300, 20))
 def test_compiled_convolution_does_what_the_reference_specifies(seeds: int) -> None:
     """300 option sets, every output and gradient; inference with packed weights is bit for bit the same."""
@@ -83,10 +98,7 @@ def test_compiled_convolution_does_what_the_reference_specifies(seeds: int) -> N
     compiled = namespace("compiled")
     for seed in range(seeds, seeds + 20):
         case = Drawn(seed)
-        found, expected = case.run(compiled, np.float32), case.run(REFERENCE, np.float64)
-        for name, array in expected.items():
-            error = np.abs(found[name] - array).max()
-            assert error <= 5e-6 * max(1.0, np.abs(array).max()), (seed, name, case.about)
+        found = assert_as_specified(case)
         x, W, b = (None if array is None else array.astype(np.float32) for array in (case.x, case.W, case.b))
         y = compiled.convolution_inference(
             x, Kept(W), b, case.activation, case.window, np.empty_like(found["y"]), empty, Kept.derived
@@ -123,6 +135,15 @@ def test_a_kernel_of_one_point_is_a_matrix_product(shape: tuple[int, ...], filte
     kernels.affine_backward(rows, wide, y, dys, *back, "tanh", add, empty)
     for array, expected in zip(found, [y, *back], strict=True):
         np.testing.assert_array_equal(array.reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize("seeds", range(1000, 1060, 20))
+def test_threads_and_many_channels_change_nothing(seeds: int, all_threads: None) -> None:
+    """Small work on all threads, and 300 channels and filters."""
+    for seed in range(seeds, seeds + 20):
+        assert_as_specified(Drawn(seed))
+    for seed in range(seeds, seeds + 5):
+        assert_as_specified(Drawn(seed, 300))
 
 
 class Kept:

@@ -10,7 +10,9 @@ from small_models import graph_of
 
 from dltrain import build_model
 from dltrain.errors import ConfigError
-from dltrain.kernels import select
+from dltrain.kernels import namespace, select
+from dltrain.kernels.arrays import Array
+from dltrain.kernels.pool import Pool
 from dltrain.model.memory import Arena
 from dltrain.model.mode import Mode
 
@@ -115,3 +117,33 @@ def test_what_does_not_fit_is_refused(spec: Any, shape: tuple[int, ...], words: 
     with pytest.raises(ConfigError) as caught:
         build_model({"graph": {"y": [spec]}}, {"x": shape})
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("seeds", range(0, 100, 20))
+def test_compiled_pooling_does_what_the_reference_specifies(seeds: int) -> None:
+    """100 windows, from one channel to more than two vectors of them, over the edges too; of equal values the first."""
+    pytest.importorskip("numba")
+    plain, fast = namespace("reference"), namespace("compiled")
+    for seed in range(seeds, seeds + 20):
+        rng = np.random.default_rng(seed)
+        rank = int(rng.choice([1, 2, 2, 3]))
+        sizes, strides = rng.integers(1, 4, rank), rng.integers(1, 4, rank)
+        before, after = (rng.integers(0, sizes) for _ in range(2))
+        space = rng.integers(3, 12, rank)
+        places = (space + before + after - sizes) // strides + 1
+        pool = Pool(*(tuple(int(n) for n in axes) for axes in (sizes, strides, before)))
+        channels = int(rng.choice([1, 3, 6, 15, 16, 20, 37]))
+        x = rng.integers(-3, 4, (2, *space, channels)).astype(np.float32)
+        dy = rng.integers(-9, 10, (2, *places, channels)).astype(np.float32)
+        scales = tuple(rng.integers(1, 5, n).astype(np.float32) for n in places)
+        found: dict[str, list[Array]] = {}
+        for kernels in (plain, fast):
+            y, total, index = np.empty_like(dy), np.empty_like(dy), np.empty(dy.shape, np.int32)
+            dx, spread = np.full_like(x, np.nan), np.full_like(x, np.nan)
+            kernels.max_pool(x, pool, y, index)
+            kernels.max_pool_backward(dy, index, pool, dx)
+            kernels.sum_pool(x, pool, scales, total)
+            kernels.sum_pool_backward(dy, pool, scales, spread)
+            found[kernels.name] = [y, index, dx, total, spread]
+        for a, b in zip(found["reference"], found["compiled"], strict=True):
+            np.testing.assert_array_equal(a, b, str((seed, pool, x.shape)))  # whole numbers: exact in any order

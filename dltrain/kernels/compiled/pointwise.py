@@ -133,15 +133,21 @@ def sigmoid(x):
 
 
 @njit(**INNER, **PLAIN)
+def activate_row(row, activation):
+    """row = f(row)."""
+    if activation == TANH:
+        for j in range(row.size):
+            row[j] = tanh(row[j])
+    elif activation == SIGMOID:
+        for j in range(row.size):
+            row[j] = sigmoid(row[j])
+
+
+@njit(**INNER, **PLAIN)
 def activate(z, r0, r1, j0, j1, activation):
     """z[r0:r1, j0:j1] = f(z[r0:r1, j0:j1]) for the activations that the tile does not apply itself."""
-    if activation == TANH:
+    if j0 == 0 and j1 == z.shape[1] and r0 < r1:  # whole rows are one, as short ones would not fill a vector
+        activate_row(z[r0:r1].reshape(-1), activation)
+    else:
         for i in range(r0, r1):
-            row = z[i, j0:j1]
-            for j in range(row.size):
-                row[j] = tanh(row[j])
-    elif activation == SIGMOID:
-        for i in range(r0, r1):
-            row = z[i, j0:j1]
-            for j in range(row.size):
-                row[j] = sigmoid(row[j])
+            activate_row(z[i, j0:j1], activation)

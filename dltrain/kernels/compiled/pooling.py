@@ -45,7 +45,9 @@ def max_pool_backward(dy: Array, index: Array, pool: Pool, dx: Array) -> Array:
     try:
         if not has_lines(dx):
             raise TypeError
-        compiled.max_gradient(as_image(dy), as_image(index), as_image(dx), _window(pool), parts(dx.size))
+        compiled.max_gradient(
+            compiled.across, as_image(dy), as_image(index), as_image(dx), _window(pool), parts(dx.size)
+        )
     except TypeError:
         return reference.max_pool_backward(dy, index, pool, dx)
     return dx
@@ -67,7 +69,7 @@ def sum_pool(x: Array, pool: Pool, scales: tuple[Array, ...], out: Array) -> Arr
     try:
         if not has_lines(out):
             raise TypeError
-        compiled.sum_image(as_image(x), as_image(out), *_scales(scales), _window(pool), parts(x.size))
+        compiled.sum_image(compiled.across, as_image(x), as_image(out), *_scales(scales), _window(pool), parts(x.size))
     except TypeError:
         return reference.sum_pool(x, pool, scales, out)
     return out

@@ -2,6 +2,8 @@
 """The loops of pooling: every row of pixels of a result is made while it is in the cache, the rows are dealt out.
 
 So the backward passes gather: a row of dx asks all windows that touch it, and no two threads write one number.
+
+Sums are made down the windows first, of all their columns in one line, then across that line.
 """
 
 from __future__ import annotations
@@ -9,9 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from dltrain.kernels.compiled.across import chosen, collect
+from dltrain.kernels.compiled.gemm import ceil
 from dltrain.kernels.compiled.jit import INNER, PARALLEL, PLAIN, kernel
 from dltrain.kernels.compiled.lines import IMAGE, PLACES, line
 from dltrain.kernels.compiled.pointwise import F
+from dltrain.kernels.compiled.tile import LANES
 
 SMALL = 64  # points of a window whose sum in float32 is exact to a few millionths
 WINDOW = "UniTuple(int64,9)"  # sizes, strides and points before the image, of three axes
@@ -98,6 +103,59 @@ def max_image(x, out, index, window, threads):
 
 
 @njit(**INNER, **PLAIN)
+def copy_line(v, out):
+    """out = v."""
+    for c in range(out.size):
+        out[c] = v[c]
+
+
+@njit(**INNER, **PLAIN)
+def scale_line(v, scale, out):
+    """out = scale v."""
+    for c in range(out.size):
+        out[c] = scale * v[c]
+
+
+@njit(**INNER, **PLAIN)
+def add_line(v, scale, out):
+    """out += scale v."""
+    for c in range(out.size):
+        out[c] += scale * v[c]
+
+
+@njit(**INNER)
+def chosen_lines(table, dy, index, dx, window, r0, r1):
+    """Some rows of `max_gradient`, for channels that do not fill a vector."""
+    KD, KH, KW, sd, sh, sw, pd, ph, pw = window
+    _, D, H, W, C = dx.shape
+    _, OD, OH, OW, _ = dy.shape
+    count, lead = ceil(W + pw, sw), ceil(KW, sw) * C
+    size = lead + max(OW, count) * C + LANES
+    g, number = np.zeros(size, np.float32), np.full(size, -1, np.int32)
+    x = np.empty(count * sw * C + LANES, np.float32)
+    for r in range(r0, r1):
+        n, d, h = r // (D * H), r // H % D, r % H
+        to = line(dx, n, d, h)
+        d0, d1 = around(d, KD, sd, pd, OD)
+        h0, h1 = around(h, KH, sh, ph, OH)
+        if (d1 - d0) * (h1 - h0) != 1:
+            to[:] = F(0)
+        for od in range(d0, d1):
+            for oh in range(h0, h1):
+                copy_line(line(dy, n, od, oh), g[lead : lead + OW * C])
+                copy_line(line(index, n, od, oh), number[lead : lead + OW * C])
+                first = ((d - od * sd + pd) * KH + (h - oh * sh + ph)) * KW
+                chosen(
+                    table, count, g.ctypes.data + 4 * lead, number.ctypes.data + 4 * lead, first, sw, KW, C,
+                    x.ctypes.data,
+                )  # fmt: skip
+                if (d1 - d0) * (h1 - h0) == 1:
+                    copy_line(x[pw * C :], to)
+                else:
+                    add_line(x[pw * C :], F(1), to)
+
+
+@njit(**INNER, **PLAIN)
 def add_chosen(g, number, point, out):
     """out += g where this point was chosen."""
     for c in range(out.size):
@@ -127,15 +185,24 @@ def scatter_lines(dy, index, dx, window, r0, r1):
                         add_chosen(g[o], number[o], np.int32(first + kw), x[w * C : (w + 1) * C])
 
 
-@kernel(f"{IMAGE} {PLACES} {IMAGE} {WINDOW} int", **PARALLEL)
-def max_gradient(dy, index, dx, window, threads):
+@njit(**INNER)
+def gradient_lines(table, dy, index, dx, window, r0, r1):
+    """Some rows of `max_gradient`, by what suits the channels."""
+    if dx.shape[4] < LANES:
+        chosen_lines(table, dy, index, dx, window, r0, r1)
+    else:
+        scatter_lines(dy, index, dx, window, r0, r1)
+
+
+@kernel(f"int {IMAGE} {PLACES} {IMAGE} {WINDOW} int", **PARALLEL)
+def max_gradient(table, dy, index, dx, window, threads):
     """See `reference.max_pool_backward`, for images (N, D, H, W, C)."""
     rows = dx.shape[0] * dx.shape[1] * dx.shape[2]
     if threads == 1:
-        scatter_lines(dy, index, dx, window, 0, rows)
+        gradient_lines(table, dy, index, dx, window, 0, rows)
     else:
         for t in prange(threads):
-            scatter_lines(dy, index, dx, window, t * rows // threads, (t + 1) * rows // threads)
+            gradient_lines(table, dy, index, dx, window, t * rows // threads, (t + 1) * rows // threads)
 
 
 @njit(**INNER, **PLAIN)
@@ -180,13 +247,6 @@ def pick_image(x, index, out, window, threads):
 
 
 @njit(**INNER, **PLAIN)
-def add_scaled(v, scale, out):
-    """out += scale v."""
-    for c in range(out.size):
-        out[c] += scale * v[c]
-
-
-@njit(**INNER, **PLAIN)
 def add_wide(v, out):
     """out += v, out being float64."""
     for c in range(out.size):
@@ -219,8 +279,8 @@ def wide_sums(x, out, ad, ah, aw, window, r0, r1):
                 y[j] = F(total[j]) * scale
 
 
-@njit(**INNER, **PLAIN)
-def sum_lines(x, out, ad, ah, aw, window, r0, r1):
+@njit(**INNER)
+def sum_lines(table, x, out, ad, ah, aw, window, r0, r1):
     """Some rows of `sum_image`."""
     KD, KH, KW, sd, sh, sw, pd, ph, pw = window
     if KD * KH * KW > SMALL:
@@ -228,31 +288,42 @@ def sum_lines(x, out, ad, ah, aw, window, r0, r1):
         return
     _, D, H, W, C = x.shape
     _, OD, OH, OW, _ = out.shape
+    down = np.zeros(max(pw + W, (OW - 1) * sw + KW) * C + LANES, np.float32)
+    y = np.empty(OW * C + LANES, np.float32)
+    inner = down[pw * C : (pw + W) * C]
     for r in range(r0, r1):
         n, od, oh = r // (OD * OH), r // OH % OD, r % OH
-        y = line(out, n, od, oh)
-        y[:] = F(0)
         d0, d1 = inside(od, KD, sd, pd, D)
         h0, h1 = inside(oh, KH, sh, ph, H)
+        if d0 >= d1 or h0 >= h1:
+            inner[:] = F(0)
         for kd in range(d0, d1):
             for kh in range(h0, h1):
-                row = line(x, n, od * sd - pd + kd, oh * sh - ph + kh)
-                for ow in range(OW):
-                    w0, w1 = inside(ow, KW, sw, pw, W)
-                    scale = ad[od] * ah[oh] * aw[ow]
-                    for w in range(ow * sw - pw + w0, ow * sw - pw + w1):
-                        add_scaled(row[w * C : (w + 1) * C], scale, y[ow * C : (ow + 1) * C])
+                row, scale = line(x, n, od * sd - pd + kd, oh * sh - ph + kh), ad[od] * ah[oh]
+                if kd == d0 and kh == h0:
+                    scale_line(row, scale, inner)
+                else:
+                    add_line(row, scale, inner)
+        collect(table, OW, down.ctypes.data, sw, KW, C, aw.ctypes.data, y.ctypes.data)
+        copy_line(y, line(out, n, od, oh))
 
 
-@kernel(f"{IMAGE} {IMAGE} f1 f1 f1 {WINDOW} int", **PARALLEL)
-def sum_image(x, out, ad, ah, aw, window, threads):
+@kernel(f"int {IMAGE} {IMAGE} f1 f1 f1 {WINDOW} int", **PARALLEL)
+def sum_image(table, x, out, ad, ah, aw, window, threads):
     """See `reference.sum_pool`, for images (N, D, H, W, C) and a vector of scales for each axis."""
     rows = out.shape[0] * out.shape[1] * out.shape[2]
     if threads == 1:
-        sum_lines(x, out, ad, ah, aw, window, 0, rows)
+        sum_lines(table, x, out, ad, ah, aw, window, 0, rows)
     else:
         for t in prange(threads):
-            sum_lines(x, out, ad, ah, aw, window, t * rows // threads, (t + 1) * rows // threads)
+            sum_lines(table, x, out, ad, ah, aw, window, t * rows // threads, (t + 1) * rows // threads)
+
+
+@njit(**INNER, **PLAIN)
+def add_scaled(v, scale, out):
+    """out += scale v."""
+    for c in range(out.size):
+        out[c] += scale * v[c]
 
 
 @njit(**INNER, **PLAIN)
