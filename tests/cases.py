@@ -516,6 +516,33 @@ PRUNERS: dict[str, Any] = {
     "hyperband": {"hyperband": {"epochs": 2, "reduction": 2}},
 }
 
+# Rules that say something of a healthy network too: that a trial went well, or does not fit.
+TRIALS = (
+    *("initial_loss", "overfits_one_batch", "inputs_matter", "shuffled_labels", "gradients", "validation_pass"),
+    "checkpoint_round_trip",
+)
+RULES = dict.fromkeys(
+    (
+        *("bias_before_batch_norm", "dropout_before_batch_norm", "glorot_with_relu", "equal_units", "vanishing_depth"),
+        *("activation_before_loss", "squared_error_on_classes", "learning_rate_range", "tiny_batches", "no_shuffle"),
+        *("decay_without_effect", "flips_of_digits", "few_validation_examples", "stops_by_training"),
+        *("accuracy_of_rare_classes", "unscaled_inputs", "unscaled_targets", *TRIALS),
+    )
+)
+DIAGNOSES = dict.fromkeys(
+    (
+        *("avoidable_bias", "variance", "data_mismatch", "overfitted_validation", "diverged", "rough_loss"),
+        *("slow_start", "still_improving", "plateau", "overtrained", "dead_units", "saturated_units"),
+        *("vanishing_gradients", "exploding_gradients", "units_alike"),
+    )
+)
+LINTS = dict.fromkeys(
+    (
+        *("duplicates_across_parts", "duplicates_within_parts", "contradicting_labels", "near_duplicates"),
+        *("rare_classes", "constant_columns", "id_like_columns", "leaking_columns", "shifted_columns"),
+        "shifted_classes",
+    )
+)
 OTHERS: dict[str, Mapping[str, Any]] = {
     "pruner": PRUNERS,
     "dimension": DIMENSIONS,
@@ -536,4 +563,7 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "hook": HOOKS,
     "exploration": EXPLORATIONS,
     "view": VIEWS,
+    "rule": RULES,
+    "diagnosis": DIAGNOSES,
+    "lint": LINTS,
 }

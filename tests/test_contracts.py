@@ -14,12 +14,14 @@ import h5py
 import numpy as np
 import pytest
 from cases import (
+    DIAGNOSES,
     DIMENSIONS,
     EXAMPLES,
     EXPLORATIONS,
     HOOKS,
     INITIALIZERS,
     LAYERS,
+    LINTS,
     LOSSES,
     METRICS,
     OPTIMIZERS,
@@ -27,11 +29,13 @@ from cases import (
     PREPARATIONS,
     PRUNERS,
     REGULARIZERS,
+    RULES,
     SAMPLERS,
     SCHEDULES,
     SOURCES,
     SPLITS,
     TASKS,
+    TRIALS,
     VIEWS,
     Layer,
     Loss,
@@ -46,9 +50,13 @@ from picture_files import noise, packed
 from scipy.io import savemat
 from small_models import batch_of, graph_of, heads_case, objective_of, text_case
 
-from dltrain import build_model, registry
+from dltrain import build_model, config, registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
 from dltrain.data.examples import Features
+from dltrain.diagnose.checkup import Checkup
+from dltrain.diagnose.course import Course, Measured
+from dltrain.diagnose.data_lint import of_rows
+from dltrain.diagnose.health import Activity, Health, Pull
 from dltrain.errors import ConfigError
 from dltrain.explore import Subject
 from dltrain.kernels import select
@@ -528,3 +536,55 @@ def test_pruner(name: str, higher: bool) -> None:
             best = max(bracket.numbers, key=lambda n: quality[n] if higher else -quality[n])
             assert passed[best] == len(bracket.rungs)
             assert sum(passed[n] > 1 for n in bracket.numbers) <= max(1, len(bracket.numbers) // 2)
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Any:
+    """A checkup of a small network on many points, in which nothing is wrong."""
+    source = {"moons": {"samples": 800, "noise": 0.1}}
+    data = {"source": source, "split": {"random": {"validation": 200, "test": 0}}}
+    model = {"graph": {"logit": [{"dense": 32}, "relu", "dense"]}}
+    whole = {"task": "binary_classification", "data": data, "model": model, "optimizer": {"adam": 0.01}}
+    return Checkup(config.from_mapping(whole))
+
+
+def as_promised(verdicts: Any) -> list[str]:
+    """Severities of verdicts, each of which says what was found, and what to do where something is wrong."""
+    for verdict in verdicts:
+        assert verdict.what and (verdict.advice or verdict.severity in ("fine", "skipped"))
+        json.dumps(verdict.evidence, allow_nan=False)
+    return [verdict.severity for verdict in verdicts]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule(name: str, healthy: Any) -> None:
+    """It leaves a healthy network in peace, changes nothing, and says the same again."""
+    before = healthy.session.graph.vector.value.copy()
+    examine = registry.entries("rule")[name].make
+    found = as_promised(list(examine(healthy)))
+    assert found == as_promised(list(examine(healthy))) == (["fine"] if name in TRIALS else [])
+    np.testing.assert_array_equal(healthy.session.graph.vector.value, before)
+
+
+@pytest.mark.parametrize("name", DIAGNOSES)
+def test_diagnosis(name: str) -> None:
+    """It says nothing of a run that went well, and nothing of one of which nothing is known."""
+    errors = {part: Measured(0.02, 1000) for part in ("train", "train_dev", "validation", "test")}
+    losses = {"train": [1.0, 0.5, 0.3, 0.25, 0.22, 0.21], "validation": [1.0, 0.55, 0.35, 0.3, 0.28, 0.279]}
+    layers = Health([Activity("h.1.relu", "relu", 0.4, 0.6, dead=0.1)], [Pull(f"h.{k}.dense", 0.1) for k in range(5)])
+    diagnose = registry.entries("diagnosis")[name].make
+    for course in (Course({}), Course(errors, 0.01, losses, [0.1, 0.05, 0.02, 0.01, 0.01, 0.0], {}, layers)):
+        assert as_promised(list(diagnose(course))) == []
+
+
+@pytest.mark.parametrize("name", LINTS)
+def test_lint(name: str) -> None:
+    """It leaves sound data in peace, and changes nothing."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    x = rng.standard_normal((300, 4)) + y[:, None]
+    data = of_rows(x[:200], x[200:], y)
+    columns = {part: examples.columns["x"].copy() for part, examples in data.parts.items()}
+    assert as_promised(list(registry.entries("lint")[name].make(data))) == []
+    for part, before in columns.items():
+        np.testing.assert_array_equal(data.parts[part].columns["x"], before)

@@ -318,8 +318,10 @@ def test_whole_channels_or_examples_are_dropped(dtype: str) -> None:
         assert (y == 0).mean() == pytest.approx(0.3, abs=0.07)
 
 
-def test_the_page_of_layers_names_them_all() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "layers.md").read_text(encoding="utf-8")
+def test_the_pages_of_layers_name_them_all() -> None:
+    docs = Path(__file__).parent.parent / "docs"
+    sequences = (docs / "sequences.md").read_text(encoding="utf-8").partition("## Layers")[2].partition("\n## ")[0]
+    page = (docs / "layers.md").read_text(encoding="utf-8") + sequences
     cells = " ".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
     named = {name.partition(":")[0] for name in re.findall(r"`([^`]+)`", cells)}
     assert named == set(registry.entries("layer")) | set(registry.entries("initializer"))

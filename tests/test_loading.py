@@ -17,10 +17,10 @@ from picture_files import archive, folder, noise, packed
 from small_runs import StopAt, result
 
 from dltrain import api
-from dltrain.data import DataSet, Examples, Loader, decoding, load_like, picture_cache
+from dltrain.data import DataSet, Examples, Loader, budget, decoding, load_like, picture_cache
 from dltrain.data.lazy import Lazy
 from dltrain.data.prefetch import Prefetch
-from dltrain.errors import CorruptFileError, StorageError
+from dltrain.errors import CorruptFileError, DataError, StorageError
 from dltrain.kernels import namespace
 
 CACHES = ("memory", "disk", "none")
@@ -199,8 +199,8 @@ def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_set_too_large_for_the_memory_names_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder(tmp_path / "set")
-    monkeypatch.setattr(os, "sysconf", lambda name: 16)
-    with pytest.raises(Exception, match="keep them on disk with `cache: disk`"):
+    monkeypatch.setattr(budget, "available", lambda: 16)
+    with pytest.raises(DataError, match="keep them on disk with `cache: disk`"):
         pets(tmp_path, "memory")
     assert len(pets(tmp_path, "disk").parts["train"])
 

@@ -11,6 +11,7 @@ import pytest
 from small_runs import StopAt, iris, result
 
 from dltrain import api, config
+from dltrain.config.shipped import shipped_configs
 from dltrain.errors import ConfigError, DataError, DltrainError, NumericsError
 from dltrain.kernels import select
 from dltrain.model.mode import Mode
@@ -116,12 +117,12 @@ def test_shipped_configs_begin_to_learn(
 
 def test_a_shipped_config_is_whole_where_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for path in CONFIGS.rglob("*.yaml"):
+    for path in shipped_configs().values():
         Path(path.name).write_text(path.read_text())
         assert config.load(Path(path.name)).resolved == config.load(path).resolved
 
 
-TRAINED = sorted(path.stem for path in CONFIGS.rglob("*.yaml") if path.parent.name != "architectures")
+TRAINED = sorted(name.rpartition("/")[2] for name in shipped_configs() if not name.startswith("architectures/"))
 NETWORKS = [name for name in TRAINED if not name.endswith("-baseline")]
 
 

@@ -149,7 +149,7 @@ def test_nan_reaches_the_output() -> None:
         (64, 2, 9, {"dilation": 2}, "direct"),
         (64, 2, 30, {"dilation": 2}, "planar"),
         (64, 2, 30, {"strides": 2}, "direct"),
-        (64, 2, 30, {"kernel_size": 1}, "direct"),
+        (64, 2, 30, {"kernel_size": 1}, "dense"),
         (64, 23, 8, {}, "direct"),
         (64, 64, 8, {"strides": 2}, "direct"),
         (64, 64, 8, {"dilation": 2}, "direct"),

@@ -19,6 +19,7 @@ class Recurrent(Layer):
     """
 
     takes_mask = True
+    draws = True  # where there is dropout
 
     cell: str  # its name among the kernels' cells
     units: int
