@@ -19,6 +19,9 @@ from dltrain.data.examples import Examples
 from dltrain.data.loader import side_by_side
 from dltrain.errors import ConfigError, DataError, UsageError
 from dltrain.registry import create
+from dltrain.training.journal import NoJournal
+from dltrain.training.progress import SilentProgress
+from dltrain.training.session import prepare
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 30
 MODEL = {
@@ -92,7 +95,7 @@ def test_packed_text_line_ends_and_byte_order_marks(folder: Path) -> None:
 
 def test_the_vocabulary_is_that_of_the_training_part(folder: Path) -> None:
     (folder / "data" / "a.txt").write_text(TEXT + "§" * 200)
-    session = api.prepare(api.load_experiment(config()))
+    session = prepare(api.load_experiment(config()))
     tokens, validation = session.data.classes, session.data.parts["validation"].columns
     assert tokens[0] == "<unknown>" and tokens[1:] == sorted(set(TEXT)) and "§" not in tokens
     assert (validation["x"][-1] == 0).all() and (validation["y"][-1] == 0).all()
@@ -106,11 +109,11 @@ def test_names(folder: Path) -> None:
     assert pool.columns["x"].shape == (27, 10) and pool.place(1).endswith("n.txt:3")
     assert pool.columns["y"][1].tolist() == [ord("b"), ord("o"), 10, *[-1] * 7]
     source = {"text_lines": {"path": "n.txt"}}
-    session = api.prepare(api.load_experiment(config(data={"source": source, "split": {"random": {"test": 0}}})))
+    session = prepare(api.load_experiment(config(data={"source": source, "split": {"random": {"test": 0}}})))
     loader = session.loader("train")
     batch = loader.batch(0, 0)
     assert session.task.weight(batch) == (batch.target >= 0).sum() < batch.target.size
-    value = session.objective(batch, session.trainer(api.NoJournal(), api.SilentProgress()).mode)
+    value = session.objective(batch, session.trainer(NoJournal(), SilentProgress()).mode)
     padded = batch.target < 0
     gradient = session.task.loss(value.outputs, batch, session.evaluator().mode)[1]["logits"]
     assert not gradient[padded].any() and gradient[~padded].any()
@@ -153,15 +156,15 @@ def test_a_resumed_run_carries_on_the_state(folder: Path) -> None:
     half = {"epochs": 2, "steps": 21, "batch_size": 4, "checkpoint_every": "7 steps"}
     states = []
     for _ in range(2):
-        session = api.prepare(api.load_experiment(config(stateful=True, train=half)))
-        trainer = session.trainer(api.NoJournal(), api.SilentProgress())
+        session = prepare(api.load_experiment(config(stateful=True, train=half)))
+        trainer = session.trainer(NoJournal(), SilentProgress())
         for step in range(21):
             if len(states) == 1 and step == 13:
                 arrays, meta = trainer.state()
                 assert any(name.startswith("carried/h.1.lstm") for name in arrays)
                 arrays = {name: array.copy() for name, array in arrays.items()}
-                session = api.prepare(api.load_experiment(config(stateful=True, train=half)))
-                trainer = session.trainer(api.NoJournal(), api.SilentProgress())
+                session = prepare(api.load_experiment(config(stateful=True, train=half)))
+                trainer = session.trainer(NoJournal(), SilentProgress())
                 trainer.load_state(arrays, meta)
             trainer.advance()
         states.append(trainer.graph.state())

@@ -95,6 +95,9 @@ def test_shipped_configs_learn_their_points(name: str, sets: list[str], bound: f
         ("mnist-dropout", ["train.steps=100"], "accuracy", 0.85),
         ("mnist-lenet", ["train.steps=200"], "accuracy", 0.9),
         ("fashion-mlp", ["train.epochs=1"], "accuracy", 0.8),
+        ("mnist-conv", ["train.steps=40"], "accuracy", 0.8),
+        ("fashion-conv", ["train.steps=40"], "accuracy", 0.55),
+        ("signs-resnet", ["train.epochs=3"], "accuracy", 0.2),
         ("shapes-u-net", ["train.steps=100", "data.source.shapes.samples=1000"], "mean_iou", 0.3),
         ("shapes-convolutional", ["train.steps=400", "data.source.shapes.samples=1500"], "mean_iou", 0.33),
         ("football", ["train.epochs=5000"], "accuracy", 0.85),
@@ -113,6 +116,15 @@ def test_shipped_configs_begin_to_learn(
 ) -> None:
     """What takes long is cut short here; `make results` trains them to the end."""
     assert api.fit(shipped(name), sets=sets, runs=tmp_path)["test"][metric] >= bound
+
+
+@pytest.mark.parametrize(("name", "steps", "bound"), [("shakespeare-lstm", 30, 30.0), ("dinosaur-names", 200, 9.0)])
+def test_shipped_texts_begin_to_be_learned(
+    name: str, steps: int, bound: float, tmp_path: Path, data_folder: Path
+) -> None:
+    """A text of 65 or 27 characters; who knows nothing has a perplexity of so many."""
+    run = api.fit(shipped(name), sets=[f"train.steps={steps}"], runs=tmp_path)["run"]
+    assert api.evaluate(run, split="validation", checkpoint="last")["metrics"]["perplexity"] < bound
 
 
 def test_a_shipped_config_is_whole_where_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,6 +178,7 @@ def test_every_shipped_config_is_tried_and_has_its_figure() -> None:
         test_shipped_configs_learn,
         test_shipped_configs_learn_their_points,
         test_shipped_configs_begin_to_learn,
+        test_shipped_texts_begin_to_be_learned,
     ):
         tried |= {values[0] for mark in test.pytestmark for values in mark.args[1]}
     assert tried == names
