@@ -62,7 +62,7 @@ expected a whole number of at least 1 or 'all'; got 1.5
      8 | train: {epochs: ten, batch_size: 1.5}
        |                                  ^
 {file}:9:1: sede: there is no key 'sede' at the top level; expected data, model, init_from, baseline, name, seed, \
-dtype, task, loss, metrics, optimizer, regularize, constrain, average, train, hooks; did you mean 'seed'?
+dtype, task, loss, metrics, optimizer, regularize, constrain, average, train, hooks, waive; did you mean 'seed'?
      9 | sede: 1
        | ^"""
 
