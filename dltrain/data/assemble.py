@@ -94,10 +94,14 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     alike = classes is not None and y.ndim == 1  # a picture with a mask is of no class
     split = create("split", section.split or ("stratified" if alike else "random"))
     positions = split.split(*groups_of(target, heads, pool), seed)
-    counts = None if classes is None else class_counts(y[positions["train"]], classes, pool)
-    for head in heads.values():
+    drawn = positions["train"]
+    counts = None if classes is None else class_counts(y[drawn], classes, pool)
+    sets = label_counts(y[drawn]) if needs_of(needs) == "labels" else None
+    for name, head in heads.items():
+        if plain[name]["kind"] == "labels":
+            head["label_counts"] = label_counts(y[drawn, slice(*head["columns"])])
         if head["classes"] is not None:
-            labels = y[positions["train"], head["columns"][0]].astype(np.int64)
+            labels = y[drawn, head["columns"][0]].astype(np.int64)
             head["class_counts"] = class_counts(labels, head["classes"], pool)
     columns = {"x": x, "y": y}
     if needs_of(needs) == "tokens":
@@ -144,6 +148,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         needs=plain,
         heads=heads,
         class_counts=counts,
+        label_counts=sets,
         target_columns=list(pool.target_names),
         prepare_target=scales,
     )
@@ -223,6 +228,16 @@ def class_counts(labels: Array, classes: list[str], pool: Pool) -> list[int]:
         hint = "use `split: stratified`, or collect more examples"
         raise DataError(f"class {name!r} has no example in the training part", where=pool.where, hint=hint)
     return [int(count) for count in counts]
+
+
+def label_counts(y: Array) -> list[list[int]]:
+    """How many examples do not have each label, and how many have it.
+
+    Example:
+        >>> label_counts(np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]]))
+        [[2, 1], [0, 3]]
+    """
+    return [[len(y) - int(count), int(count)] for count in y.sum(0)]
 
 
 def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] | None = None, stands: str = "") -> str:
