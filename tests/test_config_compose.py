@@ -258,7 +258,7 @@ def test_resolved_is_complete_and_reads_back_equal(base: Path, tmp_path: Path) -
     experiment = load(base)
     assert list(experiment.resolved) == [
         *("name", "seed", "dtype", "task", "data", "model", "init_from", "loss", "metrics"),
-        *("optimizer", "regularize", "constrain", "average", "train", "hooks"),
+        *("optimizer", "regularize", "constrain", "average", "train", "hooks", "waive"),
     ]
     assert experiment.resolved["model"]["graph"]["hidden"][0]["dense"]["use_bias"] is True
     assert "units" not in experiment.resolved["model"]["graph"]["logits"][0]["dense"]

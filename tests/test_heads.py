@@ -351,6 +351,21 @@ def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
     assert loaded({"npz": "b.npz"}, tmp_path, needs="labels").target_names == ["far", "up"]
 
 
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("segmentation", "a head cannot learn the class of every pixel; expected a task with a target for each sample"),
+        ("language_model", "a head cannot learn every character; expected a task with a target for each sample"),
+        ({"multi_task": {"heads": {"a": {}}}}, "a head has a single task; expected a task of one loss; got multi_task"),
+    ],
+)
+def test_tasks_that_are_no_heads(task: Any, said: str) -> None:
+    spec = {"task": {"multi_task": {"heads": {"y": {"task": task}}}}, "data": {"source": "iris"}}
+    with pytest.raises(ConfigError) as caught:
+        api.check({**spec, "model": {"graph": {"y": ["dense"]}}})
+    assert f"task.multi_task.heads.y.task: {said}" in str(caught.value)
+
+
 def test_wrong_class_weights_are_said_in_full(tmp_path: Path) -> None:
     """A number as a key from Python as from YAML; and a list of classes that is cut says so."""
     for weights, said in (
