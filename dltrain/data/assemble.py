@@ -120,15 +120,15 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         hint = "leave it out: a vocabulary makes tokens of the characters"
         raise ConfigError([Problem(("data", "prepare"), "a text has no numbers to prepare", hint=hint)])
     scales = list(section.prepare_target)
-    if scales:
-        if needs_of(needs) != "values":
-            what, hint = "the targets are no numbers to prepare", "leave it out: it is for the task regression"
-            if heads:
-                what, hint = "targets of several heads cannot be prepared", "leave it out, and weigh the heads instead"
-            raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
-        constants |= target_preparation.fit(scales, raw["train"], target.names, pool.place)
-        for part, some in parts.items():
-            parts[part] = target_preparation.apply(scales, constants, some, dtype, pool.place)
+    if scales and heads:
+        what, hint = "each head prepares targets of its own", "write `prepare_target` below the head"
+        raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
+    which = list(target_preparation.prepared(scales, heads))
+    for one in which:
+        names, numbers = heads[one[0]]["target_names"] if heads else target.names, plain[one[0]]["kind"] == "values"
+        constants |= target_preparation.fit(one, raw["train"], names, pool.place, numbers)
+    for part, some in parts.items():
+        parts[part] = target_preparation.apply(which, constants, some, dtype, pool.place)
     ready = parts["train"].described()
     return DataSet(
         parts=parts,
