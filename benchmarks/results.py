@@ -34,6 +34,7 @@ course, book or paper whose task it is, from one run each; where points are draw
 
 `dltrain fit NAME` trains one of them; the columns say what `--set` changes and which part is measured.
 """
+GATE = "data.source.logic.gate"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ class Row:
         metric: which one is shown
         part: where it is measured
         sets: changes, as with `--set`
-        least: what must be reached, or the command fails
-        most: what must not be exceeded, of metrics that shall be small
+        least: what must be reached, or the command fails: the known figure, or the lower end of its range, less what
+            another draw of the points or of the parts makes
+        most: what must not be exceeded, for errors, and for what cannot be learned
         seeds: how many runs, from the seeds 0, 1, …
         first: the config of the run that it begins with, which is trained before
     """
@@ -67,61 +69,70 @@ class Row:
         """Its name among the figures."""
         return " ".join([self.config, self.part, self.metric, *self.sets])
 
+    def missed(self, reached: float) -> str:
+        """What is wrong with a figure; empty when nothing is."""
+        if self.least is not None and reached < self.least:
+            return f"{self.key}: {reached:.4f} instead of {self.least} and more"
+        if self.most is not None and reached > self.most:
+            return f"{self.key}: {reached:.4f} instead of {self.most} and less"
+        return ""
 
-def flower(hidden: int, known: float) -> Row:
+
+def flower(hidden: int, known: float, least: float | None = None) -> Row:
     """A hidden layer of this size on the planar flower."""
-    return Row("planar-flower", f"{known} %", part="train", sets=(f"model.vars.hidden={hidden}",), seeds=5)
+    sets = (f"model.vars.hidden={hidden}",)
+    return Row("planar-flower", f"{known} %", part="train", sets=sets, least=least, seeds=5)
 
 
-def moons(optimizer: str, known: str) -> Row:
+def moons(optimizer: str, known: str, least: float) -> Row:
     """An optimizer on the moons, with the rate of the course."""
     sets = (f"optimizer={{{optimizer}: {{learning_rate: 0.0007}}}}",)
-    return Row("moons-optimizers", known, part="train", sets=sets, seeds=5)
+    return Row("moons-optimizers", known, part="train", sets=sets, least=least, seeds=5)
 
 
-def circles(start: str, known: str) -> Row:
+def circles(start: str, known: str, least: float | None = None, most: float | None = None) -> Row:
     """A start of the weights on two circles."""
-    return Row("circles-init", known, sets=(f"model.vars.start={start}",), seeds=5)
+    return Row("circles-init", known, sets=(f"model.vars.start={start}",), least=least, most=most, seeds=5)
 
 
 CHAPTERS: dict[str, list[Row]] = {
     "Logic": [
         *(
-            Row("logic-gate", "100 %", part="train", sets=(f"data.source.logic.gate={gate}",), least=1.0)
+            Row("logic-gate", "100 %", part="train", sets=(f"{GATE}={gate}",), least=1.0)
             for gate in ("and", "or", "nand", "nor")
         ),
-        Row("logic-gate", "at most 75 %: no line divides it", part="train", sets=("data.source.logic.gate=xor",)),
+        Row("logic-gate", "at most 75 %: no line divides it", "accuracy", "train", (f"{GATE}=xor",), most=0.75),
         Row("xor-mlp", "100 %", part="train", least=1.0),
         Row("xor-by-hand", "100 %", part="train", least=1.0),
     ],
     "Lines and curves": [
-        Row("linear-regression", "0.25, the variance of the noise", "mean_squared_error"),
-        Row("linear-regression-baseline", "the closed form", "mean_squared_error"),
+        Row("linear-regression", "0.25, the variance of the noise", "mean_squared_error", most=0.27),
+        Row("linear-regression-baseline", "the closed form", "mean_squared_error", most=0.27),
         Row("polynomial-logistic", "50 % without the products", least=0.9),
     ],
     "A flower, by the size of the hidden layer": [
         flower(1, 67.5),
         flower(2, 67.25),
-        flower(3, 90.75),
-        flower(4, 90.5),
-        flower(5, 91.25),
-        flower(20, 90.0),
-        flower(50, 90.25),
+        flower(3, 90.75, 0.88),
+        flower(4, 90.5, 0.88),
+        flower(5, 91.25, 0.88),
+        flower(20, 90.0, 0.9),
+        flower(50, 90.25, 0.9),
     ],
     "Two moons, by the optimizer": [
-        moons("gradient_descent", "79.7 %"),
-        moons("averaged_momentum", "79.7 %"),
-        moons("adam", "94 %"),
+        moons("gradient_descent", "79.7 %", 0.797),
+        moons("averaged_momentum", "79.7 %", 0.797),
+        moons("adam", "94 %", 0.94),
     ],
     "A goalkeeper's ball, by the regularisation": [
-        Row("football", "91.5 %", seeds=5),
-        Row("football-l2", "93 %", seeds=5),
+        Row("football", "91.5 %", least=0.915, seeds=5),
+        Row("football-l2", "93 %", least=0.925, seeds=5),
         Row("football-dropout", "95 %", seeds=5),
     ],
     "Two circles, by the start of the weights": [
-        circles("zeros", "50 %"),
+        circles("zeros", "50 %", 0.5, 0.5),
         circles("{normal: 10}", "86 %"),
-        circles("he_normal", "96 %"),
+        circles("he_normal", "96 %", 0.95),
     ],
     "More points in the plane": [
         Row("moons-mlp", "–", least=0.95),
@@ -129,7 +140,7 @@ CHAPTERS: dict[str, list[Row]] = {
         Row("spirals-mlp", "–", least=0.95),
     ],
     "Cat or not": [
-        Row("cats-logistic", "70 %"),
+        Row("cats-logistic", "70 %", least=0.68),
         Row("cats-two-layers", "72 %", seeds=5),
         Row("cats-four-layers", "80 %", seeds=5),
         Row("cats-resnet", "–"),
@@ -162,20 +173,20 @@ CHAPTERS: dict[str, list[Row]] = {
         Row("shapes-convolutional", "0.2 if all is background", "mean_iou", least=0.55),
     ],
     "Tables, each beside its baseline": [
-        Row("iris-softmax", "93 to 97 %"),
-        Row("iris-baseline", "93 to 97 %"),
-        Row("wine-mlp", "97 to 100 %"),
-        Row("wine-baseline", "97 to 100 %"),
-        Row("breast-cancer-logistic", "97 %"),
-        Row("breast-cancer-baseline", "96 to 97 %"),
-        Row("diabetes-regression", "0.4 to 0.5", "r2"),
-        Row("diabetes-baseline", "0.4 to 0.5", "r2"),
+        Row("iris-softmax", "93 to 97 %", least=0.93),
+        Row("iris-baseline", "93 to 97 %", least=0.93),
+        Row("wine-mlp", "97 to 100 %", least=0.97),
+        Row("wine-baseline", "97 to 100 %", least=0.97),
+        Row("breast-cancer-logistic", "97 %", least=0.965),
+        Row("breast-cancer-baseline", "96 to 97 %", least=0.96),
+        Row("diabetes-regression", "0.4 to 0.5", "r2", least=0.4),
+        Row("diabetes-baseline", "0.4 to 0.5", "r2", least=0.4),
         Row("california-mlp", "0.8", "r2", least=0.78),
-        Row("california-baseline", "0.83 to 0.85", "r2"),
+        Row("california-baseline", "0.83 to 0.85", "r2", least=0.83),
         Row("adult-mlp", "85 to 86 %", least=0.845),
-        Row("adult-baseline", "87 %"),
-        Row("titanic-mlp", "78 to 83 %"),
-        Row("titanic-baseline", "78 to 83 %"),
+        Row("adult-baseline", "87 %", least=0.865),
+        Row("titanic-mlp", "78 to 83 %", least=0.78),
+        Row("titanic-baseline", "78 to 83 %", least=0.78),
     ],
 }
 
@@ -256,11 +267,8 @@ def main(wanted: list[str]) -> None:
         print(in_words(row, figures[row.key]), flush=True)
         FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
         PAGE.write_text(page(figures))
-        reached = mean(figures[row.key]["values"])
-        if row.least is not None and reached < row.least:
-            missed.append(f"{row.key}: {reached:.4f} instead of {row.least} and more")
-        if row.most is not None and reached > row.most:
-            missed.append(f"{row.key}: {reached:.4f} instead of {row.most} and less")
+        if complaint := row.missed(mean(figures[row.key]["values"])):
+            missed.append(complaint)
     if missed:
         sys.exit("\n".join(missed))
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dltrain.errors import ConfigError, Problem
-from dltrain.suggest import hint
+from dltrain.suggest import hint, listed
 
 REQUIRED: Any = inspect.Parameter.empty
 
@@ -316,7 +316,9 @@ def takes_mapping(entry: Entry, value: Mapping[str, Any]) -> bool:
 def unknown_argument(entry: Entry, name: Any, path: tuple[str | int, ...]) -> Problem:
     """The problem of a parameter that a thing does not have."""
     names = [a.name for a in entry.arguments]
-    advice = hint(name, names, f"`dltrain explain {entry.name}` describes it")
+    others = [other.name for other in _entries[entry.kind].values() if other.argument(name)]
+    described = f"`dltrain explain {entry.name}` describes it"
+    advice = hint(name, names, f"it is a parameter of {listed(others)}" if others else described)
     expected = ", ".join(names) or "no parameters"
     return Problem(path, f"{entry.name} has no parameter {_shown(name)}", expected=expected, hint=advice, at_key=True)
 

@@ -68,6 +68,7 @@ class Need(NamedTuple):
         ignore: the label of samples whose class is not known
         separator: what stands between the labels of a sample in text
         classes: the names by which the source numbers its labels, the ignored one among them; none: it does not
+        prepare: specs of the preparations of the numbers that one of several heads learns
     """
 
     kind: str
@@ -75,7 +76,9 @@ class Need(NamedTuple):
     ignore: str | int | None = None
     separator: str | None = None
     classes: tuple[str, ...] = ()
+    prepare: tuple[Any, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As JSON values; `Need(**plain)` makes it again."""
-        return {**self._asdict(), "columns": list(self.columns), "classes": list(self.classes)}
+        lists = {key: list(getattr(self, key)) for key in ("columns", "classes", "prepare")}
+        return {**self._asdict(), **lists}

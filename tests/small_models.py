@@ -39,7 +39,7 @@ HEADS = {
     "kind": {"target": "kind"},
     "size": {"task": "regression", "target": ["height", "width"], "weight": 0.3, "loss": {"huber": 0.5}},
     "help": {"task": {"classification": {"class_weight": [1.0, 2.0, 0.5]}}, "target": "kind", "training_only": True},
-    "tags": {"task": "multi_label", "target": ["red", "blue"]},
+    "tags": {"task": {"multi_label": {"class_weight": {"blue": 2.0}}}, "target": ["red", "blue"]},
 }
 
 

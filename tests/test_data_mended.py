@@ -180,8 +180,9 @@ WEIGHTED = {"train": [1.0, 0.0, 2.0, 1.0, 1.0, 3.0] * 5, "new": [0.0, 0.0, 4.0, 
 
 
 def weighted_files(tmp_path: Path) -> None:
-    """The same examples and weights as a table, .npz and HDF5: for training and anew."""
+    """The same examples and weights as a table, .npz, HDF5 and .mat: for training and anew."""
     import h5py
+    from scipy.io import savemat
 
     for name, weights in WEIGHTED.items():
         x = np.random.default_rng(len(weights)).normal(size=(len(weights), 2)).round(3)
@@ -191,6 +192,7 @@ def weighted_files(tmp_path: Path) -> None:
         np.savez(tmp_path / f"{name}.npz", x=x, y=y, w=w)
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             file["x"], file["y"], file["w"] = x, y, w
+        savemat(tmp_path / f"{name}.mat", {"X": x, "y": y[:, None], "w": w[None]})
 
 
 @pytest.mark.parametrize(
@@ -199,8 +201,9 @@ def weighted_files(tmp_path: Path) -> None:
         {"csv": {"path": "train.csv", "target": "k", "weight": "w"}},
         {"npz": {"path": "train.npz", "weight": "w"}},
         {"hdf5": {"path": "train.h5", "weight": "w"}},
+        {"mat": {"path": "train.mat", "weight": "w"}},
     ],
-    ids=["csv", "npz", "h5"],
+    ids=["csv", "npz", "h5", "mat"],
 )
 def test_weights_of_new_data_count(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weighted_files(tmp_path)
@@ -221,6 +224,15 @@ def test_weights_of_new_data_count(source: Any, tmp_path: Path, monkeypatch: pyt
     losses = np.log(np.exp(scores).sum(1)) - scores[np.arange(6), np.arange(6) % 2]
     assert found == pytest.approx(np.average(losses, weights=WEIGHTED["new"]), rel=1e-5)
     assert found != pytest.approx(losses.mean(), rel=1e-3)
+
+
+@pytest.mark.parametrize("source", [{"idx": {"images": "a", "labels": "b"}}, {"cifar": {"path": "a.bin"}}])
+def test_formats_without_a_place_for_weights_say_which_have_one(source: dict[str, Any]) -> None:
+    ((name, settings),) = source.items()
+    spec = {"data": {"source": {name: {**settings, "weight": "w"}}}, "model": {"graph": {"y": ["dense"]}}}
+    said = f"{name} has no parameter 'weight'.*it is a parameter of npz, hdf5, csv, mat"
+    with pytest.raises(ConfigError, match=said):
+        api.check(spec)
 
 
 def test_weights_of_arrays_that_do_not_fit(tmp_path: Path) -> None:

@@ -137,9 +137,12 @@ def all_networks() -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", all_networks())
-def test_no_shipped_config_has_a_fault(name: str, data_folder: Path) -> None:
-    result = api.doctor(CONFIGS / f"{name}.yaml")
-    assert result["passed"], [verdict for verdict in result["verdicts"] if verdict["severity"] == "fault"]
+def test_the_doctor_is_quiet_on_shipped_configs(name: str, data_folder: Path) -> None:
+    """No fault and no doubt but those that the config waives with a reason; and no waiver of what nobody says."""
+    path = CONFIGS / f"{name}.yaml"
+    said = [v for v in api.doctor(path)["verdicts"] if v["severity"] in ("fault", "doubt")]
+    assert [verdict for verdict in said if not verdict["waived"]] == []
+    assert {verdict["rule"] for verdict in said} == config.load(path).waive.keys()
 
 
 def test_a_healthy_network_is_left_in_peace() -> None:

@@ -100,7 +100,30 @@ def test_a_parameter_that_many_things_have() -> None:
         "frozen",
     ]
     defaults = [found.default for found in name("learning_rate")]
-    assert {"0.1", "0.01", "0.001", "0.002", "required"} > set(map(str, defaults)) - {"None", "1.0", "0.0001"}
+    assert {"0.1", "0.01", "0.001", "0.002", "required"} > set(map(str, defaults)) - {"None", "null", "1.0", "0.0001"}
+
+
+@pytest.mark.parametrize(
+    ("word", "type", "role"),
+    [
+        ("training_only", "true or false", "A key of the parameter heads of multi_task."),
+        ("wire", "text or null", "A key of the parameter heads of multi_task."),
+        ("frozen", "true or false or a map", "A key of the parameter groups of gradient_descent, momentum,"),
+        ("multiplier", "a number of at least 0", "A key of the parameter groups of gradient_descent, momentum,"),
+        ("until_epoch", "a whole number of at least 1", "A key of the parameter groups.frozen of gradient_descent,"),
+    ],
+)
+def test_a_key_of_a_map_among_the_values_of_things(word: str, type: str, role: str) -> None:
+    found = only(word)
+    assert found.kind == "parameter" and found.type.startswith(type) and role in found.doc
+    document = read_bytes(found.example.encode(), "example")
+    assert not document.flaws and f"{word}: " in found.example
+
+
+def test_the_weight_of_examples_and_that_of_a_head() -> None:
+    of_sources, of_head = name("weight")[:-1], name("weight")[-1]
+    assert of_head.type == "a number above 0" and of_head.page == "docs/tasks.md"
+    assert all(found.page == "docs/data.md" for found in of_sources)
 
 
 def test_a_key_and_a_thing_of_one_name() -> None:
@@ -126,6 +149,7 @@ def test_a_key_and_a_thing_of_one_name() -> None:
         (".", "there is no key ''"),
         ("batchsize", "did you mean 'batch_size'?"),
         ("callbacks", "did you mean 'hooks'?"),
+        ("training_onyl", "did you mean 'training_only'?"),
     ],
 )
 def test_a_near_miss_gets_a_suggestion(word: str, said: str) -> None:

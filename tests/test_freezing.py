@@ -131,7 +131,8 @@ def test_one_free_parameter_keeps_a_batch_norm_in_training() -> None:
 WRONG = [
     ({"frozen": {"until_epoch": 0}}, "a whole number of at least 1"),
     ({"frozen": {"until": 2}}, "did you mean 'until_epoch'"),
-    ({"frozen": 3}, "expected true or false"),
+    ({"frozen": 3}, "expected true or false or a map with until_epoch; got 3; write {until_epoch: 3}"),
+    ({"frozen": "yes"}, "expected true or false or a map with until_epoch; got the text 'yes'; write true without"),
     ({"frozen": {"until_epoch": 3}}, "would begin after the last epoch; expected at most 2; got 3"),
     ({"frozen": True, "learning_rate": 0.1}, "learning_rate has no effect beside frozen"),
 ]

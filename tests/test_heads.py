@@ -272,6 +272,23 @@ def test_many_labels_from_text(table: Path, tmp_path: Path) -> None:
     assert api.evaluate(summary["run"], data=table)["samples"] == 120
 
 
+def test_labels_are_balanced_by_what_the_training_part_has(table: Path, tmp_path: Path) -> None:
+    """As a task of its own and as a head; the counts are stored with the run, so that an evaluation weighs alike."""
+    task = {"multi_label": {"class_weight": "balanced"}}
+    run = api.load_run(api.fit(simple(table, task, "tags"), runs=tmp_path)["run"])
+    run.read_data()
+    data = run.session.data
+    y = data.parts["train"].columns["y"]
+    assert data.label_counts == [[int((column == 0).sum()), int(column.sum())] for column in y.T]
+    assert api.evaluate(run.folder.path, data=table)["samples"] == 120
+    heads = simple(table, {"multi_task": {"heads": {"tags": {"task": task, "wire": "y"}}}}, "tags")
+    both = api.load_run(api.fit(heads, runs=tmp_path)["run"])
+    assert both.session.data.heads["tags"]["label_counts"] == data.label_counts
+    assert both.session.data.parts == {} and api.evaluate(both.folder.path)["metrics"]["tags.f1"] > 0.5
+    with pytest.raises(ConfigError, match=r"multi_label\.class_weight\.fat: there is no such class.*expected far, up"):
+        api.fit(simple(table, {"multi_label": {"class_weight": {"fat": 2.0}}}, "tags"), runs=tmp_path)
+
+
 def test_ignored_labels_are_no_class_and_are_not_counted(table: Path, tmp_path: Path) -> None:
     task = {"classification": {"ignore_label": "unknown", "class_weight": "balanced"}}
     summary = api.fit(simple(table, task, "kind"), runs=tmp_path)
@@ -332,6 +349,21 @@ def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
     sets = np.array([b"up;far", b"far", b"", b"up"] * 15)
     np.savez(tmp_path / "b.npz", x=np.arange(120.0).reshape(60, 2), y=sets)
     assert loaded({"npz": "b.npz"}, tmp_path, needs="labels").target_names == ["far", "up"]
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("segmentation", "a head cannot learn the class of every pixel; expected a task with a target for each sample"),
+        ("language_model", "a head cannot learn every character; expected a task with a target for each sample"),
+        ({"multi_task": {"heads": {"a": {}}}}, "a head has a single task; expected a task of one loss; got multi_task"),
+    ],
+)
+def test_tasks_that_are_no_heads(task: Any, said: str) -> None:
+    spec = {"task": {"multi_task": {"heads": {"y": {"task": task}}}}, "data": {"source": "iris"}}
+    with pytest.raises(ConfigError) as caught:
+        api.check({**spec, "model": {"graph": {"y": ["dense"]}}})
+    assert f"task.multi_task.heads.y.task: {said}" in str(caught.value)
 
 
 def test_wrong_class_weights_are_said_in_full(tmp_path: Path) -> None:

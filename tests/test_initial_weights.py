@@ -295,6 +295,19 @@ def test_a_run_begins_with_the_best_weights_of_another(tmp_path: Path) -> None:
     assert not Path(fresh["run"], "initial_weights.json").exists()
 
 
+def test_a_config_of_the_same_name_says_which_run_it_means(tmp_path: Path) -> None:
+    """Its newest run would be the one that begins, which has no weights yet."""
+    first = api.fit(iris(name="same", **ONE_STEP), runs=tmp_path)
+    for wanted in ("same", "sam"):
+        spec = iris(name="same", init_from={"run": wanted}, **ONE_STEP)
+        with pytest.raises(
+            ConfigError, match=r"init_from\.run: this is the newest run of this very config.*its number"
+        ):
+            api.fit(spec, runs=tmp_path)
+    for wanted in ("same-1", first["run"]):
+        api.fit(iris(name="same", init_from={"run": str(wanted)}, **ONE_STEP), runs=tmp_path)
+
+
 def test_the_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A resumed run, an evaluation and a prediction need the run folder alone."""
     monkeypatch.chdir(tmp_path)

@@ -198,3 +198,15 @@ def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(told) == {"run", "checkpoint", "prompt", "texts"} and len(told["texts"]) == 2
     for wrong in (["--temperature", "-1"], ["--top-k", "0"], ["--prompt", "Ω"]):
         assert command(["generate", run, *wrong]) == 2
+
+
+def test_shuffling_has_no_effect_on_a_text_that_is_read_in_its_order(folder: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"train\.shuffle: this has no effect: a `stateful` task reads the text in its"
+    ):
+        api.check(config(stateful=True, train={"epochs": 1, "shuffle": True}))
+    for stateful, given, shuffled in ((True, {}, False), (True, {"shuffle": False}, False), (False, {}, True)):
+        run = api.fit(config(stateful=stateful, train={"steps": 1, **given}), runs="runs")["run"]
+        loaded = api.load_run(run)
+        loaded.read_data()
+        assert loaded.session.training_loader().shuffle is shuffled

@@ -129,6 +129,41 @@ def test_class_weights_that_do_not_fit_are_refused(written, message):
         bound({"classification": {"class_weight": written}}, PARITY["labels"], classes=list("abcde"))
 
 
+LABELS = np.array([[0, 1, 1], [1, 0, 1], [0, 0, 1], [0, 0, 0]], np.float64)
+LABEL_WEIGHTS = [  # (class_weight, weights of no, weights of yes)
+    ([2.0, 1.0, 0.5], [1, 1, 1], [2.0, 1.0, 0.5]),
+    ({"b": 3.0}, [1, 1, 1], [1.0, 3.0, 1.0]),
+    ("balanced", [4 / 6, 4 / 6, 2.0], [2.0, 2.0, 4 / 6]),
+]
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "focal", "hinge"])
+@pytest.mark.parametrize(("written", "no", "yes"), LABEL_WEIGHTS)
+def test_the_yes_of_a_label_has_a_weight(written, no, yes, loss):
+    """Every label is a decision of its own: loss and gradient are those of the decisions one by one, weighted."""
+    counts = [[int((column == 0).sum()), int(column.sum())] for column in LABELS.T]
+    data = SimpleNamespace(classes=None, target_names=list("abc"), label_counts=counts)
+    task, samples = registry.create("task", {"multi_label": {"class_weight": written}}), np.array([1.0, 2.0, 0.0, 3.0])
+    found = Bound(task, data, "y", loss, None)
+    rows, logits = np.arange(4), np.random.default_rng(0).standard_normal((4, 3))
+    share = np.where(LABELS > 0, yes, no) * samples[:, None]
+    plain, slopes = np.empty_like(logits), np.empty_like(logits)
+    for place in np.ndindex(logits.shape):
+        one = logits[place].reshape(1, 1), LABELS[place].reshape(1, 1)
+        plain[place], slope = registry.create("loss", loss).forward(*one, mode())
+        slopes[place] = slope.item()
+    value, gradients = found.loss({"y": logits}, Batch({}, LABELS, rows, 0, 0, rows, samples), mode())
+    assert value == pytest.approx((share * plain).sum() / share.sum(), rel=1e-12)
+    np.testing.assert_allclose(gradients["y"], share * slopes / share.sum(), rtol=1e-12, atol=1e-15)
+    tally = found.tally()
+    for part in (slice(0, 1), slice(1, 4)):
+        batch = Batch({}, LABELS[part], rows[part], 0, 0, rows[part], samples[part])
+        outputs = {"y": logits[part]}
+        tally.add(found.loss(outputs, batch, mode())[0], 0.0, outputs, batch, select("reference")(logits))
+    assert tally.results()["loss"] == pytest.approx(value, rel=1e-12)
+    assert tally.results()["subset_accuracy"] == ((logits > 0) == LABELS).all(1).mean()
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_gradient_is_the_derivative_by_complex_step(name):
     loss = registry.create("loss", name)

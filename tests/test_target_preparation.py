@@ -14,6 +14,7 @@ from dltrain.data.examples import Examples
 from dltrain.errors import ConfigError, DataError, UsageError
 from dltrain.registry import create, entries
 
+METRICS = ["r2", "mean_absolute_error"]
 INVERTIBLE = [name for name, entry in entries("preparation").items() if hasattr(entry.make, "invert")]
 
 
@@ -147,12 +148,73 @@ def test_classes_are_no_numbers_to_prepare() -> None:
         api.fit(spec | {"model": {"graph": {"y": ["dense"]}}})
 
 
-def test_targets_of_heads_are_not_prepared() -> None:
-    heads = {"price": {"task": "regression", "target": "price"}, "rent": {"task": "regression", "target": "rent"}}
-    graph = {"price": ["dense"], "rent": [{"from": "x"}, "dense"]}
-    spec = houses(task={"multi_task": {"heads": heads}}, model={"outputs": ["price", "rent"], "graph": graph})
-    with pytest.raises(ConfigError, match=r"data\.prepare_target: targets of several heads cannot be prepared; leave"):
-        api.fit({key: value for key, value in spec.items() if key != "metrics"})
+def of_heads(price: list[Any], rent: list[Any], **changes: Any) -> dict[str, Any]:
+    """The same houses by a head for the price, one for the rent, and one that tells the dear from the cheap."""
+    heads = {
+        "price": {"task": "regression", "target": "price", "prepare_target": price, "metrics": METRICS},
+        "dear": {"task": "binary_classification", "target": "dear", "weight": 0.1},
+        "rent": {"task": "regression", "target": "rent", "prepare_target": rent, "metrics": METRICS},
+    }
+    graph = {"h": [{"dense": 8}, "tanh"], **{name: [{"from": "h"}, "dense"] for name in heads}}
+    source = {"csv": {"path": "heads.csv", "target": ["price", "rent", "dear"]}}
+    data = {key: value for key, value in houses()["data"].items() if key != "prepare_target"} | {"source": source}
+    model = {"outputs": list(heads), "graph": graph}
+    spec = houses(task={"multi_task": {"heads": heads}}, model=model, data=data)
+    return {key: value for key, value in (spec | changes).items() if key != "metrics"}
+
+
+@pytest.fixture
+def heads_table(table: Path) -> Path:
+    header, *lines = table.read_text().splitlines()
+    rows = [f"{line},{'yes' if float(line.split(',')[2]) > 170_000 else 'no'}" for line in lines]
+    path = table.with_name("heads.csv")
+    path.write_text("\n".join([f"{header},dear", *rows]))
+    return path
+
+
+def test_each_head_prepares_the_numbers_it_learns(heads_table: Path) -> None:
+    """Loss of prepared targets; metrics, predictions, new data, and the other heads in the unit of the data."""
+    summary = api.fit(of_heads(["log1p", "standardize"], [{"scale": 1000}]))
+    run = api.load_run(summary["run"])
+    run.read_data()
+    data, test = run.session.data, run.session.data.parts["test"]
+    raw = np.array([[float(v) for v in line.split(",")[:4]] for line in heads_table.read_text().splitlines()[1:]])
+    rows = raw[test.ids]
+    mean, deviation = (data.constants[f"target.price.1.standardize.{name}"] for name in ("mean", "deviation"))
+    place = {name: slice(*data.heads[name]["columns"]) for name in ("price", "dear", "rent")}
+    y = test.columns["y"]
+    np.testing.assert_allclose(y[:, place["price"]], (np.log1p(rows[:, 2:3]) - mean) / deviation, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(y[:, place["rent"]], rows[:, 3:4] / 1000, rtol=1e-5)
+    assert y[:, place["dear"]].ravel().tolist() == (rows[:, 2] > 170_000).tolist()
+    said = api.predict(summary["run"], ["heads.csv"])["predictions"]
+    found = api.evaluate(summary["run"])["metrics"]
+    for name, column in (("price", 2), ("rent", 3)):
+        values = np.array([row[name][name] for row in said])[test.ids]
+        assert found[f"{name}.mean_absolute_error"] == pytest.approx(
+            mean_absolute_error(rows[:, column], values), rel=1e-4
+        )
+        assert found[f"{name}.r2"] == pytest.approx(r2_score(rows[:, column], values), rel=1e-4)
+        assert found[f"{name}.r2"] > 0.8 and found[f"{name}.loss"] < 0.2
+    assert api.evaluate(summary["run"], data="heads.csv")["metrics"]["price.r2"] > 0.8
+    other = api.fit(of_heads(["standardize"], [{"scale": 1000}], name="other"))["run"]
+    with pytest.raises(UsageError, match="prepare their targets alike"):
+        api.evaluate([summary["run"], other])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("dear", ["standardize"], r"task\.multi_task\.heads\.dear\.prepare_target: the targets are no numbers"),
+        ("price", ["pca"], r"heads\.price\.prepare_target\.0: pca cannot be undone"),
+        ("rent", [{"scale": {"columns": ["price"]}}], r"heads\.rent\.prepare_target\.0\.scale\.columns\.0: there is"),
+        ("", ["standardize"], r"data\.prepare_target: each head prepares targets of its own; write `pr"),
+    ],
+)  # fmt: skip
+def test_what_a_head_cannot_prepare(heads_table: Path, key: str, value: list[Any], said: str) -> None:
+    spec = of_heads([], [])
+    (spec["task"]["multi_task"]["heads"][key] if key else spec["data"])["prepare_target"] = value
+    with pytest.raises(ConfigError, match=said):
+        api.check(spec)
 
 
 def test_a_target_that_does_not_suit_is_named(table: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from dltrain import registry
@@ -153,7 +154,25 @@ def check_union(value: Any, annotation: Any, options: tuple[Any, ...], path: Pat
     others = [option for option in options if option is not type(None) and (maps or not is_section(option))]
     if len(close) == 1 and (len(others) == 1 or len(close[0]) > 1 or close[0][0].path != path):
         return close[0]
-    return found[options.index(others[0])] if len(others) == 1 else [wrong(value, annotation, path)]
+    if len(others) != 1:
+        return [wrong(value, annotation, path)]
+    problems = found[options.index(others[0])]
+    return [or_map(problems[0], value, annotation, options)] if sections else problems
+
+
+def or_map(problem: Problem, value: Any, annotation: Any, options: Iterable[Any]) -> Problem:
+    """The problem of a value of one type, where a map with fixed keys may stand too.
+
+    Parameters:
+        problem: as it is without the map
+        value: what was found
+        annotation: the whole type
+        options: its members
+    """
+    keys = [key for option in options if is_section(option) for key in keys_of(option)]
+    meant = len(keys) == 1 and not check(value, keys[0].annotation)
+    advice = f"write {{{keys[0].name}: {value}}}" if meant else problem.hint
+    return replace(problem, expected=describe(annotation), hint=advice)
 
 
 def same_form(value: Any, option: Any) -> bool:

@@ -18,6 +18,14 @@ from dltrain.suggest import closest
 # Stand-ins for what only the data know; their values do not matter here.
 PLACEHOLDERS = {"classes": 2, "outputs": 1, "features": 1, "vocabulary_size": 2}
 
+# What a task needs that no head of several can have, and what is said of it: what, expected, hint.
+SAMPLES = "a task with a target for each sample"
+NO_HEADS = {
+    "heads": ("a head has a single task", "a task of one loss", "write its heads beside the others"),
+    "masks": ("a head cannot learn the class of every pixel", SAMPLES, "train it by itself: `task: segmentation`"),
+    "tokens": ("a head cannot learn every character", SAMPLES, "train it by itself: `task: language_model`"),
+}
+
 
 def verify(config: Mapping[str, Any]) -> Problems:
     """All that is wrong with a config, each thing once.
@@ -144,7 +152,7 @@ def items_of(chain: Any, path: Path) -> Iterator[tuple[Mapping[str, Any], Path]]
 
 def fitting_problems(config: Mapping[str, Any]) -> Problems:
     """Losses and metrics that do not fit their task, metrics named twice, goals and monitors that are not measured."""
-    reading = registry.read(config.get("task", "classification"), "task")
+    reading = registry.read(config.get("task", "classification"), "task", ("task",))
     if reading.entry is None:
         return []
     heads = reading.arguments.get("heads")
@@ -171,10 +179,18 @@ def head_problems(model: Any, heads: Mapping[str, Any], path: Path) -> Problems:
         expected = "{name: head}, each name a word of letters, digits and _"
         at = [((*path, head), "this is no name for a head", True) for head in odd]
         return [Problem(p, what, expected, at_key=key) for p, what, key in at or [(path, "there are no heads", False)]]
-    nested = [head for head, section in heads.items() if name_of(section.get("task", "")) == "multi_task"]
-    if nested:
-        what, hint = "a head has a single task", "write its heads beside the others"
-        return [Problem((*path, head, "task"), what, "a task of one loss", "multi_task", hint) for head in nested]
+    tasks = {
+        head: registry.read(section.get("task", "classification"), "task").entry for head, section in heads.items()
+    }
+    needs = {head: getattr(task.make, "needs", "") for head, task in tasks.items() if task is not None}
+    unfit = [
+        Problem((*path, head, "task"), what, expected, name_of(heads[head]["task"]), hint)
+        for head, need in needs.items()
+        if need in NO_HEADS
+        for what, expected, hint in (NO_HEADS[need],)
+    ]
+    if unfit:
+        return unfit
     if all(section.get("training_only") for section in heads.values()):
         what, hint = (
             "all heads are for the training only, so that nothing is measured",

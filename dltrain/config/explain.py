@@ -139,7 +139,7 @@ def name(wanted: str) -> list[Description]:
             *NOTATION,
             *keys_by_name(),
             *(e.name for e in entries),
-            *(a.name for e in entries for a in e.arguments),
+            *(trail[-1][0] for e in entries for trail in keys.parameters(e)),
         ]
         advice = hint(wanted, known, "`dltrain list` shows all names")
         expected = "the name of a layer, loss, optimizer …, or a key of a config"
@@ -217,18 +217,35 @@ def argument(key: registry.Argument, kind: str, name: str, page: str, example: s
 
 
 def shared(wanted: str, entries: Iterable[registry.Entry]) -> list[Description]:
-    """What a word means as a parameter of registered things: one description for all that have the very same."""
-    owners: dict[str, list[tuple[registry.Entry, registry.Argument]]] = {}
+    """What a word means as a parameter of registered things, or as a key of a map among their values.
+
+    One description stands for all things that have the very same.
+    """
+    alike: dict[str, list[keys.Trail]] = {}
     for entry in entries:
-        if (found := entry.argument(wanted)) is not None:
-            owners.setdefault(repr(found), []).append((entry, found))
+        for trail in keys.parameters(entry):
+            if trail[-1][0] == wanted:
+                alike.setdefault(repr(trail[-1]), []).append(trail)
     told = []
-    for same in owners.values():
-        (entry, key), names = same[0], ", ".join(dict.fromkeys(entry.name for entry, _ in same))
-        example = flow(keys.example([(entry.name, entry), (wanted, key)]))[1:-1]
-        doc = f"{key.summary}\n\nA parameter of {names}."
-        told.append(argument(key, "parameter", wanted, page(entry.kind), example, doc))
+    for trails in alike.values():
+        trail, key = trails[0], trails[0][-1][1]
+        assert isinstance(key, registry.Argument)
+        owners = ", ".join(dict.fromkeys(trail[0][0] for trail in trails))
+        doc = f"{key.summary}\n\n{role(trail)} of {owners}."
+        told.append(argument(key, "parameter", wanted, page(kind(trail)), flow(keys.example(trail))[1:-1], doc))
     return told
+
+
+def role(trail: keys.Trail) -> str:
+    """What the end of a trail is for the thing at its beginning."""
+    between = ".".join(name for name, _ in trail[1:-1])
+    return f"A key of the parameter {between}" if between else "A parameter"
+
+
+def kind(trail: keys.Trail) -> str:
+    """The kind of the thing at the beginning of a trail."""
+    first = trail[0][1]
+    return first.kind if isinstance(first, registry.Entry) else ""
 
 
 def page(home: str) -> str:

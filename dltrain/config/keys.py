@@ -97,6 +97,24 @@ def below(annotation: Any) -> Mapping[str, Thing]:
     return found
 
 
+def parameters(entry: Entry) -> Iterator[Trail]:
+    """The way to every parameter of a registered thing, and to every key of a map among their values.
+
+    Example:
+        >>> ["/".join(name for name, _ in trail) for trail in parameters(registry.entries("optimizer")["adam"])][-2:]
+        ['adam/groups/frozen', 'adam/groups/frozen/until_epoch']
+    """
+    yield from ways([(entry.name, entry)])
+
+
+def ways(trail: Trail) -> Iterator[Trail]:
+    """All that go on from the end of a trail, without entering other registered things."""
+    for name, thing in inside(trail[-1][1]).items():
+        if isinstance(thing, Argument):
+            yield [*trail, (name, thing)]
+            yield from ways([*trail, (name, thing)])
+
+
 def section_of(annotation: Any) -> Any:
     """The section whose keys stand directly in a value of a type; None when there is none."""
     kind, marks = unwrap(annotation)

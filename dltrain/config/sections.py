@@ -179,7 +179,8 @@ class Train:
         accumulate: micro-batches in which a step's examples come, one after the other, to save memory; their gradients
             add up, so the result is the same to rounding (batch normalization sees the micro-batches, dropout
             drops other units)
-        shuffle: whether every epoch has an order of its own
+        shuffle: whether every epoch has an order of its own; default: true, but for a `stateful` task, which reads a
+            text in its order
         evaluate_every: when validation runs
         checkpoint_every: when a checkpoint is saved
         monitor: the metric that says what is best, train.METRIC or validation.METRIC; default: the loss, of
@@ -194,7 +195,7 @@ class Train:
         time: Duration | None = None,
         batch_size: PositiveInt | Literal["all"] = 32,
         accumulate: PositiveInt = 1,
-        shuffle: bool = True,
+        shuffle: bool | None = None,
         evaluate_every: Interval = "1 epoch",  # type: ignore[assignment]
         checkpoint_every: Interval = "1 epoch",  # type: ignore[assignment]
         monitor: str | None = None,

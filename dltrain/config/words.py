@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from dltrain.config.interval import Interval
+from dltrain.config.sections import is_section, keys_of
 from dltrain.registry import Reference
 
 
@@ -78,6 +79,8 @@ def describe(annotation: Any) -> str:
         return describe_reference(reference)
     if options := members(kind):
         return join(list(dict.fromkeys(describe(option) for option in options)))
+    if is_section(kind):
+        return f"a map with {join([key.name for key in keys_of(kind)], 'and')}"
     if typing.get_origin(kind) is Literal:
         values = [show_literal(value) for value in typing.get_args(kind)]
         return values[0] if len(values) == 1 else f"one of {', '.join(values)}"

@@ -104,11 +104,11 @@ def paired(source: Any, folders: DataFolders, read: Any) -> Pool:
         folders: where files are looked up
         read: function from a path and names to {name: array}
     """
-    path, weight = folders.find(source.path), getattr(source, "weight", None)
+    path, weight = folders.find(source.path), source.weight
     parts = [("train", path, source.x, source.y, weight)]
     for part in ("validation", "test"):
         own, x, y = (getattr(source, name) for name in (f"{part}_path", f"x_{part}", f"y_{part}"))
-        w = getattr(source, f"weight_{part}", None)
+        w = getattr(source, f"weight_{part}")
         if own is None and x is None and y is None:
             continue
         if own is None and (x is None or y is None):

@@ -94,10 +94,14 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     alike = classes is not None and y.ndim == 1  # a picture with a mask is of no class
     split = create("split", section.split or ("stratified" if alike else "random"))
     positions = split.split(*groups_of(target, heads, pool), seed)
-    counts = None if classes is None else class_counts(y[positions["train"]], classes, pool)
-    for head in heads.values():
+    drawn = positions["train"]
+    counts = None if classes is None else class_counts(y[drawn], classes, pool)
+    sets = label_counts(y[drawn]) if needs_of(needs) == "labels" else None
+    for name, head in heads.items():
+        if plain[name]["kind"] == "labels":
+            head["label_counts"] = label_counts(y[drawn, slice(*head["columns"])])
         if head["classes"] is not None:
-            labels = y[positions["train"], head["columns"][0]].astype(np.int64)
+            labels = y[drawn, head["columns"][0]].astype(np.int64)
             head["class_counts"] = class_counts(labels, head["classes"], pool)
     columns = {"x": x, "y": y}
     if needs_of(needs) == "tokens":
@@ -116,15 +120,15 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         hint = "leave it out: a vocabulary makes tokens of the characters"
         raise ConfigError([Problem(("data", "prepare"), "a text has no numbers to prepare", hint=hint)])
     scales = list(section.prepare_target)
-    if scales:
-        if needs_of(needs) != "values":
-            what, hint = "the targets are no numbers to prepare", "leave it out: it is for the task regression"
-            if heads:
-                what, hint = "targets of several heads cannot be prepared", "leave it out, and weigh the heads instead"
-            raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
-        constants |= target_preparation.fit(scales, raw["train"], target.names, pool.place)
-        for part, some in parts.items():
-            parts[part] = target_preparation.apply(scales, constants, some, dtype, pool.place)
+    if scales and heads:
+        what, hint = "each head prepares targets of its own", "write `prepare_target` below the head"
+        raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
+    which = list(target_preparation.prepared(scales, heads))
+    for one in which:
+        names, numbers = heads[one[0]]["target_names"] if heads else target.names, plain[one[0]]["kind"] == "values"
+        constants |= target_preparation.fit(one, raw["train"], names, pool.place, numbers)
+    for part, some in parts.items():
+        parts[part] = target_preparation.apply(which, constants, some, dtype, pool.place)
     ready = parts["train"].described()
     return DataSet(
         parts=parts,
@@ -144,6 +148,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         needs=plain,
         heads=heads,
         class_counts=counts,
+        label_counts=sets,
         target_columns=list(pool.target_names),
         prepare_target=scales,
     )
@@ -223,6 +228,16 @@ def class_counts(labels: Array, classes: list[str], pool: Pool) -> list[int]:
         hint = "use `split: stratified`, or collect more examples"
         raise DataError(f"class {name!r} has no example in the training part", where=pool.where, hint=hint)
     return [int(count) for count in counts]
+
+
+def label_counts(y: Array) -> list[list[int]]:
+    """How many examples do not have each label, and how many have it.
+
+    Example:
+        >>> label_counts(np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]]))
+        [[2, 1], [0, 3]]
+    """
+    return [[len(y) - int(count), int(count)] for count in y.sum(0)]
 
 
 def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] | None = None, stands: str = "") -> str:

@@ -161,8 +161,10 @@ class DataSet:
         input_names: names of the features after preparation, where they have some
         categories: [[position, words]] of the features as they were read that are words
         needs: what the task needs of the targets, {"": …}, or of those of each head by its name
-        heads: {head: its classes, target_names, class_counts and columns} where a task has several
+        heads: {head: its classes, target_names, counts, columns and prepare_target} where a task
+            has several
         class_counts: how many training examples each class has
+        label_counts: how many training examples do not have each label, and how many have it
         target_columns: names of the targets as they were read, where they have some
         prepare_target: specs of the preparations of the targets, in order
     """
@@ -184,6 +186,7 @@ class DataSet:
     needs: dict[str, Any] = field(default_factory=dict)
     heads: dict[str, Any] = field(default_factory=dict)
     class_counts: list[int] | None = None
+    label_counts: list[list[int]] | None = None
     target_columns: list[str] = field(default_factory=list)
     prepare_target: list[Any] = field(default_factory=list)
 
@@ -191,18 +194,24 @@ class DataSet:
         """What the features are before preparation."""
         return Features(self.raw_shape, self.feature_names, {k: list(words) for k, words in self.categories})
 
-    def restore(self, values: Array) -> Array:
-        """Values (N, M) of prepared targets, in float64 and in the unit in which the targets were read."""
+    def restore(self, values: Array, head: str = "") -> Array:
+        """Values (N, M) of prepared targets, in float64 and in the unit in which the targets were read.
+
+        Parameters:
+            values: of all targets, or of one head's
+            head: its name
+        """
         from dltrain.data.target_preparation import restore  # it reads examples itself
 
-        return restore(self.prepare_target, self.constants, values)
+        specs = self.heads[head].get("prepare_target", ()) if head else self.prepare_target
+        return restore(specs, self.constants, values, head)
 
     def info(self) -> dict[str, Any]:
         """Everything but arrays, as plain data: stored with a run beside `constants`."""
         names = ("classes", "feature_names", "target_names", "fingerprint", "prepare", "layout", "description", "dtype")
-        more = ("input_names", "categories", "needs", "heads", "class_counts", "target_columns", "prepare_target")
+        more = ("input_names", "categories", "needs", "heads", "class_counts", "label_counts", "target_columns")
         shapes = {"shape": list(self.shape), "raw_shape": list(self.raw_shape)}
-        return {**shapes, **{name: getattr(self, name) for name in (*names, *more)}}
+        return {**shapes, **{name: getattr(self, name) for name in (*names, *more, "prepare_target")}}
 
     @staticmethod
     def from_info(info: Mapping[str, Any], constants: Mapping[str, Array]) -> DataSet:

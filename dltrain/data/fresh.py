@@ -85,9 +85,8 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     described = Features(like.raw_shape, like.feature_names, pool.categories or like.raw().categories)
     examples = Examples(columns, np.arange(len(features)), described)
     prepared = pipeline.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
-    if target and like.prepare_target:
-        return target_preparation.apply(like.prepare_target, like.constants, prepared, like.dtype, pool.place)
-    return prepared
+    which = target_preparation.prepared(like.prepare_target, like.heads) if target else ()
+    return target_preparation.apply(which, like.constants, prepared, like.dtype, pool.place)
 
 
 def kind_of(path: Path) -> str:
@@ -208,7 +207,7 @@ def heads_like(pool: Pool, like: DataSet) -> Array:
         need = Need(**plain)._replace(columns=tuple(plain["columns"]))
         known = head["target_names"] if need.kind == "labels" else head["classes"]
         kind = "classes" if need.kind == "binary" else need.kind
-        target = read_target(pool, need._replace(kind=kind), like.dtype, known)
+        target = read_target(pool, need._replace(kind=kind), "float64" if need.prepare else like.dtype, known)
         width = head["columns"][1] - head["columns"][0]
         if target.columns != width:
             raise DataError(

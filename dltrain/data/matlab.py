@@ -49,6 +49,9 @@ class Mat:
         validation_path: a .mat file that is the validation part, named like the test part
         x_validation: name of the array with the features of the validation part, such as Xval
         y_validation: name of the array with the targets of the validation part
+        weight: name of the array with how much each example counts in the loss
+        weight_test: name of that of the test part, where it lies in the same file
+        weight_validation: name of that of the validation part, where it lies in the same file
 
     Example:
         >>> from pathlib import Path; from tempfile import TemporaryDirectory
@@ -74,10 +77,14 @@ class Mat:
         validation_path: str | None = None,
         x_validation: str | None = None,
         y_validation: str | None = None,
+        weight: str | None = None,
+        weight_test: str | None = None,
+        weight_validation: str | None = None,
     ) -> None:
         self.path, self.x, self.y, self.test_path, self.x_test, self.y_test = path, x, y, test_path, x_test, y_test
         self.classes, self.validation_path = classes, validation_path
         self.x_validation, self.y_validation = x_validation, y_validation
+        self.weight, self.weight_test, self.weight_validation = weight, weight_test, weight_validation
 
     def load(self, folders: DataFolders) -> Pool:
         """x (N, …), y (N, …) as stored.

@@ -89,11 +89,11 @@ def sequences_of(pool: Pool) -> Array:
 
 def read_targets(pool: Pool, needs: Mapping[str, Need], dtype: str) -> tuple[Array, dict[str, dict[str, Any]]]:
     """The targets of several tasks, side by side (N, columns) in float64, and each one's classes, names, columns."""
-    found = {name: read_target(pool, need, dtype) for name, need in needs.items()}
+    found = {name: read_target(pool, need, "float64" if need.prepare else dtype) for name, need in needs.items()}
     heads, start = {}, 0
     for name, target in found.items():
         stop = start + target.columns
-        heads[name] = {**target.info(), "columns": [start, stop]}
+        heads[name] = {**target.info(), "columns": [start, stop], "prepare_target": list(needs[name].prepare)}
         start = stop
     blocks = [target.y.reshape(len(target.y), -1).astype(np.float64) for target in found.values()]
     return np.concatenate(blocks, axis=1), heads

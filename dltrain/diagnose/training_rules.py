@@ -101,7 +101,7 @@ def no_shuffle(checkup: Checkup) -> Iterator[Verdict]:
 
     Source: Bengio: Practical recommendations for gradient-based training of deep architectures, 2012.
     """
-    if not checkup.experiment.train.shuffle and checkup.trainer.loader.steps_per_epoch > 1:
+    if checkup.experiment.train.shuffle is False and checkup.trainer.loader.steps_per_epoch > 1:
         what = "every epoch has its batches in the order of the data"
         yield Verdict("doubt", what, "leave `shuffle: false` out", "train.shuffle")
 

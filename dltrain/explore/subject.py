@@ -171,9 +171,9 @@ def target_of(data: DataSet, y: Array) -> tuple[Array, list[str] | None, str]:
     if not data.heads:
         plain = y if data.classes is not None else data.restore(y.reshape(len(y), -1))[:, 0]
         return plain, data.classes, data.target_names[0]
-    heads = list(data.heads.values())
-    head = next((head for head in heads if head["classes"] is not None), heads[0])
-    values = y[:, head["columns"][0]]
+    name = next((name for name, head in data.heads.items() if head["classes"] is not None), next(iter(data.heads)))
+    head = data.heads[name]
+    values = data.restore(y[:, slice(*head["columns"])], name)[:, 0]
     return values if head["classes"] is None else values.astype(np.int64), head["classes"], head["target_names"][0]
 
 

@@ -119,8 +119,9 @@ class Bound:
     def _value(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
         """The mean loss over one target a sample, and its gradient in the scores."""
         targets, weights = self._weighed(self.task.targets(batch, scores), batch.weight)
-        value: tuple[Any, Array] = self._loss.forward(scores, targets, mode, weights)
-        return value
+        decisions = scores.reshape(targets.shape) if self._weighing.sets else scores
+        loss, gradient = self._loss.forward(decisions, targets, mode, weights)
+        return loss, gradient.reshape(scores.shape)
 
     def _weighed(self, targets: Array, weights: Array | None) -> tuple[Array, Array | None]:
         """Targets and weights of all decisions, each of which weighs as its sample."""

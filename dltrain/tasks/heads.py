@@ -37,7 +37,7 @@ class Heads:
         self.bound = {
             name: Bound(
                 task.tasks[name],
-                SimpleNamespace(**data.heads[name]),  # type: ignore[arg-type]
+                self.view(data, name),
                 head.wire or name,
                 head.loss,
                 head.metrics,
@@ -55,6 +55,11 @@ class Heads:
             self.metrics[f"{name}.loss"] = create("metric", "loss")
             self.metrics |= {f"{name}.{metric}": found for metric, found in bound.metrics.items()}
         self.newest: dict[str, float] = {}  # the heads' losses of the newest batch, for the tally
+
+    @staticmethod
+    def view(data: DataSet, name: str) -> Any:
+        """The data as one head sees them: its classes, the names of its targets, and their unit."""
+        return SimpleNamespace(**data.heads[name], restore=lambda values: data.restore(values, name))
 
     def check(self, graph: Graph) -> None:
         """Raise a ConfigError unless every head's output fits its targets."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dltrain.layers.base import Array
 from dltrain.metrics import LabelSets, Scores, logistic, mean_outputs
 from dltrain.registry import register
-from dltrain.tasks.base import Task
+from dltrain.tasks.base import ClassWeight, Task
 from dltrain.types import SomeText
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class MultiLabel(Task):
 
     Parameters:
         separator: what stands between the labels of a sample in a column of text
+        class_weight: how much the yes of each label counts in the loss, whose mean is weighted by it: balanced (the no
+            and the yes of each label alike), a list in the order of the labels, or {label: weight}; left out: all alike
 
     Example:
         >>> import numpy as np
@@ -41,8 +43,8 @@ class MultiLabel(Task):
     metrics = ("subset_accuracy", "f1")
     statistics = ("confusion", "label_sets", "scores")
 
-    def __init__(self, separator: SomeText = ";") -> None:
-        self.separator = separator
+    def __init__(self, separator: SomeText = ";", class_weight: ClassWeight = None) -> None:
+        self.separator, self.class_weight = separator, class_weight
 
     def units(self, data: DataSet) -> int:
         """One for each label."""

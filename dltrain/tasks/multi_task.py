@@ -28,6 +28,8 @@ class Head:
         weight: how much its loss counts in the sum
         metrics: what is measured beside the loss; left out: the task's
         training_only: whether it only helps the training: evaluations leave it out
+        prepare_target: preparations of the numbers that a regression learns, in their order; the loss is that of
+            prepared targets, metrics and predictions are in the unit of the data
     """
 
     is_section = True  # its keys are checked like those of the config
@@ -41,15 +43,17 @@ class Head:
         weight: PositiveFloat = 1.0,
         metrics: list[Annotated[Any, Reference("metric")]] | None = None,
         training_only: bool = False,
+        prepare_target: list[Annotated[Any, Reference("preparation", having="invert")]] = [],  # noqa: B006
     ) -> None:
         self.task, self.target, self.wire, self.loss = task, target, wire, loss
         self.weight, self.metrics, self.training_only = weight, metrics, training_only
+        self.prepare_target = prepare_target
 
     def need(self) -> Need:
         """What it needs of the targets."""
         wanted = create("task", self.task).wanted()
         columns = self.target if isinstance(self.target, list) else [] if self.target is None else [self.target]
-        return Need(*wanted)._replace(columns=tuple(columns))
+        return Need(*wanted)._replace(columns=tuple(columns), prepare=tuple(self.prepare_target))
 
 
 @register("task", "multi_task")
@@ -63,7 +67,8 @@ class MultiTask(Task):
     head.metric.
 
     Parameters:
-        heads: {name: head}; a head has task, target, wire, loss, weight, metrics and training_only
+        heads: {name: head}; a head has task, target, wire, loss, weight, metrics, training_only and
+            prepare_target
 
     Example:
         >>> task = MultiTask({"digit": {"target": "digit"}, "big": {"task": "binary_classification", "weight": 0.3}})

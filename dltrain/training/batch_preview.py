@@ -70,7 +70,7 @@ def label_of(batch: Batch, data: DataSet, row: int) -> str:
 def in_words(target: Array, data: DataSet) -> str:
     """One target (1,) or (1, M): its class, its labels, its values, or those of each head."""
     if data.heads:
-        parts = {name: target[:, slice(*head["columns"])] for name, head in data.heads.items()}
+        parts = {name: data.restore(target[:, slice(*head["columns"])], name) for name, head in data.heads.items()}
         return ", ".join(
             f"{name} {one(part, head['classes'], head['target_names'], data.needs[name])}"
             for (name, part), head in zip(parts.items(), data.heads.values(), strict=True)

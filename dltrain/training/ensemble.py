@@ -115,6 +115,7 @@ class Ensemble:
 def same_targets(a: DataSet, b: DataSet) -> bool:
     """Whether the targets of two data sets were prepared alike, with the same constants."""
     constants = [{k: v for k, v in data.constants.items() if k.startswith("target.")} for data in (a, b)]
-    return a.prepare_target == b.prepare_target and all(
+    steps = [(data.prepare_target, [head.get("prepare_target") for head in data.heads.values()]) for data in (a, b)]
+    return steps[0] == steps[1] and all(
         name in constants[1] and np.array_equal(value, constants[1][name]) for name, value in constants[0].items()
     )

@@ -20,7 +20,7 @@ from dltrain.data.folders import PathError
 from dltrain.errors import ConfigError, DataError, DltrainError, Problem, UsageError
 from dltrain.interop.weights import Weights, checksum, read_weights
 from dltrain.layers.base import Array, Shape
-from dltrain.runs.folder import RunFolder
+from dltrain.runs.folder import RunFolder, split_name
 from dltrain.suggest import hint
 from dltrain.training import checkpoint
 from dltrain.training.state import weights_of
@@ -86,7 +86,7 @@ def initialize(graph: Graph, experiment: Experiment, runs: Path) -> Report | Non
     if wanted is None:
         return None
     try:
-        path = found(wanted, experiment.folder, runs)
+        path = found(wanted, experiment, runs)
         weights = read(path, wanted)
         matched, left, kept = match(weights, graph, wanted["map"], wanted["skip"])
         load(graph, weights, matched)
@@ -96,13 +96,22 @@ def initialize(graph: Graph, experiment: Experiment, runs: Path) -> Report | Non
     return Report(source, str(path), checksum(path), weights.format, matched, left, kept)
 
 
-def found(wanted: Mapping[str, Any], folder: Path, runs: Path) -> Path:
-    """The file of weights: of a run its best checkpoint."""
+def found(wanted: Mapping[str, Any], experiment: Experiment, runs: Path) -> Path:
+    """The file of weights: of a run its best checkpoint.
+
+    Raises:
+        ConfigError: when there is none, or the name would mean the run that is to begin with it.
+    """
     kind = "file" if wanted["run"] is None else "run"
     try:
         if kind == "run":
-            return checkpoint_path(RunFolder.find(wanted["run"], runs), "best")
-        return DataFolders(folder).find(wanted["file"])
+            run = RunFolder.find(wanted["run"], runs)
+            if split_name(run.name)[0] == experiment.name and Path(wanted["run"]).name != run.name:
+                what, expected = "this is the newest run of this very config, the one that begins", "another run"
+                hint = "name an earlier one with its number; `dltrain runs ls` shows all"
+                raise ConfigError([Problem((*AT, "run"), what, expected, repr(wanted["run"]), hint)])
+            return checkpoint_path(run, "best")
+        return DataFolders(experiment.folder).find(wanted["file"])
     except (PathError, UsageError) as error:
         raise misplaced(error, kind) from None
 

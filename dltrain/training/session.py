@@ -105,7 +105,12 @@ class Session(Prepared):
             ConfigError: when nothing is left to train on, or the data cannot be balanced or augmented.
         """
         experiment = self.experiment
-        loader = self.loader("train", batch_size=self.batch_size, shuffle=experiment.train.shuffle)
+        shuffle = experiment.train.shuffle
+        if shuffle and self.stateful:
+            what = "this has no effect: a `stateful` task reads the text in its order"
+            experiment.fail([Problem(("train", "shuffle"), what, "false", "true", "leave `shuffle` out")])
+        shuffle = not self.stateful if shuffle is None else shuffle
+        loader = self.loader("train", batch_size=self.batch_size, shuffle=shuffle)
         if loader is None:
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
         self.balance(loader)
