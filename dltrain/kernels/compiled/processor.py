@@ -40,7 +40,7 @@ class Tile(NamedTuple):
 
 # As many accumulators as the registers allow beside one row of B and one broadcast number of A.
 TILES = {
-    "zmm": Tile(8, 2, 16),  # AVX-512, 32 registers; with 12 rows whole steps took 3 to 8 % longer (784-256-128-10 and wider)
+    "zmm": Tile(8, 2, 16),  # AVX-512, 32 registers; with 12 rows whole dense steps took 3 to 8 % longer
     "ymm": Tile(6, 2, 8),  # AVX2, 16 registers
     "neon": Tile(8, 2, 4),  # 32 registers, but a product by lane needs A in registers too
     "other": Tile(4, 2, 4),  # SSE: 16 registers, no fused multiply-add
