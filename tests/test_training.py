@@ -99,6 +99,7 @@ def test_shipped_configs_learn_their_points(name: str, sets: list[str], bound: f
         ("mnist-lenet", ["train.steps=200"], "accuracy", 0.9),
         ("fashion-mlp", ["train.epochs=1"], "accuracy", 0.8),
         ("mnist-conv", ["train.steps=40"], "accuracy", 0.8),
+        ("fashion-conv", ["train.steps=40"], "accuracy", 0.55),
         ("signs-resnet", ["train.epochs=3"], "accuracy", 0.2),
         ("shapes-u-net", ["train.steps=100", "data.source.shapes.samples=1000"], "mean_iou", 0.3),
         ("shapes-convolutional", ["train.steps=400", "data.source.shapes.samples=1500"], "mean_iou", 0.33),
