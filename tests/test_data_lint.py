@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from picture_files import folder as pictures
 
 from dltrain import api
 from dltrain.cli.main import run
@@ -99,3 +100,29 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 def test_the_page_lists_every_rule() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert [name for name in entries("lint") if f"| `{name}` |" not in page] == []
+
+
+@pytest.mark.parametrize("cache", ["memory", "disk", "none"])
+def test_pictures_that_are_not_in_memory(cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same is said of them, by lint, doctor and errors."""
+    pictures(tmp_path / "data" / "set", count=30)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = {"image_folder": {"path": "set", "cache": cache}}
+    settings = {"name": "a", "data": {"source": source, "split": {"random": {"validation": 20, "test": 0}}}}
+    settings |= {"model": {"graph": {"logits": ["flatten", "dense"]}}, "train": {"epochs": 1}}
+    assert [v["rule"] for v in api.lint_data(settings)["verdicts"]] == []
+    found = {v["rule"]: v["severity"] for v in api.doctor(settings)["verdicts"]}
+    assert found["unscaled_inputs"] == "doubt"  # bytes
+    api.fit(settings, runs="runs")
+    assert api.errors("a")["samples"] == 20
+
+
+def test_masks_and_texts_are_no_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.txt").write_text("".join(f"line {number} of a text\n" for number in range(400)))
+    text = {"source": {"text_lines": {"path": "a.txt"}}}
+    shapes = {"source": {"shapes": {"samples": 60, "size": 16}}}
+    for task, data in (("language_model", text), ("segmentation", shapes)):
+        found = api.lint_data({"task": task, "data": data, "model": {"graph": {"y": ["dense"]}}})
+        assert {v["rule"] for v in found["verdicts"]} <= {"shifted_classes"}, found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations
@@ -10,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from dltrain.data import DataSet
-from dltrain.data.examples import PARTS, Array, Examples
+from dltrain.data.examples import PARTS, Array, Examples, chunks
 from dltrain.data.wanted import IGNORED
 from dltrain.diagnose.rule import Severity, Verdict, lint
 
@@ -126,7 +127,7 @@ def rare_classes(data: DataSet) -> Iterator[Verdict]:
 
     Source: He, Garcia: Learning from imbalanced data, 2009.
     """
-    if data.classes is None:
+    if data.classes is None or data.parts["train"].columns["y"].ndim > 1:  # pixels and tokens are no examples
         return
     for part, examples in present(data):
         counts = np.bincount(labels(examples), minlength=len(data.classes))
@@ -150,7 +151,7 @@ def constant_columns(data: DataSet) -> Iterator[Verdict]:
     Source: Kuhn, Johnson: Applied predictive modeling, 2013, section 3.5.
     """
     x = data.parts["train"].columns["x"]
-    if x.ndim == 2 and len(x):
+    if is_table(x) and len(x):
         found = [name(data, int(column)) for column in np.flatnonzero(np.ptp(x, axis=0) == 0)]
         if found:
             what = f"{len(found)} column{'s' * (len(found) > 1)} with one value only: {some(found)}"
@@ -169,8 +170,9 @@ def id_like_columns(data: DataSet) -> Iterator[Verdict]:
     Source: Kaufman, Rosset, Perlich: Leakage in data mining, 2012.
     """
     examples = data.parts["train"]
-    x = examples.columns["x"][np.argsort(examples.ids, kind="stable")]
-    if x.ndim == 2 and len(x) >= 2 * FEW:
+    x = examples.columns["x"]
+    if is_table(x) and len(x) >= 2 * FEW:
+        x = x[np.argsort(examples.ids, kind="stable")]
         steps = np.diff(x, axis=0)
         rising = (steps > 0).all(0) | (steps < 0).all(0)
         found = [name(data, int(column)) for column in np.flatnonzero(rising)]
@@ -196,16 +198,16 @@ def leaking_columns(data: DataSet) -> Iterator[Verdict]:
     Source: Kaufman, Rosset, Perlich: Leakage in data mining, 2012.
     """
     examples = data.parts["train"]
-    x, y = examples.columns["x"][:ROWS], examples.columns["y"][:ROWS]
-    if x.ndim != 2 or x.shape[1] < 2 or len(x) < 2 * FEW or data.heads or (y.ndim > 1 and y.shape[1] > 1):
+    x, y = examples.columns["x"], examples.columns["y"][:ROWS]
+    if not is_table(x) or x.shape[1] < 2 or len(x) < 2 * FEW or data.heads or (y.ndim > 1 and y.shape[1] > 1):
         return
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     make = DecisionTreeRegressor if data.classes is None else DecisionTreeClassifier
     found = []
     for column in range(x.shape[1]):
-        tree = make(max_depth=3, random_state=0).fit(x[:, [column]], y.reshape(-1))
-        if tree.score(x[:, [column]], y.reshape(-1)) >= LEAK:
+        values = x[:ROWS, [column]]
+        if make(max_depth=3, random_state=0).fit(values, y.reshape(-1)).score(values, y.reshape(-1)) >= LEAK:
             found.append(name(data, column))
     if found and len(found) < x.shape[1]:
         what = f"{some(found)} alone tells the target"
@@ -230,6 +232,8 @@ def shifted_columns(data: DataSet) -> Iterator[Verdict]:
     from scipy.stats import ks_2samp
 
     train = as_table(data.parts["train"])
+    if train.dtype.kind != "f":
+        return
     for part, examples in present(data):
         if part in ("train", "train_dev"):
             continue
@@ -259,7 +263,7 @@ def shifted_classes(data: DataSet) -> Iterator[Verdict]:
     if data.classes is None:
         return
     shares = {
-        part: np.bincount(labels(examples), minlength=len(data.classes)) / max(len(examples), 1)
+        part: np.bincount(labels(examples), minlength=len(data.classes)) / max(len(labels(examples)), 1)
         for part, examples in present(data)
     }
     for part, share in shares.items():
@@ -279,28 +283,35 @@ def present(data: DataSet) -> Iterator[tuple[str, Examples]]:
 
 def hashes(examples: Examples) -> list[bytes]:
     """A key for each example that is the same for equal features."""
-    x = np.ascontiguousarray(examples.columns["x"]) + 0  # so that -0 is 0
-    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in x]
+    x = examples.columns["x"]
+    rows = (row for some in chunks(x) for row in np.ascontiguousarray(x[some]) + 0)  # so that -0 is 0
+    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
 
 
 def shrunk(examples: Examples) -> list[bytes]:
     """A key for each picture that is the same for those that look alike: a small grey picture in few levels."""
-    x = examples.columns["x"].mean(-1)
+    x = examples.columns["x"]
+    return [key for some in chunks(x) for key in small_keys(x[some].mean(-1))]
+
+
+def small_keys(x: Array) -> list[bytes]:
+    """The keys of grey pictures (N, H, W); those of one grey have a key each, since they look like nothing."""
     rows, columns = (np.linspace(0, n, SIDE + 1).astype(int)[:-1] for n in x.shape[1:])
     small = np.add.reduceat(np.add.reduceat(x, rows, 1), columns, 2).reshape(len(x), -1)
     low, high = small.min(1, keepdims=True), small.max(1, keepdims=True)
     levels = np.rint((small - low) / np.where(high > low, high - low, 1) * (LEVELS - 1)).astype(np.uint8)
-    plain = (high <= low).reshape(-1)
-    return [
-        bytes([k & 255, k >> 8 & 255, k >> 16]) + b"plain" if plain[k] else row.tobytes()
-        for k, row in enumerate(levels)
-    ]
+    return [row.tobytes() if there else secrets.token_bytes(9) for row, there in zip(levels, high > low, strict=True)]
 
 
 def as_table(examples: Examples) -> Array:
     """(N, D) of a table; of pictures and the like one column, their mean."""
     x = examples.columns["x"][:ROWS]
     return x if x.ndim == 2 else x.reshape(len(x), -1).mean(1, keepdims=True)
+
+
+def is_table(x: Array) -> bool:
+    """Whether features are columns of numbers, and not pictures or tokens."""
+    return x.ndim == 2 and x.dtype.kind == "f"
 
 
 def labels(examples: Examples) -> Array:

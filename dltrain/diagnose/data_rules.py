@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dltrain.diagnose.checkup import SAMPLES
 from dltrain.diagnose.rule import Verdict, rule
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def unscaled_inputs(checkup: Checkup) -> Iterator[Verdict]:
 
     Source: LeCun, Bottou, Orr, Müller: Efficient backprop, 1998, section 4.3.
     """
-    x = checkup.examples("train", ROWS).columns["x"]
+    x = np.asarray(checkup.examples("train", ROWS if len(checkup.data.shape) == 1 else SAMPLES).columns["x"])
     if x.dtype.kind != "f":
         return
     table = x.ndim == 2

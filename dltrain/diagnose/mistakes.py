@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dltrain.data.lazy import select
 from dltrain.data.wanted import IGNORED
 from dltrain.errors import UsageError
 from dltrain.layers.base import Array
@@ -109,7 +110,7 @@ def mistakes_of(run: Run, examples: Examples) -> Mistakes:
     if data.classes is not None:
         counted = examples.columns["y"].reshape(-1) != IGNORED
     rows = np.flatnonzero(counted)
-    inputs = dict.fromkeys(session.graph.inputs, examples.columns["x"][rows])
+    inputs = dict.fromkeys(session.graph.inputs, select(examples.columns["x"], rows))
     said = session.task.predict(session.evaluator().outputs(inputs))
     target = examples.columns["y"][rows]
     found = judged(said, target, data.classes) if data.classes is not None else apart(said, data.restore(target))
