@@ -12,7 +12,9 @@ from picture_files import folder as pictures
 
 from dltrain import api
 from dltrain.cli.main import run
-from dltrain.diagnose.data_lint import of_rows
+from dltrain.data.examples import Examples
+from dltrain.data.lazy import Lazy
+from dltrain.diagnose.data_lint import as_table, of_rows
 from dltrain.registry import entries
 
 PAGE = Path(__file__).parent.parent / "docs" / "data.md"
@@ -126,3 +128,14 @@ def test_masks_and_texts_are_no_tables(tmp_path: Path, monkeypatch: pytest.Monke
     for task, data in (("language_model", text), ("segmentation", shapes)):
         found = api.lint_data({"task": task, "data": data, "model": {"graph": {"y": ["dense"]}}})
         assert {v["rule"] for v in found["verdicts"]} <= {"shifted_classes"}, found
+
+
+def test_large_pictures_are_read_in_pieces() -> None:
+    reads = []
+
+    def read(rows: Any) -> Any:
+        reads.append(len(rows))
+        return np.zeros((len(rows), 64, 64, 3), np.float32)
+
+    examples = Examples({"x": Lazy((3000, 64, 64, 3), np.float32, read), "y": np.zeros(3000, int)}, np.arange(3000))
+    assert as_table(examples).shape == (3000, 1) and max(reads) < 100

@@ -124,6 +124,25 @@ def test_tags_are_added_up_and_kept(capsys: pytest.CaptureFixture[str]) -> None:
     assert "with these corrected" in capsys.readouterr().out
 
 
+def test_no_tag_is_lost_and_added_columns_stay() -> None:
+    small_fit()
+    path = Path(api.errors("small")["folder"]) / "errors.csv"
+    rows = [{**row, "note": "ask"} for row in rows_of(path)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, (*HEADER, "note"))
+        writer.writeheader()
+        writer.writerows(rows)
+    api.errors("small")
+    assert [row["note"] for row in rows_of(path)] == ["ask"] * len(rows)
+    right = {**rows[0], "id": "99999", "tags": "blurry", "note": ""}  # tagged when another checkpoint had it wrong
+    with path.open("a", encoding="utf-8", newline="") as file:
+        csv.DictWriter(file, (*HEADER, "note")).writerow(right)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match=r"1 tagged examples, such as 99999, are no mistakes now.*--out DIR"):
+        api.errors("small")
+    assert path.read_bytes() == before
+
+
 def mistakes() -> Mistakes:
     wrong = np.array([True, True, False])
     return Mistakes(

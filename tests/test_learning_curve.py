@@ -56,6 +56,17 @@ def test_the_last_point_is_the_plain_training(tmp_path: Path) -> None:
         api.learning_curve(iris(data={"source": "iris", "split": {"random": {"validation": 0.0, "test": 0.2}}}))
 
 
+def test_it_is_measured_on_what_is_held_out() -> None:
+    with pytest.raises(UsageError, match="measured on what is held out"):
+        api.learning_curve(iris(train__monitor="train.loss"), points=3, seeds=1)
+
+
+def test_the_answer_says_what_the_gain_is_held_against() -> None:
+    level = judged(curve(0.990, 0.993, 0.9945, 0.995, spread=0.0), higher=True)["answer"]
+    assert level.endswith("1% of it") or "1% of it" in level
+    assert "what the seed changes" in judged(curve(0.8, 0.6, 0.45, 0.34, spread=0.3), higher=False)["answer"]
+
+
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     small = ["learning-curve", "iris-softmax", "--set", "train.epochs=2", "--points", "3", "--seeds", "2"]

@@ -150,3 +150,9 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         assert run(["lr-find", *words]) == 2
         assert said in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_loss_that_is_no_number_from_the_start() -> None:
+    broken = {"graph": {"logits": ["dense"]}, "init": {"constant": 1e38}}
+    with pytest.raises(NumericsError, match=r"not finite at the first step.*dltrain doctor"):
+        api.lr_find({"data": {"source": "iris"}, "model": broken})

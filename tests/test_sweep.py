@@ -145,6 +145,12 @@ def over_seeds(sampler: Any, count: int, function: Any) -> float:
     return statistics.fmean(best_of(sampler, seed, count, function) for seed in range(10))
 
 
+def test_a_grid_tries_each_value_once() -> None:
+    space = Space({"width": {"log_integer": [1, 4]}, "rate": {"uniform": [0.0, 1.0]}})
+    proposed = [create("sampler", {"grid": 5}).propose(n, space, 0, Trials(higher=False)) for n in range(1, 21)]
+    assert len({(p.settings["width"], p.settings["rate"]) for p in proposed}) == 4 * 5
+
+
 def test_random_beats_a_grid_where_one_dimension_does_not_matter() -> None:
     def one_matters(x: float, y: float) -> float:
         return abs(x - 0.37)

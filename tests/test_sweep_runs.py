@@ -140,6 +140,9 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     capsys.readouterr()
     again = json_of(capsys, "sweep", "sweep.yaml", "--resume", "--trials", "3")
     assert len(again["trials"]) == 3 and again["sweep"] == found["sweep"] and again["trials"][:2] == found["trials"]
+    (tmp_path / "iris.yaml").write_text(dump(iris(regularize=[{"l2": 0.5}])))
+    assert run(["sweep", "sweep.yaml", "--resume", "--trials", "4"]) == 2
+    assert "the config was changed since the sweep was started: regularize" in capsys.readouterr().err
     write(tmp_path, trials=3, sampler="sobol")
     assert run(["sweep", "sweep.yaml", "--resume"]) == 2
     assert "sampler: random → sobol" in capsys.readouterr().err

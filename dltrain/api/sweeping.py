@@ -79,7 +79,7 @@ def resume_sweep(
     load_plugins(options.get("plugins", ()))
     folder = SweepFolder.find(sweep, runs)
     if trials is not None:
-        folder.extend(from_mapping({**folder.sweep().resolved, "trials": trials}))
+        folder.extend(from_mapping({**folder.sweep().resolved, "trials": trials}), folder.experiment({}, {}))
     return lead(folder, **options)
 
 

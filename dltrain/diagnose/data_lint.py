@@ -12,6 +12,7 @@ import numpy as np
 
 from dltrain.data import DataSet
 from dltrain.data.examples import PARTS, Array, Examples, chunks
+from dltrain.data.lazy import select
 from dltrain.data.wanted import IGNORED
 from dltrain.diagnose.rule import Severity, Verdict, lint
 
@@ -204,9 +205,9 @@ def leaking_columns(data: DataSet) -> Iterator[Verdict]:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     make = DecisionTreeRegressor if data.classes is None else DecisionTreeClassifier
-    found = []
+    found, rows = [], np.asarray(x[:ROWS])
     for column in range(x.shape[1]):
-        values = x[:ROWS, [column]]
+        values = rows[:, [column]]
         if make(max_depth=3, random_state=0).fit(values, y.reshape(-1)).score(values, y.reshape(-1)) >= LEAK:
             found.append(name(data, column))
     if found and len(found) < x.shape[1]:
@@ -305,8 +306,10 @@ def small_keys(x: Array) -> list[bytes]:
 
 def as_table(examples: Examples) -> Array:
     """(N, D) of a table; of pictures and the like one column, their mean."""
-    x = examples.columns["x"][:ROWS]
-    return x if x.ndim == 2 else x.reshape(len(x), -1).mean(1, keepdims=True)
+    x = select(examples.columns["x"], np.arange(min(len(examples), ROWS)))
+    if x.ndim == 2:
+        return np.asarray(x)
+    return np.concatenate([x[rows].reshape(rows.stop - rows.start, -1).mean(1, keepdims=True) for rows in chunks(x)])
 
 
 def is_table(x: Array) -> bool:

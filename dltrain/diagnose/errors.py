@@ -9,7 +9,8 @@ import numpy as np
 
 from dltrain.data import DataSet, pipeline
 from dltrain.diagnose.mistakes import Mistakes, mistakes_of
-from dltrain.diagnose.tags import analysis, as_csv, read_tags
+from dltrain.diagnose.tags import analysis, as_csv, is_tagged, read_tags
+from dltrain.errors import UsageError
 from dltrain.report.contact_sheet import contact_sheet
 from dltrain.runs.files import atomic_write, make_folders
 from dltrain.training.batch_preview import as_bytes
@@ -46,7 +47,7 @@ def look(run: Run, part: str, examples: Examples, folder: Path, most: int, tags:
     files, notes = [], []
     if found.classes is not None:
         make_folders(folder)
-        kept = read_tags(folder / TABLE) if (folder / TABLE).is_file() else {}
+        kept = tags_kept(folder / TABLE, wrong)
         atomic_write(folder / TABLE, as_csv(wrong, kept))
         files.append(TABLE)
         shape = run.session.data.shape
@@ -74,6 +75,23 @@ def look(run: Run, part: str, examples: Examples, folder: Path, most: int, tags:
         "files": files,
         "notes": notes,
     }
+
+
+def tags_kept(path: Path, wrong: Mistakes) -> dict[str, dict[str, str]]:
+    """What was filled in by hand in a table that is about to be written again.
+
+    Raises:
+        UsageError: when tagged examples are no mistakes now, whose tags would be lost.
+    """
+    if not path.is_file():
+        return {}
+    table, still = read_tags(path), {str(number) for number in wrong.ids}
+    lost = [number for number, row in table.items() if number not in still and is_tagged(row)]
+    if lost:
+        what = f"{len(lost)} tagged examples, such as {lost[0]}, are no mistakes now: their tags would be lost"
+        hint = "`--out DIR` writes another table, or move this one away"
+        raise UsageError(what, where=str(path), hint=hint)
+    return table
 
 
 def listed(mistakes: Mistakes, most: int) -> list[dict[str, Any]]:

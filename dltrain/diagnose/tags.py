@@ -17,7 +17,7 @@ BY_HAND = ("tags", "right_label")  # columns that are left empty, for the reader
 
 
 def as_csv(mistakes: Mistakes, kept: Mapping[str, Mapping[str, str]]) -> str:
-    """A line for each mistake, worst first, with empty columns to fill in; what was filled in before is kept.
+    """A line for each mistake, worst first, with empty columns to fill in; what was filled in or added before is kept.
 
     Parameters:
         mistakes: all of them wrong
@@ -25,12 +25,13 @@ def as_csv(mistakes: Mistakes, kept: Mapping[str, Mapping[str, str]]) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
+    added = [name for name in next(iter(kept.values()), {}) if name not in HEADER]
+    writer.writerow((*HEADER, *added))
     for k in range(len(mistakes)):
         earlier = kept.get(str(mistakes.ids[k]), {})
         confidence = "" if mistakes.confidence is None else f"{mistakes.confidence[k]:.4f}"
         facts = (mistakes.ids[k], mistakes.labels[k], mistakes.predictions[k], confidence, f"{mistakes.loss[k]:.4f}")
-        writer.writerow((*facts, *(earlier.get(column, "") for column in BY_HAND)))
+        writer.writerow((*facts, *(earlier.get(column, "") for column in (*BY_HAND, *added))))
     return text.getvalue()
 
 
@@ -74,6 +75,11 @@ def tags_of(row: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(tag.strip() for tag in row["tags"].split(";") if tag.strip()))
 
 
+def is_tagged(row: Mapping[str, str]) -> bool:
+    """Whether something was filled in."""
+    return bool(tags_of(row) or row["right_label"].strip())
+
+
 def analysis(table: Mapping[str, Mapping[str, str]], mistakes: Mistakes, where: str) -> dict[str, Any]:
     """What the tags say: the most that mending each could gain, and the error where labels were wrong.
 
@@ -96,7 +102,7 @@ def analysis(table: Mapping[str, Mapping[str, str]], mistakes: Mistakes, where: 
     Source: Ng: Machine learning yearning, 2018, chapters 14 to 19.
     """
     wrong = {str(mistakes.ids[k]) for k in range(len(mistakes)) if mistakes.wrong[k]}
-    examined = {id: row for id, row in table.items() if tags_of(row) or row["right_label"].strip()}
+    examined = {id: row for id, row in table.items() if is_tagged(row)}
     strange = next((id for id in examined if id not in wrong), None)
     if strange is not None:
         hint = "tag the table of this run, part and checkpoint"

@@ -175,11 +175,27 @@ class SweepFolder:
 
         return stored_experiment(self.base, {**settings, **extra})
 
-    def extend(self, sweep: Sweep) -> None:
-        """Go on with the trials and the time of another file of the same sweep.
+    def check_config(self, wanted: Experiment) -> None:
+        """Refuse to go on with another config than that of the sweep.
 
         Raises:
-            UsageError: when anything else differs, with all differences.
+            UsageError: with the paths of the values that differ.
+        """
+        changed = [row["path"] for row in differences(self.experiment({}, {}).resolved, wanted.resolved)]
+        if changed:
+            what = f"the config was changed since the sweep was started: {', '.join(changed)}"
+            hint = "leave --resume out to start a new sweep; `dltrain sweep resume` goes on with the old config"
+            raise UsageError(what, where=self.name, hint=hint)
+
+    def extend(self, sweep: Sweep, experiment: Experiment) -> None:
+        """Go on with the trials and the time of another file of the same sweep.
+
+        Parameters:
+            sweep: the file
+            experiment: the config that it varies
+
+        Raises:
+            UsageError: when anything else differs, with all differences, in the file or in the config.
         """
         stored = self.sweep().resolved
         changed = [row for row in differences(stored, sweep.resolved) if row["path"] not in ENDLESS]
@@ -190,6 +206,7 @@ class SweepFolder:
             hint = "take the old values, or leave --resume out to start a new sweep"
             what = "\n".join(["the sweep was started with another file, old → new:", *lines, ""])
             raise UsageError(what, where=self.name, hint=hint)
+        self.check_config(experiment)
         if stored != sweep.resolved:
             files.atomic_write(self.sweep_path, dump(sweep.resolved))
 

@@ -51,7 +51,7 @@ def start(
     base = based(given, sweep)
     folder = SweepFolder.newest(runs, sweep.name) if resume else None
     if folder is not None:
-        folder.extend(sweep)
+        folder.extend(sweep, base({}))
     else:
         tried(sweep, base)
         experiment = base({})

@@ -141,6 +141,8 @@ class Hyperband:
     Example:
         >>> [(len(b.numbers), b.rungs) for b in (Hyperband().bracket(n, 30, epochs=9) for n in (1, 10, 15))]
         [(9, [1, 3]), (5, [3]), (3, [])]
+        >>> [Hyperband().bracket(n, 30, epochs=20).rungs for n in (1, 10, 15)]
+        [[2, 6], [6], []]
 
     Source: Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar: Hyperband, 2018.
     """
@@ -164,6 +166,6 @@ class Hyperband:
             for s in range(most, -1, -1):
                 size = math.ceil((most + 1) * r**s / (s + 1))
                 if number < first + size:
-                    begin = max(1, epochs // r**s)
-                    return Bracket(range(first, min(first + size, trials + 1)), rungs_from(begin, r, epochs), r)
+                    rungs = [epochs // r**power for power in range(s, 0, -1)]
+                    return Bracket(range(first, min(first + size, trials + 1)), rungs, r)
                 first += size

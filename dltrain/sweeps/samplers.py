@@ -113,7 +113,8 @@ class GridSampler(Sampler):
         levels = dimension.levels
         if levels is not None and (levels <= self.points or not dimension.ordered):
             return [(index + 0.5) / levels for index in range(levels)]
-        return [0.5] if self.points == 1 else [index / (self.points - 1) for index in range(self.points)]
+        places = [0.5] if self.points == 1 else [index / (self.points - 1) for index in range(self.points)]
+        return list({dimension.value(place): place for place in places}.values())  # each value once
 
 
 @register("sampler", "sobol")

@@ -53,9 +53,13 @@ def learning_curve(
             data.parts["train"] = whole.take(np.sort(order[:size]))
             session = prepare(experiment, data=data)
             trainer = session.trainer(NoJournal(), SilentProgress())
+            goal = trainer.goal
+            if not goal.metric.startswith("validation."):
+                expected, hint = "a metric of the validation part", "`--set train.monitor=validation.loss`"
+                what = "a learning curve is measured on what is held out"
+                raise UsageError(what, where="train.monitor", expected=expected, got=goal.metric, hint=hint)
             trainer.run()
             if position == 0:
-                goal = session.goal(experiment.train.monitor)
                 metric, higher = goal.metric.partition(".")[2], goal.higher
                 curve.append({"examples": size, "train": [], "validation": []})
             measured = trainer.measured()
@@ -110,7 +114,8 @@ def judged(curve: Sequence[Mapping[str, Any]], higher: bool) -> dict[str, Any]:
     if gain > max(deviation, NOTICEABLE * abs(last)):
         return {"expected": expected, "answer": f"more data would help: {said}"}
     gap = None if rows[-1]["train"] is None else (rows[-1]["train"] - last if higher else last - rows[-1]["train"])
-    answer = f"more data would hardly help: {said}, within what the seed changes ({deviation:.2g})"
+    small = "what the seed changes" if deviation >= NOTICEABLE * abs(last) else f"{NOTICEABLE:.0%} of it"
+    answer = f"more data would hardly help: {said}, a gain of no more than {small}"
     if gap is not None and gap <= max(deviation, NOTICEABLE * abs(last)):
         answer += "; training is no better than validation, so a larger model or longer training may help"
     return {"expected": expected, "answer": answer}

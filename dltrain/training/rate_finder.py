@@ -44,8 +44,12 @@ class Ramp:
         """A rate to train with, two significant digits, and why it is this one.
 
         Raises:
-            NumericsError: when the loss fell at no rate.
+            NumericsError: when the loss fell at no rate, or was no number from the first step on.
         """
+        if not self.smooth:
+            hint = "look at inputs and initial weights: `dltrain doctor CONFIG` tells more"
+            what = "the loss is not finite at the first step"
+            raise NumericsError(what, expected="a finite loss", got=self.ended, hint=hint)
         best = int(np.argmin(self.smooth))
         first = self.smooth[min(len(self.smooth) // 10, best)]
         if self.smooth[best] > first * (1 - FALLEN) if first > 0 else self.smooth[best] >= first:
