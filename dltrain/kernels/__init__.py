@@ -141,14 +141,18 @@ def work_alone() -> None:
         jit.thread.alone = True
 
 
-def warmup() -> list[str]:
+def warmup(processes: int = 1, told: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
     """Compile all kernels now, or load them from disk; returns their names.
+
+    Parameters:
+        processes: that compile beside each other
+        told: called with how many of how many are ready
 
     Raises:
         UsageError: when Numba is not installed.
     """
     select("compiled")
-    importlib.import_module("dltrain.kernels.compiled.warmup").warm_up()
+    importlib.import_module("dltrain.kernels.compiled.warmup").warm_up(processes, told)
     faster, plain = namespace("compiled").functions, namespace("reference").functions
     return [name for name in plain if faster[name] is not plain[name]]
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
 from numba.core import config
@@ -77,10 +75,3 @@ def begin(new: Path) -> None:
                 shutil.rmtree(other, ignore_errors=True)
     except OSError:
         pass  # it is there already, or may not be made: Numba then looks for another place
-
-
-def marker() -> Path:
-    """The file that says that all kernels were compiled here."""
-    python = f"{sys.version_info.major}{sys.version_info.minor}"
-    processor = os.environ.get("NUMBA_CPU_NAME", "") or "host"
-    return folder() / f"complete-py{python}-numba{version('numba')}-{processor}"
