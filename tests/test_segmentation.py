@@ -152,13 +152,6 @@ def test_an_ensemble_and_a_look_inside(runs: Path, tmp_path: Path) -> None:
     assert seen["result"]["class"] == "circle" and 0 <= seen["result"]["said"] <= 1
 
 
-def test_colours_may_change_and_places_may_not() -> None:
-    assert api.check({**SETTINGS, "data": {**SETTINGS["data"], "augment": ["brightness", "gaussian_noise"]}})
-    for name in ("horizontal_flip", "rotation", "cut_mix"):
-        with pytest.raises(ConfigError, match=f"data.augment.1: {name} moves pixels, and masks do not follow"):
-            api.check({**SETTINGS, "data": {**SETTINGS["data"], "augment": ["brightness", name]}})
-
-
 @pytest.mark.parametrize(
     ("y", "classes", "said"),
     [

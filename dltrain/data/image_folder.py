@@ -104,7 +104,7 @@ class ImageFolder:
             pool = Pool({"y": np.array(labels)}, self.path, given=given, classes=names)
         x, form, content = CACHES[self.cache](pictures, self.wanted(folders))
         layout: dict[str, Any] = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
-        layout["max_pixels"] = self.max_pixels
+        layout |= {"max_pixels": self.max_pixels, "cut": self.size is not None and form.resize != "stretch"}
         return replace(
             pool,
             columns={**pool.columns, "x": x},

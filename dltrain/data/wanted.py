@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dltrain.data.examples import Array, Pool
+from dltrain.data.located import check_places
 from dltrain.data.targets import labels_of, values_of
 from dltrain.errors import DataError
 from dltrain.types import Need
@@ -59,6 +60,8 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
         return Target(sequences_of(pool), None, ["token"])
     if need.kind == "values":
         y, names = values_of(pool, dtype)
+        if need.places:
+            check_places(pool, need, y)
         return Target(y, None, names)
     if need.kind == "masks":
         return masks_of(pool, need)
