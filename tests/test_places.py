@@ -239,7 +239,7 @@ def test_places_are_neither_mixed_nor_prepared(data: Path) -> None:
     config = located()
     with pytest.raises(ConfigError, match="points are not mixed as pictures are"):
         api.check({**config, "data": {**config["data"], "augment": ["mix_up"]}})
-    with pytest.raises(ConfigError, match="data.prepare_target: points are not prepared"):
+    with pytest.raises(ConfigError, match="data.prepare_target: the targets are no numbers to prepare; got points"):
         api.check({**config, "data": {**config["data"], "prepare_target": ["standardize"]}})
     assert api.check(located(size=8, resize="stretch"))
 

@@ -53,8 +53,8 @@ def fit(
     head, specs, columns = which
     path: tuple[str | int, ...] = (*HEADS, head, "prepare_target") if head else PATH
     if kind != "values":
-        what, hint = f"{kind} are not prepared", "leave it out: it is for numbers, the task regression without `places`"
-        raise ConfigError([Problem(path, what, hint=hint)])
+        what, hint = "the targets are no numbers to prepare", "leave it out: it is for a regression without `places`"
+        raise ConfigError([Problem(path, what, "", kind, hint)])
     for position, spec in enumerate(specs):
         entry, _ = parse(spec, "preparation", (*path, position))
         if not hasattr(entry.make, "invert"):
