@@ -10,7 +10,7 @@ import numpy as np
 
 from dltrain.data.examples import Array, Pool
 from dltrain.data.located import check_places
-from dltrain.data.targets import labels_of, values_of
+from dltrain.data.targets import check_there, labels_of, values_of
 from dltrain.errors import DataError
 from dltrain.types import Need
 
@@ -56,6 +56,8 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
     pool = targets_for(pool, need)
     if known is not None:
         pool = replace(pool, classes=list(known))
+    if pool.columns["y"].dtype.kind == "U":
+        check_there(pool, ("?",) if need.kind == "labels" else ("", "?"))  # a sample may have none of many labels
     if need.kind == "tokens":
         return Target(sequences_of(pool), None, ["token"])
     if need.kind == "values":
