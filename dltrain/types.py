@@ -69,6 +69,7 @@ class Need(NamedTuple):
         separator: what stands between the labels of a sample in text
         classes: the names by which the source numbers its labels, the ignored one among them; none: it does not
         prepare: specs of the preparations of the numbers that one of several heads learns
+        places: what numbers are in the pictures: points, boxes or nothing of the kind
     """
 
     kind: str
@@ -77,6 +78,7 @@ class Need(NamedTuple):
     separator: str | None = None
     classes: tuple[str, ...] = ()
     prepare: tuple[Any, ...] = ()
+    places: str = ""
 
     def plain(self) -> dict[str, Any]:
         """As JSON values; `Need(**plain)` makes it again."""

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_models
 
 from dltrain import api, config
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
 from dltrain.model.summary import summarize
+from dltrain.training import evaluation
+from dltrain.training.evaluation import evaluation_batch
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 # name: (parameters, side of the picture, colours, classes)
@@ -106,3 +109,17 @@ def test_large_ones_run_on_a_folder_of_pictures(name: str, tmp_path: Path, monke
     sets += ["model.graph.logits=[flatten, dense: 8, relu, dense]"] if name == "vgg-16" else []
     summary, _ = api.check(CONFIGS / "architectures" / f"{name}.yaml", sets=sets)
     assert summary["layers"][-1]["output_shape"] == [2]
+
+
+def test_an_evaluation_of_large_pictures_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """512 pictures of 224 × 224 would take the first layers of a network 3 GB; the bits of small ones stay."""
+    assert evaluation_batch(graph_of("architectures/resnet-50")) == 64
+    assert evaluation_batch(graph_of("architectures/resnet-20")) == 512
+    one = {"graph": {"y": [{"conv": 4}, "flatten", {"dense": 2}]}}
+    graph = small_models.graph_of(one, {"x": (8, 8, 1)})
+    assert evaluation_batch(graph) == 512
+    values = 8 * 8 * (4 + 4)  # what flatten reads and writes, the most of all
+    monkeypatch.setattr(evaluation, "ROOM", 4 * values * 100)
+    assert evaluation_batch(graph) == 64
+    monkeypatch.setattr(evaluation, "ROOM", 1)
+    assert evaluation_batch(graph) == 1

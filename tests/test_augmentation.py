@@ -24,7 +24,7 @@ from dltrain.config import from_mapping
 from dltrain.data import Examples, Loader
 from dltrain.data.augmentations import Augmenter, smoothing
 from dltrain.data.augmentations.draws import Draws
-from dltrain.data.augmentations.stages import Recolouring, Resampling
+from dltrain.data.augmentations.stages import Recolouring, Resampling, Seen
 from dltrain.data.augmentations.statistics import Statistics
 from dltrain.data.loader import Batch, Mixed
 from dltrain.errors import ConfigError
@@ -64,7 +64,7 @@ def test_augmentation(name: str) -> None:
         x = pictures(dtype=dtype)
         x.flags.writeable = False
         augmenter = Augmenter([spec], x, 7)
-        found, share, _ = augmenter(x, 3, PLACES)
+        found, _, share, _ = augmenter(x, 3, PLACES)
         assert found.shape == x.shape and found.dtype == dtype and np.isfinite(found).all()
         assert (found != x).any() and (share is None) == (name not in ("mix_up", "cut_mix"))
         if name != "gaussian_noise":
@@ -204,7 +204,7 @@ def strength(value: float) -> Any:
 def coloured(name: str, colours: Array, value: float) -> Array:
     """Colours (H, W, C) from 0 to 1 after an augmentation that draws this value."""
     step, known = create("augmentation", {name: 1.0}), Statistics(np.array([[0.0] * 3, [1.0] * 3]).reshape(2, 1, 1, 3))
-    return Recolouring(0, step)(colours[None], strength(value), known, REFERENCE)[0]
+    return Recolouring(0, step)(Seen(colours[None]), strength(value), known, REFERENCE).x[0]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,8 @@ def test_several_colours_are_one_after_the_other() -> None:
     assert [len(stage.parts) for stage in augmenter.before] == [5]
     draws, plain = Draws.at(7, "augment", 3, PLACES), x
     for position, spec in enumerate(specs):
-        plain = Recolouring(position, create("augmentation", spec))(plain, draws, augmenter.statistics, REFERENCE)
+        stage = Recolouring(position, create("augmentation", spec))
+        plain = stage(Seen(plain), draws, augmenter.statistics, REFERENCE).x
     np.testing.assert_allclose(augmenter(x, 3, PLACES)[0][1:], plain[1:], atol=1e-12)
 
 
@@ -272,7 +273,7 @@ def test_mixing(spec: Any, stored: float) -> None:
     """Pictures are those that their rows and shares say, after what stands before in the list."""
     x = pictures(400, 16, 16)
     augmenter = Augmenter([{"horizontal_flip": 1.0}, spec], x, 7)
-    found, share, rows = augmenter(x, 3, np.arange(400))
+    found, _, share, rows = augmenter(x, 3, np.arange(400))
     assert share is not None and rows is not None and augmenter.mixing is not None
     first, second, s = x[:, :, ::-1], x[rows][:, :, ::-1], share[:, None, None, None]
     if spec == "mix_up":
@@ -282,7 +283,7 @@ def test_mixing(spec: Any, stored: float) -> None:
         assert ((found == second).all(3) | own).all()
         others = rows != np.arange(400)
         np.testing.assert_allclose(own.mean(axis=(1, 2))[others], share[others], atol=1e-12)
-    some, _, _ = Augmenter(["horizontal_flip", {"mix_up": {"alpha": 1e6}}], x, 7)(x, 3, np.arange(400))
+    some = Augmenter(["horizontal_flip", {"mix_up": {"alpha": 1e6}}], x, 7)(x, 3, np.arange(400)).x
     kinds = [  # half of each: which of the two pictures is turned is drawn for each by itself
         np.abs(some - (a + b) / 2).max(axis=(1, 2, 3)) < 0.05
         for a in (x, x[:, :, ::-1])

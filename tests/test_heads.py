@@ -272,6 +272,22 @@ def test_many_labels_from_text(table: Path, tmp_path: Path) -> None:
     assert api.evaluate(summary["run"], data=table)["samples"] == 120
 
 
+def test_an_empty_entry_is_a_sample_without_labels(tmp_path: Path) -> None:
+    """It was refused as a missing target; of one class it is missing, and so is a question mark."""
+    rows = [f"{k},{k % 7},{('up', 'far;up', '')[k % 3]}" for k in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x1,x2,tags", *rows]) + "\n")
+    source = {"csv": {"path": "t.csv", "target": "tags"}}
+    data = loaded(source, tmp_path, needs=Need("labels"))  # type: ignore[arg-type]
+    for part in data.parts.values():
+        expected = np.array([[0, 1], [1, 1], [0, 0]])[part.ids % 3]
+        np.testing.assert_array_equal(part.columns["y"], expected)
+    with pytest.raises(DataError, match=r"t\.csv:4, tags: the target is missing; got ''"):
+        loaded(source, tmp_path)
+    (tmp_path / "t.csv").write_text("\n".join(["x1,x2,tags", *rows, "1,2,?"]) + "\n")
+    with pytest.raises(DataError, match=r"t\.csv:62, tags: the target is missing; got '\?'"):
+        loaded(source, tmp_path, needs=Need("labels"))  # type: ignore[arg-type]
+
+
 def test_labels_are_balanced_by_what_the_training_part_has(table: Path, tmp_path: Path) -> None:
     """As a task of its own and as a head; the counts are stored with the run, so that an evaluation weighs alike."""
     task = {"multi_label": {"class_weight": "balanced"}}

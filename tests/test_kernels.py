@@ -194,6 +194,10 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
             (x.reshape(N, C, 1, 1), np.tile([[0.9, 0.0, 0.3], [0.0, 1.0, 0.0]], (N, 1, 1))), (empty((N, C, 1, 1), F),),
             lambda f, i, o: f(*i, None, "reflect", *o),
         ),
+        "resample_labels": (
+            (np.arange(N * C, dtype=np.int32).reshape(N, C, 1), np.tile([[0.9, 0, 0.3], [0, 1, 0]], (N, 1, 1))),
+            (empty((N, C, 1), np.int32),), lambda f, i, o: f(*i, None, "zero", -1, *o),
+        ),
         "recolour": (
             (x.reshape(N, C, 1, 1), np.full((N, 1, 1), 0.7), np.full((N, 1), 0.1), np.array([-1.0]), np.array([1.5])),
             (empty((N, C, 1, 1), F),), lambda f, i, o: f(*i, *o),
@@ -327,6 +331,18 @@ def test_bent_pictures(border: str) -> None:
     found, expected = (k.resample(x, matrices, offsets, border, empty(x.shape, F)) for k in (COMPILED, REFERENCE))
     close(found, expected, 2e-5)
     assert np.abs(expected - REFERENCE.resample(x, matrices, None, border, empty(x.shape, F))).max() > 0.5
+
+
+@pytest.mark.parametrize("bent", [False, True])
+@pytest.mark.parametrize("border", ["reflect", "nearest", "zero"])
+def test_masks_are_the_same_to_the_pixel(border: str, bent: bool) -> None:
+    y = np.random.default_rng(0).integers(0, 9, (60, 40, 37), np.int32)  # enough for several threads
+    offsets = 3 * normal(60, 40, 37, 2, seed=1) if bent else None
+    matrices = np.tile([[0.8, 0.6, -9.0], [-0.6, 0.8, 12.0]], (60, 1, 1))
+    found, expected = (
+        k.resample_labels(y, matrices, offsets, border, -1, empty(y.shape, np.int32)) for k in (COMPILED, REFERENCE)
+    )
+    assert found.tobytes() == expected.tobytes() and (expected < 0).any() == (border == "zero")
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -344,6 +344,16 @@ def test_no_inputs_at_all() -> None:
     assert problems("graph: {y: [relu]}", input_wires=()) == ["model.graph: the model has no inputs"]
 
 
+def test_one_width_for_shared_weights() -> None:
+    """The last output's was taken without a word, and the first did not fit its targets."""
+    text = "{graph: {a: [dense], b: [from: x, reuse: a]}, outputs: [a, b]}"
+    [found] = problems(text, output_units={"a": 2, "b": 5})
+    assert found.startswith("model.graph.b.1.reuse: the weights of 'a.0.dense' end in outputs of different widths")
+    assert "expected one width; got 2 and 5" in found
+    assert len(read(text, output_units={"a": 2, "b": 2}).nodes) == 2
+    assert len(read(text.replace("dense", "dense: 4"), output_units={"a": 2, "b": 5}).nodes) == 2  # it says its own
+
+
 def test_width_is_the_last_layers_only() -> None:
     text = "{graph: {h: [dense, relu], y: [dense, dropout: 0.1], z: [from: h, dense: 2]}, outputs: [y, z]}"
     found = problems(text, output_units=3)

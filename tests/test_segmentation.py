@@ -140,6 +140,20 @@ def test_a_run_learns_measures_and_predicts(runs: Path, tmp_path: Path, capsys: 
     )
 
 
+def test_a_picture_of_another_shape_is_stretched(runs: Path, tmp_path: Path, capsys: Any) -> None:
+    """A run of arrays cut the middle out to predict, and stretched to evaluate."""
+    x = Shapes(samples=1, size=16, seed=7).load(DataFolders()).columns["x"][0]
+    wide = np.repeat(x, 4, axis=1)  # 16 × 64: stretched back it is the same, its middle is not
+    for name, pixels in (("own", x), ("wide", wide)):
+        (tmp_path / f"{name}.png").write_bytes(packed(pixels))
+    own, wide = (api.predict("shapes", [tmp_path / f"{name}.png"], runs=runs) for name in ("own", "wide"))
+    masks = [found["predictions"][0]["mask"] for found in (own, wide)]
+    assert (masks[0] == masks[1]).mean() > 0.95
+    out = ["--runs", str(runs), "--masks", str(tmp_path / "out")]
+    assert run(["predict", "shapes", str(tmp_path / "wide.png"), *out]) == 0
+    assert "1 masks of 16 × 16 pixels, the size the run learned" in capsys.readouterr().err
+
+
 def test_an_ensemble_and_a_look_inside(runs: Path, tmp_path: Path) -> None:
     api.fit(SETTINGS, runs=runs, name="other", seed=3)
     x = Shapes(samples=8, size=16, seed=7).load(DataFolders()).columns["x"]
@@ -150,13 +164,6 @@ def test_an_ensemble_and_a_look_inside(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the network answers for every pixel by itself.*predict RUN PICTURE --masks"):
         api.show("class_map", "shapes", runs=runs, out=tmp_path / "out")
     assert seen["result"]["class"] == "circle" and 0 <= seen["result"]["said"] <= 1
-
-
-def test_colours_may_change_and_places_may_not() -> None:
-    assert api.check({**SETTINGS, "data": {**SETTINGS["data"], "augment": ["brightness", "gaussian_noise"]}})
-    for name in ("horizontal_flip", "rotation", "cut_mix"):
-        with pytest.raises(ConfigError, match=f"data.augment.1: {name} moves pixels, and masks do not follow"):
-            api.check({**SETTINGS, "data": {**SETTINGS["data"], "augment": ["brightness", name]}})
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,8 @@ def preview_schedule(config: Config, *, sets: Sequence[str] = (), plugins: Seque
 def preview_batch(config: Config, *, sets: Sequence[str] = (), plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
     """The first training batch of a config whose data are pictures, augmented, as the network sees it.
 
-    Returns ``{pictures, labels, samples, shape, notes}``: at most 64 pictures, an array (n, H, W, C) of bytes, and what
-    each shows.
+    Returns ``{pictures, labels, drawn, samples, shape, notes}``: at most 64 pictures, an array (n, H, W, C) of bytes,
+    what each shows, and the masks, points and boxes in them.
 
     Parameters:
         config: path or mapping

@@ -55,7 +55,8 @@ def cli(
     found = [row.pop("mask", None) for row in result["predictions"]]
     if masks is not None:
         write_masks(masks, found, run)
-        output.note(f"{len(found)} masks written to {masks}")
+        height, width = found[0].shape
+        output.note(f"{len(found)} masks of {height} × {width} pixels, the size the run learned, written to {masks}")
     if out is not None:
         write(Path(out), result)
         output.note(f"{result['samples']} predictions written to {out}")

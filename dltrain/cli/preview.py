@@ -65,7 +65,7 @@ def preview_batch(config: str, sets: tuple[str, ...], out: Path, plugins: tuple[
     """Show the first training batch as pictures: shuffled, balanced and augmented, each with its label.
 
     CONFIG is a YAML file, or the name of a config that comes with dltrain (`dltrain list configs`).  What the
-    preparation did is undone.
+    preparation did is undone.  A mask stands beside its picture, points and boxes are drawn into it.
     """
     from dltrain.errors import UsageError
 
@@ -76,11 +76,12 @@ def preview_batch(config: str, sets: tuple[str, ...], out: Path, plugins: tuple[
     from dltrain.data.pictures import pillow
 
     pillow()  # before the data are read
+    from dltrain.report.annotated import annotated
     from dltrain.report.contact_sheet import contact_sheet
     from dltrain.runs.files import atomic_write
 
     found = api.preview_batch(arguments.config_path(config), sets=sets, plugins=plugins)
-    file, rows, columns = contact_sheet(found.pop("pictures"), found["labels"])
+    file, rows, columns = contact_sheet(annotated(found.pop("pictures"), found.pop("drawn")), found["labels"])
     atomic_write(out, file)
     if as_json:
         output.emit({"file": str(out), "rows": rows, "columns": columns, **found})

@@ -125,8 +125,8 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         raise ConfigError([Problem(target_preparation.PATH, what, hint=hint)])
     which = list(target_preparation.prepared(scales, heads))
     for one in which:
-        names, numbers = heads[one[0]]["target_names"] if heads else target.names, plain[one[0]]["kind"] == "values"
-        constants |= target_preparation.fit(one, raw["train"], names, pool.place, numbers)
+        names, need = heads[one[0]]["target_names"] if heads else target.names, plain[one[0]]
+        constants |= target_preparation.fit(one, raw["train"], names, pool.place, need["places"] or need["kind"])
     for part, some in parts.items():
         parts[part] = target_preparation.apply(which, constants, some, dtype, pool.place)
     ready = parts["train"].described()

@@ -104,7 +104,7 @@ class ImageFolder:
             pool = Pool({"y": np.array(labels)}, self.path, given=given, classes=names)
         x, form, content = CACHES[self.cache](pictures, self.wanted(folders))
         layout: dict[str, Any] = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
-        layout["max_pixels"] = self.max_pixels
+        layout |= {"max_pixels": self.max_pixels, "cut": self.size is not None and form.resize != "stretch"}
         return replace(
             pool,
             columns={**pool.columns, "x": x},
@@ -245,9 +245,7 @@ def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
             raise DataError("this is a folder", where=str(path), expected="a file", hint="name a file in it")
         expected, got = f"features of shape {like.raw_shape}", "pictures"
         raise DataError("the run's data are no pictures", where=str(path), expected=expected, got=got)
-    height, width, channels = like.raw_shape
-    known = like.layout.get("pictures", {})
-    form = Form(height, width, channels, known.get("resize", "crop"))
+    form, known = form_like(like), like.layout.get("pictures", {})
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
         found: Listing = ([file_at(path, PurePosixPath(path.name))], [])
     else:
@@ -259,6 +257,13 @@ def pictures_like(path: Path, like: DataSet, target: bool) -> Pool:
         columns["y"] = np.array(labels_of(found, like.layout.get("label")))
     files = tuple((file.where, k) for k, file in enumerate(found[0]))
     return Pool(columns, str(path), classes=like.classes, target_names=like.target_columns, files=files)
+
+
+def form_like(like: DataSet) -> Form:
+    """The form that new pictures are brought to, as a run's own were; a mask is that of all the picture."""
+    height, width, channels = like.raw_shape
+    masks = like.needs.get("", {}).get("kind") == "masks"
+    return Form(height, width, channels, like.layout.get("pictures", {}).get("resize", "stretch" if masks else "crop"))
 
 
 def check_no_parts(found: Listing, path: Path, classes: Sequence[str]) -> None:

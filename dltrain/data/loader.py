@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dltrain.data.augmentations import Augmenter
+from dltrain.data.augmentations.places import Drawn
 from dltrain.data.examples import Array, Examples
 from dltrain.data.lazy import Lazy
 from dltrain.errors import DataError
@@ -205,16 +206,17 @@ class Loader:
         self.balance = Balance(how, self.targets)
         self.steps_per_epoch = -(-len(self.balance) // self.batch_size)
 
-    def augment(self, specs: Sequence[Any]) -> None:
+    def augment(self, specs: Sequence[Any], drawn: Sequence[Drawn] = ()) -> None:
         """Augment the pictures of all batches.
 
         Parameters:
             specs: the augmentations, in their order
+            drawn: targets that lie in the pictures and move along
 
         Raises:
             ConfigError: when they do not suit the data.
         """
-        self.augmenter = Augmenter(specs, next(iter(self.sources.values())), self.seed)
+        self.augmenter = Augmenter(specs, next(iter(self.sources.values())), self.seed, drawn)
 
     def feed(self, sources: Mapping[str, Array]) -> None:
         """Take other inputs for the same examples: {wire: array}, such as what a network makes of them."""
@@ -292,9 +294,9 @@ class Loader:
         """The batch with other pictures; of mixed targets the one with the larger share comes first."""
         places = np.arange(start, start + len(batch))
         order = self.order(batch.epoch) if self.shuffle else None
-        found = {wire: augmenter(x, batch.epoch, places, kernels, order) for wire, x in batch.inputs.items()}
-        batch.inputs = {wire: x for wire, (x, _, _) in found.items()}
-        _, share, rows = next(iter(found.values()))
+        [(wire, x)] = batch.inputs.items()  # the data have one input
+        found, target, share, rows = augmenter(x, batch.epoch, places, kernels, order, batch.target)
+        batch.inputs, batch.target = {wire: found}, batch.target if target is None else target
         if share is not None and rows is not None:
             first, second, minor = batch.target, self.targets[rows], share < 0.5
             across = minor.reshape(-1, *[1] * (first.ndim - 1))

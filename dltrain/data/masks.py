@@ -11,7 +11,7 @@ from annotated_types import Ge
 from dltrain.data.budget import check_memory
 from dltrain.data.examples import Array, DataSet, Pool
 from dltrain.data.folders import DataFolders
-from dltrain.data.image_folder import pixels
+from dltrain.data.image_folder import form_like, pixels
 from dltrain.data.picture_files import PictureFile, listing
 from dltrain.data.pictures import MOST_PIXELS, Form, opened, orientation, oriented, read_head
 from dltrain.errors import DataError
@@ -205,9 +205,8 @@ def decoded(file: PictureFile, form: Form) -> Array:
 
 def masks_like(path: Path, like: DataSet) -> Pool:
     """New pictures with the masks that lie beside them, as a run's own do."""
-    height, width, channels = like.raw_shape
     images, masks = like.layout.get("masks", BESIDE)
-    form = Form(height, width, channels, "stretch")
+    form = form_like(like)
     pictures = listing(inner(path, images))[0]
     columns = {"x": pixels(pictures, form, MOST_PIXELS), "y": masks_of(pictures, inner(path, masks), form)}
     files = tuple((file.where, k) for k, file in enumerate(pictures))

@@ -168,8 +168,10 @@ def check_times(entries: list[str], numeric: Array, pool: Pool) -> None:
 def targets_of(texts: list[list[str]], pool: Pool) -> Array:
     """Targets from text: numbers where all are numbers; else text, where each column is all numbers or all words.
 
+    An empty word is kept: only the task knows whether it says something.
+
     Raises:
-        DataError: when one is missing, or numbers and words are mixed.
+        DataError: when numbers and words are mixed.
     """
     columns = []
     for name, column in zip(pool.target_names, texts, strict=True):
@@ -179,11 +181,6 @@ def targets_of(texts: list[list[str]], pool: Pool) -> Array:
         odd = np.flatnonzero(~numeric)
         if len(odd) and numeric.any() and not set(column) <= listed:
             raise mixed(name, column, numeric, pool)
-        missing = next((k for k in odd if column[k].lower() in ("", "?") and column[k] not in listed), None)
-        if missing is not None:
-            raise DataError(
-                "the target is missing", where=f"{pool.place(int(missing))}, {name}", got=repr(column[missing])
-            )
         columns.append(np.array(column) if len(odd) else np.array(column, np.float64))
     if any(column.dtype.kind == "U" for column in columns):
         columns = [np.array(text) for text in texts]

@@ -35,7 +35,7 @@ def prepared(scales: Sequence[Any], heads: Mapping[str, Any]) -> Iterator[Prepar
 
 
 def fit(
-    which: Prepared, train: Examples, names: Sequence[str], place: pipeline.Place, numbers: bool = True
+    which: Prepared, train: Examples, names: Sequence[str], place: pipeline.Place, kind: str = "values"
 ) -> dict[str, Array]:
     """The constants of the targets' preparations, {"target.0.standardize.mean": array}, of a head "target.head.0.…".
 
@@ -44,7 +44,7 @@ def fit(
         train: the training examples, their targets as they were read
         names: of these targets
         place: where an example was read
-        numbers: whether these targets are numbers
+        kind: what these targets are; values are prepared
 
     Raises:
         ConfigError: when a preparation cannot be undone, or does not suit the targets.
@@ -52,9 +52,9 @@ def fit(
     """
     head, specs, columns = which
     path: tuple[str | int, ...] = (*HEADS, head, "prepare_target") if head else PATH
-    if not numbers:
-        what, hint = "the targets are no numbers to prepare", "leave it out: it is for the task regression"
-        raise ConfigError([Problem(path, what, hint=hint)])
+    if kind != "values":
+        what, hint = "the targets are no numbers to prepare", "leave it out: it is for a regression without `places`"
+        raise ConfigError([Problem(path, what, "", kind, hint)])
     for position, spec in enumerate(specs):
         entry, _ = parse(spec, "preparation", (*path, position))
         if not hasattr(entry.make, "invert"):

@@ -208,6 +208,16 @@ def values_of(pool: Pool, dtype: str) -> tuple[Array, list[str]]:
     return np.ascontiguousarray(cast), list(names)
 
 
+def check_there(pool: Pool, missing: tuple[str, ...]) -> None:
+    """Raise a DataError when a target in words is one of those that stand for a missing one, and for no class."""
+    y = pool.columns["y"].reshape(len(pool.columns["y"]), -1)
+    lacking = np.isin(y, [text for text in missing if text not in {str(label) for label in pool.classes or ()}])
+    if lacking.any():
+        row, column = (int(k) for k in np.argwhere(lacking)[0])
+        where = pool.place(row) + (f", {pool.target_names[column]}" if pool.target_names else "")
+        raise DataError("the target is missing", where=where, got=repr(str(y[row, column])))
+
+
 def guess_needs(pool: Pool) -> str:
     """What the targets look like: "classes" or "values"."""
     y: Any = pool.columns["y"]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from dltrain.data.examples import Array, Pool
-from dltrain.data.targets import labels_of, values_of
+from dltrain.data.located import check_places
+from dltrain.data.targets import check_there, labels_of, values_of
 from dltrain.errors import DataError
 from dltrain.types import Need
 
@@ -55,10 +56,14 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
     pool = targets_for(pool, need)
     if known is not None:
         pool = replace(pool, classes=list(known))
+    if pool.columns["y"].dtype.kind == "U":
+        check_there(pool, ("?",) if need.kind == "labels" else ("", "?"))  # a sample may have none of many labels
     if need.kind == "tokens":
         return Target(sequences_of(pool), None, ["token"])
     if need.kind == "values":
         y, names = values_of(pool, dtype)
+        if need.places:
+            check_places(pool, need, y)
         return Target(y, None, names)
     if need.kind == "masks":
         return masks_of(pool, need)

@@ -200,13 +200,16 @@ class Parser:
 
     def give_widths(self, chains: Chains, ends: Mapping[str, int]) -> list[NodeSpec]:
         """The nodes, with the task's width where the last layer of an output, but for activations, leaves it out."""
-        known, last = {node.path: node for node in chains.nodes}, {}
+        known = {node.path: node for node in chains.nodes}
+        last: dict[str, int] = {}
         for path, width in ends.items():
             node = known.get(path)
             while node and len(node.inputs) == 1 and getattr(chains.layers[node.kind].make, "is_activation", False):
                 node = known.get(node.inputs[0])
-            if node:
-                last[node.weights] = width
+            if node and last.setdefault(node.weights, width) != width and node.weights in chains.open:
+                what = f"the weights of {node.weights!r} end in outputs of different widths"
+                expected, got = "one width", f"{last[node.weights]} and {width}"
+                self.report.add(node.where, what, expected, got, hint="give each output a layer of its own")
         nodes: list[NodeSpec] = []
         for node in chains.nodes:
             if node.path in chains.open and node.weights in last:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dltrain.layers.base import Array
 from dltrain.metrics import BinaryConfusion, Certainty, Confusion, Moments, Scores, mean_outputs, probabilities
 from dltrain.registry import register
 from dltrain.tasks.base import ClassWeight, Task
+from dltrain.types import Need
 
 if TYPE_CHECKING:
     from dltrain.data import Batch, DataSet
@@ -139,6 +140,10 @@ class Regression(Task):
 
     prediction = output        (N, M) -> N predictions
 
+    Parameters:
+        places: what the numbers are in a picture, as shares of its width and height: points (x, y of each) or boxes
+            (left, top, right, bottom of each), which move along when pictures are augmented; left out: numbers
+
     Example:
         >>> import numpy as np
         >>> from types import SimpleNamespace
@@ -152,6 +157,13 @@ class Regression(Task):
     losses = ("mean_squared_error", "quadratic", "mean_absolute_error", "huber")
     metrics = ("r2",)
     statistics = ("moments",)
+
+    def __init__(self, places: Literal["points", "boxes"] | None = None) -> None:
+        self.places = places
+
+    def wanted(self) -> Need:
+        """Numbers, or places."""
+        return Need(self.needs, places=self.places or "")
 
     def units(self, data: DataSet) -> int:
         """One for each target column."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dltrain.data import Batch, DataSet, pipeline
+from dltrain.data.augmentations.places import drawn_in
 from dltrain.data.examples import chunks
 from dltrain.data.wanted import IGNORED
 from dltrain.errors import DataError
@@ -22,7 +23,9 @@ MOST = 64  # pictures that are shown
 def first_batch(session: Session) -> dict[str, Any]:
     """What the network sees first: shuffled, balanced, augmented; preparation is undone to look at it.
 
-    Returns ``{pictures: (n, H, W, C) bytes, labels: [text], samples, shape, notes}``; n is at most 64 of the samples.
+    Returns ``{pictures: (n, H, W, C) bytes, labels: [text], drawn, samples, shape, notes}``; n is at most 64 of the
+    samples.  ``drawn`` is what lies in the pictures: (masks, (n, H, W) class numbers), or (points, (n, M)) and
+    (boxes, (n, M)) as shares of the sides.
 
     Raises:
         DataError: when the data are no pictures.
@@ -49,7 +52,9 @@ def first_batch(session: Session) -> dict[str, Any]:
     extremes = [(some.min(), some.max()) for some in (as_read(train[rows]) for rows in chunks(train))]
     pictures = as_bytes(as_read(x), np.array(extremes))
     labels = [label_of(batch, data, row) for row in range(len(x))]
-    return {"pictures": pictures, "labels": labels, "samples": len(batch), "shape": list(data.shape), "notes": notes}
+    drawn = [(some.kind, batch.target[:MOST, some.columns]) for some in drawn_in(data)]
+    about = {"samples": len(batch), "shape": list(data.shape), "notes": notes}
+    return {"pictures": pictures, "labels": labels, "drawn": drawn, **about}
 
 
 def as_bytes(x: Array, known: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from dltrain.model.memory import Arena
     from dltrain.tasks import Bound, Tally
 
-BATCH_SIZE = 512  # of evaluation: large enough for speed, and the same always, so that sums round the same
+MOST = 512  # samples of a batch: large enough for speed
+ROOM = 2**30  # bytes that a layer may read and write for a batch; the arena lets its neighbours share them
 
 
 class Model(Protocol):
@@ -31,6 +33,21 @@ class Model(Protocol):
         wires: Iterable[str] | None = None,
     ) -> tuple[dict[str, Array], Any]:
         """Outputs by wire, and a backward pass where there is one."""
+
+
+def evaluation_batch(graph: Any) -> int:
+    """Samples of a batch of an evaluation: 512, or the power of two that keeps every layer within 1 GiB.
+
+    It follows from the model alone, so that sums round the same on every machine.
+
+    Parameters:
+        graph: a network; a baseline keeps nothing from layer to layer
+    """
+    nodes = getattr(graph, "plan_nodes", ())
+    shapes = {node.path: node.shape for node in nodes} | dict(getattr(graph, "inputs", {}))
+    values = max((sum(prod(shapes.get(path, ())) for path in (node.path, *node.inputs)) for node in nodes), default=1)
+    fitting = ROOM // (values * graph.dtype.itemsize) if nodes else MOST
+    return min(MOST, 1 << max(fitting, 1).bit_length() - 1)
 
 
 class Evaluator:
@@ -104,11 +121,11 @@ class Evaluator:
         Parameters:
             inputs: {input wire: array (N, …)}
         """
-        count = len(next(iter(inputs.values())))
+        count, size = len(next(iter(inputs.values()))), evaluation_batch(self.graph)
         found: dict[str, list[Array]] = {wire: [] for wire in self.task.evaluated_wires}
-        for index, start in enumerate(range(0, count, BATCH_SIZE)):
-            batch = {wire: array[start : start + BATCH_SIZE] for wire, array in inputs.items()}
-            self.mode.begin(index, min(BATCH_SIZE, count - start))
+        for index, start in enumerate(range(0, count, size)):
+            batch = {wire: array[start : start + size] for wire, array in inputs.items()}
+            self.mode.begin(index, min(size, count - start))
             outputs, _ = self.graph.forward(batch, mode=self.mode, wires=self.task.evaluated_wires)
             for wire, parts in found.items():
                 parts.append(outputs[wire].copy())

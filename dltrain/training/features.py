@@ -10,7 +10,7 @@ from dltrain.layers.base import Array
 from dltrain.model.budget import available, size_of
 from dltrain.model.mode import Mode
 from dltrain.model.trunk import Trunk, cut
-from dltrain.training.evaluation import BATCH_SIZE
+from dltrain.training.evaluation import evaluation_batch
 
 if TYPE_CHECKING:
     from dltrain.training.session import Session
@@ -54,9 +54,10 @@ def features(session: Session, trunk: Trunk, inputs: Array) -> Array:
     mode = Mode(False, kernels=session.kernels, arena=session.arena, backward=False)
     (wire,) = trunk.below.inputs
     found = np.empty((len(inputs), *trunk.above.inputs[trunk.path]), session.graph.dtype)
-    for index, start in enumerate(range(0, len(inputs), BATCH_SIZE)):
-        some = inputs[start : start + BATCH_SIZE]
+    size = evaluation_batch(trunk.below)
+    for index, start in enumerate(range(0, len(inputs), size)):
+        some = inputs[start : start + size]
         mode.begin(index, ("features", len(some)))
         outputs, _ = trunk.below.forward({wire: some}, mode=mode)
-        found[start : start + BATCH_SIZE] = outputs[trunk.path]
+        found[start : start + size] = outputs[trunk.path]
     return found

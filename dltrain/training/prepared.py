@@ -15,7 +15,7 @@ from dltrain.layers.base import Array
 from dltrain.model.memory import Arena
 from dltrain.registry import create
 from dltrain.tasks import Bound
-from dltrain.training.evaluation import BATCH_SIZE, Evaluator
+from dltrain.training.evaluation import Evaluator, evaluation_batch
 from dltrain.training.goal import Goal, Limit
 
 if TYPE_CHECKING:
@@ -47,27 +47,26 @@ class Prepared(ABC):
     kernels: Callable[[Array], Any]
     arena: Arena
 
-    def loader(self, part: str, *, batch_size: int = BATCH_SIZE, shuffle: bool = False) -> Loader | None:
+    def loader(self, part: str, *, batch_size: int | None = None, shuffle: bool = False) -> Loader | None:
         """Batches of one part of the data; None when there is no such part."""
         examples = self.data.parts.get(part)
         if examples is None or len(examples) == 0:
             return None
         return self.loader_of(examples, batch_size=batch_size, shuffle=shuffle)
 
-    def loader_of(self, examples: Any, *, batch_size: int = BATCH_SIZE, shuffle: bool = False) -> Loader:
-        """Batches of some examples, fed to the model's inputs."""
+    def loader_of(self, examples: Any, *, batch_size: int | None = None, shuffle: bool = False) -> Loader:
+        """Batches of some examples, fed to the model's inputs; left out, they are as large as an evaluation's."""
         inputs, stateful = dict.fromkeys(self.graph.inputs, "x"), self.stateful
         if stateful:  # as many texts side by side in an evaluation as in training
             batch_size = self.batch_size
             self.check_consecutive(examples)
-        return Loader(
-            examples, batch_size, shuffle=shuffle, seed=self.experiment.seed, inputs=inputs, stateful=stateful
-        )
+        size = batch_size or evaluation_batch(self.graph)
+        return Loader(examples, size, shuffle=shuffle, seed=self.experiment.seed, inputs=inputs, stateful=stateful)
 
     @property
     def batch_size(self) -> int:
         """Examples that are taken in at once; a network's config says how many in training."""
-        return BATCH_SIZE
+        return evaluation_batch(self.graph)
 
     @property
     def stateful(self) -> bool:

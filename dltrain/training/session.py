@@ -10,6 +10,7 @@ import numpy as np
 
 from dltrain.config.effects import named
 from dltrain.data import DataSet, Loader
+from dltrain.data.augmentations.places import drawn_in
 from dltrain.data.loader import Balance
 from dltrain.data.prefetch import Prefetch
 from dltrain.errors import ConfigError, Problem, UsageError
@@ -21,7 +22,7 @@ from dltrain.model.mode import Mode
 from dltrain.model.notation import parse_model
 from dltrain.model.summary import Summary, summarize
 from dltrain.optim import Optimizer
-from dltrain.registry import create, parse
+from dltrain.registry import create
 from dltrain.training.averaging import Averaging
 from dltrain.training.baseline import prepare_baseline
 from dltrain.training.features import reuse_features
@@ -115,26 +116,11 @@ class Session(Prepared):
             experiment.fail([Problem(("data", "split"), "no sample is left to train on", "smaller other parts")])
         self.balance(loader)
         if experiment.data.augment:
-            if self.data.needs.get("", {}).get("kind") == "masks":
-                self.check_augment(experiment.data.augment)
             try:
-                loader.augment(experiment.data.augment)
+                loader.augment(experiment.data.augment, drawn_in(self.data))
             except ConfigError as error:
                 experiment.fail(error.problems)
         return loader
-
-    def check_augment(self, specs: list[Any]) -> None:
-        """Refuse augmentations that move pixels, which a mask would not follow.
-
-        Raises:
-            ConfigError: naming the first.
-        """
-        for position, spec in enumerate(specs):
-            entry, _ = parse(spec, "augmentation")
-            if create("augmentation", spec).acts_on not in ("colours", "pixels"):
-                path = ("data", "augment", position)
-                what, expected = f"{entry.name} moves pixels, and masks do not follow", "colours, noise, blur"
-                self.experiment.fail([Problem(path, what, expected, entry.name, "leave it out")])
 
     @property
     def batch_size(self) -> int:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from dltrain.data.augmentations.draws import Draws
+from dltrain.data.augmentations.places import Drawn, Places
 from dltrain.data.augmentations.statistics import Statistics
 from dltrain.data.examples import Array
+
+
+class Seen(NamedTuple):
+    """Pictures, and what lies in them.
+
+    Parameters:
+        x: (N, H, W, C)
+        target: (N, …) their targets, or None
+        drawn: which of these lie in the pictures
+    """
+
+    x: Array
+    target: Array | None = None
+    drawn: Sequence[Drawn] = ()
+
+    def moved(self, places: Places, kernels: Any) -> Seen:
+        """Both, read at other places."""
+        target = self.target
+        if target is not None:
+            for some in self.drawn:
+                target = some.follow(places, target, self.x.shape[1:3], kernels)
+        return Seen(places.pictures(self.x, kernels), target, self.drawn)
 
 
 class Stage(Protocol):
@@ -19,8 +43,8 @@ class Stage(Protocol):
     def takes(self, step: Any) -> bool:
         """Whether one more augmentation of this kind fits in."""
 
-    def __call__(self, x: Array, draws: Draws, statistics: Statistics, kernels: Any) -> Array:
-        """Pictures (N, H, W, C) from pictures, which it may not write to."""
+    def __call__(self, seen: Seen, draws: Draws, statistics: Statistics, kernels: Any) -> Seen:
+        """Pictures from pictures, which it may not write to."""
 
 
 class Resampling:
@@ -45,23 +69,21 @@ class Resampling:
         return len(borders) < 2 and not hasattr(self.parts[-1][1], "offsets")
 
     def matrices(self, draws: Draws, height: int, width: int) -> Array:
-        """(N, 3, 3): from places (row, column, 1) of the new pictures to those of the old; boxes go by the inverse."""
+        """(N, 3, 3): from places (row, column, 1) of the new pictures to those of the old."""
         A = np.broadcast_to(np.eye(3), (len(draws), 3, 3))
         for position, step in self.parts:
             if not hasattr(step, "offsets"):
                 A = A @ step.matrices(draws.branch(position), height, width)
         return A
 
-    def __call__(self, x: Array, draws: Draws, statistics: Statistics, kernels: Any) -> Array:
+    def __call__(self, seen: Seen, draws: Draws, statistics: Statistics, kernels: Any) -> Seen:
         """Pictures read anew."""
-        _, H, W, _ = x.shape
+        _, H, W, _ = seen.x.shape
         position, last = self.parts[-1]
         bends, offsets = getattr(last, "offsets", None), None
         if bends is not None:
-            offsets = bends(draws.branch(position), H, W, kernels, x.dtype)
-        A = np.ascontiguousarray(self.matrices(draws, H, W)[:, :2])
-        found: Array = kernels.resample(x, A, offsets, self.border, np.empty_like(x))
-        return found
+            offsets = bends(draws.branch(position), H, W, kernels, seen.x.dtype)
+        return seen.moved(Places(self.matrices(draws, H, W), offsets, self.border), kernels)
 
 
 class Recolouring:
@@ -79,8 +101,9 @@ class Recolouring:
         """Any number."""
         return True
 
-    def __call__(self, x: Array, draws: Draws, statistics: Statistics, kernels: Any) -> Array:
+    def __call__(self, seen: Seen, draws: Draws, statistics: Statistics, kernels: Any) -> Seen:
         """Pictures of other colours."""
+        x = seen.x
         low, span, means = statistics.low, statistics.span, statistics.means(x)
         A, b = np.broadcast_to(np.eye(len(low)), (len(x), len(low), len(low))), np.zeros_like(means)
         for position, step in self.parts:
@@ -88,8 +111,7 @@ class Recolouring:
             A, b, means = M @ A, applied(M, b) + move, applied(M, means) + move
         A = A * (span[:, None] / span)  # from colours to values
         b = low + span * b - applied(A, low)
-        found: Array = kernels.recolour(x, A, b, low, low + span, np.empty_like(x))
-        return found
+        return seen._replace(x=kernels.recolour(x, A, b, low, low + span, np.empty_like(x)))
 
 
 def applied(A: Array, colours: Array) -> Array:
@@ -112,11 +134,10 @@ class Change:
         """Each is for itself."""
         return False
 
-    def __call__(self, x: Array, draws: Draws, statistics: Statistics, kernels: Any) -> Array:
+    def __call__(self, seen: Seen, draws: Draws, statistics: Statistics, kernels: Any) -> Seen:
         """Pictures changed."""
         [(position, step)] = self.parts
-        found: Array = step.change(x, draws.branch(position), statistics, kernels)
-        return found
+        return seen._replace(x=step.change(seen.x, draws.branch(position), statistics, kernels))
 
 
 STAGES: dict[str, Any] = {"places": Resampling, "colours": Recolouring, "pixels": Change}

@@ -180,3 +180,45 @@ def resample(x: Array, matrices: Array, offsets: Array | None, border: str, out:
     except TypeError:
         return reference.resample(x, matrices, offsets, border, out)
     return out
+
+
+@njit(**INNER)
+def labels_of_picture(y, A, offsets, border, outside, out):
+    """One mask; see `reference.resample_labels`."""
+    H, W = y.shape
+    for i in range(H):
+        for j in range(W):
+            down, right = float(i), float(j)
+            if offsets.size:
+                down, right = i + offsets[i, j, 0], j + offsets[i, j, 1]
+            row, column = A[0, 0] * down + A[0, 1] * right + A[0, 2], A[1, 0] * down + A[1, 1] * right + A[1, 2]
+            r, c = place(int(np.floor(row + 0.5)), H, border), place(int(np.floor(column + 0.5)), W, border)
+            out[i, j] = y[r, c] if r >= 0 and c >= 0 else outside
+
+
+@njit(**INNER)
+def resample_some_labels(y, matrices, offsets, border, outside, out, first, last):
+    """Some masks of `resample_all_labels`."""
+    for n in range(first, last):
+        labels_of_picture(y[n], matrices[n], offsets[min(n, len(offsets) - 1)], border, outside, out[n])
+
+
+@kernel("int32[:,:,::1] float64[:,:,::1] f4 int int int32[:,:,::1] int", **PARALLEL)
+def resample_all_labels(y, matrices, offsets, border, outside, out, threads):
+    """See `reference.resample_labels`; without offsets these are one empty array."""
+    if threads == 1:
+        resample_some_labels(y, matrices, offsets, border, outside, out, 0, len(y))
+    else:
+        for t in prange(threads):
+            first, last = t * len(y) // threads, (t + 1) * len(y) // threads
+            resample_some_labels(y, matrices, offsets, border, outside, out, first, last)
+
+
+def resample_labels(y: Array, matrices: Array, offsets: Array | None, border: str, outside: int, out: Array) -> Array:
+    """See the reference."""
+    given, threads = NONE if offsets is None else offsets, parts(COST * out.size)
+    try:
+        compiled.resample_all_labels(y, matrices, given, BORDERS.index(border), outside, out, threads)
+    except TypeError:
+        return reference.resample_labels(y, matrices, offsets, border, outside, out)
+    return out
