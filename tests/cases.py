@@ -446,6 +446,9 @@ SOURCES = {
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
     "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
+    "text_folder": ({"text_folder": {"path": "texts", "max_length": 5}}, "classes"),
+    "text_table": ({"text_table": {"path": "texts.tsv", "vocabulary": "characters"}}, "classes"),
+    "text_files": ({"text_files": {"classes": {"a": "a.lines", "b": "b.lines"}}}, "classes"),
     "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
 }
 TASKS = {

@@ -207,6 +207,14 @@ class DataSet:
 
         return Vocabulary(**self.vocabularies[column]) if column in self.vocabularies else None
 
+    def notes(self) -> list[str]:
+        """What a user should know of how the data were read, a line each."""
+        texts = self.layout.get("texts", {})
+        if not texts.get("cut"):
+            return []
+        length, longest = f"{texts['max_length']:,}", f"{texts['longest']:,}"
+        return [f"{texts['cut']:,} texts are cut off after {length} (`max_length`); the longest has {longest}"]
+
     def restore(self, values: Array, head: str = "") -> Array:
         """Values (N, M) of prepared targets, in float64 and in the unit in which the targets were read.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from dltrain.config.effects import named
 from dltrain.data import DataSet, Loader
-from dltrain.data.loader import Balance
+from dltrain.data.orders import Balance
 from dltrain.data.prefetch import Prefetch
 from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.kernels import select
@@ -57,6 +58,13 @@ class Session(Prepared):
         from dltrain.training.initial_weights import initialize  # reads runs, which are sessions again
 
         return initialize(self.graph, self.experiment, runs)
+
+    @cached_property
+    def cuts_padding(self) -> bool:
+        """Whether the data are texts whose padding can be cut off without any change."""
+        from dltrain.training.padding import changes_nothing  # builds graphs as this module does
+
+        return bool(self.data.vocabularies) and len(self.graph.inputs) == 1 and changes_nothing(self)
 
     def reuse_features(self, trainer: Trainer) -> str:
         """Compute once what frozen layers make of each sample; returns a line for the user, or nothing."""
