@@ -246,3 +246,46 @@ def test_what_there_is_to_say_of_texts(folder: Path, capsys: pytest.CaptureFixtu
     assert texts["vocabulary"] == 2 + 5 + 8 and texts["shortest"] == 4 and texts["longest"] == 16
     assert command(["data", "show", "c.yaml"]) == 0
     assert "vocabulary of 15 tokens" in capsys.readouterr().out
+
+
+def test_given_word_vectors(folder: Path) -> None:
+    """Their words are known, also those that only other parts have; the embedding begins with them, frozen or not."""
+    lines = ["unseen 1 2 3", "great 4 5 6", "dull 7 8 9", "great 0 0 0"]
+    (folder / "vectors.txt").write_text("\n".join(lines))
+    (folder / "b.tsv").write_text("a great film\tgood\na poor film\tbad\nso great\tgood\nso dull\tbad\n" * 5)
+    source = {"text_table": {"path": "b.tsv", "vocabulary": {"words": {"vectors": "vectors.txt"}}}}
+    embedding = {"embedding": {"vocabulary_size": "$vocabulary_size", "units": 3, "padding": 0}}
+    model = {"graph": {**MASKED["graph"], "words": [{"from": "x"}, embedding]}}
+    frozen = {"adam": {"learning_rate": 0.1, "groups": {"words.*": {"frozen": True}}}}
+    given = {"model": model, "optimizer": frozen, "init_from": {"word_vectors": "vectors.txt"}}
+    result = api.fit(config(source, **given), runs="runs")
+    loaded = api.load_run(result["run"])
+    vocabulary = loaded.session.data.vocabulary()
+    assert vocabulary is not None and set(vocabulary.names[2:]) == {
+        *["a", "great", "film", "poor", "so", "dull", "unseen"]
+    }
+    table = next(p.value for path, p in loaded.graph.parameters.items() if path.endswith("embeddings"))
+    for line in lines[:3]:
+        word, *numbers = line.split()
+        assert table[vocabulary.numbers[word]].tolist() == [float(number) for number in numbers]
+    report = json.loads(Path(result["run"], "initial_weights.json").read_text())
+    assert report["note"] == "3 of 7 words have a vector, 4 begin with a random one"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            "great 1 2 3 4\n",
+            r"vectors\.txt:1: the vectors have another width; expected 6 numbers.*got 4 behind 'great'",
+        ),
+        ("a 1 2 3 4 5 6\ngreat 1 2 3 x 4 5\n", r"vectors\.txt:2: this is no vector"),
+        ("great 1 2 3 nan 4 5\n", "this is no vector"),
+        (None, "there is no such data file"),
+    ],
+)
+def test_bad_word_vectors(folder: Path, content: str | None, words: str) -> None:
+    if content is not None:
+        (folder / "vectors.txt").write_text(content)
+    with pytest.raises(ConfigError, match=words):
+        api.fit(config(init_from={"word_vectors": "vectors.txt"}), runs="runs")

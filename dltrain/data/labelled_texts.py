@@ -64,7 +64,7 @@ class TextFolder:
         for part, path in (("validation", self.validation_path), ("test", self.test_path)):
             if path is not None:
                 entries += [replace(entry, part=part) for entry in in_folders(folders.find_any(path))]
-        return pool_of_texts(entries, self.path, self.vocabulary, self.max_length)
+        return pool_of_texts(entries, self.path, self.vocabulary, self.max_length, folders)
 
 
 @register("source", "text_table")
@@ -126,7 +126,7 @@ class TextTable:
         for part, path in (("train", self.path), ("validation", self.validation_path), ("test", self.test_path)):
             if path is not None:
                 entries += [replace(entry, part=part) for entry in in_table(folders.find(path), columns)]
-        pool = pool_of_texts(entries, self.path, self.vocabulary, self.max_length)
+        pool = pool_of_texts(entries, self.path, self.vocabulary, self.max_length, folders)
         layout = {**pool.layout, "table": columns.plain()}
         return replace(pool, classes=self.classes and list(self.classes), layout=layout)
 
@@ -168,5 +168,6 @@ class TextFiles:
             error = SettingError("a class is missing", where="classes", expected="two or more, with a file each")
             raise error.about(self.classes, "classes")
         entries = [entry for name, path in self.classes.items() for entry in in_lines(folders.find(path), str(name))]
-        pool = pool_of_texts(entries, ", ".join(self.classes.values()), self.vocabulary, self.max_length)
+        where = ", ".join(self.classes.values())
+        pool = pool_of_texts(entries, where, self.vocabulary, self.max_length, folders)
         return replace(pool, classes=[str(name) for name in self.classes])

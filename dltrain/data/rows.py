@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -160,7 +160,7 @@ def parse(lines: Iterator[str], delimiter: str, where: str, tabs_quote: bool = T
     if first is None:
         return
     between = separator(first, delimiter)
-    quoting = csv.QUOTE_MINIMAL if tabs_quote or between != "\t" else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if tabs_quote or between != "\t" else csv.QUOTE_NONE
     reader = csv.reader(chain([first], lines), delimiter=between, quoting=quoting, skipinitialspace=True, strict=True)
     try:
         for row in reader:

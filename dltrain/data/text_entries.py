@@ -9,14 +9,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dltrain.data.examples import Pool
-from dltrain.data.folders import SettingError
+from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import stream
 from dltrain.data.picture_files import Kind, below, by_part, listing, natural
 from dltrain.data.rows import Row, parse, text_lines
 from dltrain.data.tables import Column, position
 from dltrain.data.text import decoded, read_text, units_of
 from dltrain.data.vocabulary import Texts, numbered
+from dltrain.data.word_vectors import read_words
 from dltrain.errors import DataError
+from dltrain.registry import create
 
 LONGEST_TEXT = 1 << 24  # bytes of a text that is a file of its own
 
@@ -141,7 +143,24 @@ def in_lines(path: Path, label: str = "") -> Iterable[Entry]:
         yield Entry(line, label, str(path), number)
 
 
-def pool_of_texts(entries: Sequence[Entry], where: str, vocabulary: object, max_length: int) -> Pool:
+def known_words(vocabulary: object, folders: DataFolders) -> tuple[str, ...]:
+    """The words that a vocabulary takes from a file of word vectors.
+
+    Raises:
+        SettingError: when there is no such file.
+    """
+    file = getattr(create("vocabulary", vocabulary), "vectors", None)
+    if file is None:
+        return ()
+    try:
+        return tuple(read_words(folders.find(file)))
+    except SettingError as error:
+        raise error.about(file, "vocabulary") from None
+
+
+def pool_of_texts(
+    entries: Sequence[Entry], where: str, vocabulary: object, max_length: int, folders: DataFolders | None = None
+) -> Pool:
     """The pool of labelled texts, each cut off at a length.
 
     Parameters:
@@ -149,6 +168,7 @@ def pool_of_texts(entries: Sequence[Entry], where: str, vocabulary: object, max_
         where: what errors call all of them
         vocabulary: its spec
         max_length: most units of a text
+        folders: where a file of word vectors is looked up, if the vocabulary names one
 
     Raises:
         DataError: when there is none, or one is empty.
@@ -161,6 +181,7 @@ def pool_of_texts(entries: Sequence[Entry], where: str, vocabulary: object, max_
             got, hint = repr(entry.text[:60]), "take it out, or correct the `pattern` of words"
             place = f"{entry.file}:{entry.line}"
             raise DataError("the text is empty", where=place, expected="a word or more", got=got, hint=hint)
+    known = () if folders is None else known_words(vocabulary, folders)
     lengths = [len(units) for units in texts]
     codes, units = numbered([units[:max_length] for units in texts])
     cut = {"max_length": max_length, "longest": max(lengths), "cut": sum(length > max_length for length in lengths)}
@@ -174,5 +195,5 @@ def pool_of_texts(entries: Sequence[Entry], where: str, vocabulary: object, max_
         files=tuple((entries[k].file, k) for k in starts),
         lines=np.array([entry.line for entry in entries]),
         layout={"texts": cut},
-        texts=(Texts(("x",), vocabulary, units),),
+        texts=(Texts(("x",), vocabulary, units, known=known),),
     )

@@ -56,7 +56,11 @@ class Session(Prepared):
     def begin(self, runs: Path) -> Report | None:
         """Give the network the weights that the config has it begin with; None where it names none."""
         from dltrain.training.initial_weights import initialize  # reads runs, which are sessions again
+        from dltrain.training.word_vectors import begin_with_vectors
 
+        vectors = (self.experiment.init_from or {}).get("word_vectors")
+        if vectors is not None:
+            return begin_with_vectors(self.graph, self.data, self.experiment, vectors)
         return initialize(self.graph, self.experiment, runs)
 
     @cached_property
