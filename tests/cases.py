@@ -446,6 +446,9 @@ SOURCES = {
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
     "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
+    "text_folder": ({"text_folder": {"path": "texts", "max_length": 5}}, "classes"),
+    "text_table": ({"text_table": {"path": "texts.tsv", "vocabulary": "characters"}}, "classes"),
+    "text_files": ({"text_files": {"classes": {"a": "a.lines", "b": "b.lines"}}}, "classes"),
     "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
 }
 TASKS = {
@@ -543,6 +546,12 @@ LINTS = dict.fromkeys(
         "shifted_classes",
     )
 )
+# {name: spec of a vocabulary}; byte pairs need a few words to merge
+VOCABULARIES: dict[str, Any] = {
+    "characters": {"characters": {"lower_case": True}},
+    "words": {"words": {"min_count": 2, "size": 5}},
+    "byte_pairs": {"byte_pairs": {"size": 270}},
+}
 OTHERS: dict[str, Mapping[str, Any]] = {
     "pruner": PRUNERS,
     "dimension": DIMENSIONS,
@@ -559,6 +568,7 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "preparation": PREPARATIONS,
     "augmentation": AUGMENTATIONS,
     "source": SOURCES,
+    "vocabulary": VOCABULARIES,
     "task": TASKS,
     "hook": HOOKS,
     "exploration": EXPLORATIONS,

@@ -6,6 +6,7 @@ source -> Pool -> checks -> split -> preparation fitted on the training part -> 
 from dltrain.data import (
     arrays,
     augmentations,
+    byte_pairs,
     cifar,
     column_splits,
     decomposition,
@@ -16,6 +17,7 @@ from dltrain.data import (
     hdf5,
     idx,
     image_folder,
+    labelled_texts,
     masks,
     matlab,
     pipeline,
@@ -24,6 +26,7 @@ from dltrain.data import (
     synthetic,
     tables,
     text,
+    vocabulary,
 )
 from dltrain.data.assemble import fingerprint, load
 from dltrain.data.describe import catalog, describe, show
@@ -42,6 +45,7 @@ __all__ = [
     "Pool",
     "arrays",
     "augmentations",
+    "byte_pairs",
     "catalog",
     "cifar",
     "column_splits",
@@ -55,6 +59,7 @@ __all__ = [
     "hdf5",
     "idx",
     "image_folder",
+    "labelled_texts",
     "load",
     "load_like",
     "masks",
@@ -66,4 +71,5 @@ __all__ = [
     "synthetic",
     "tables",
     "text",
+    "vocabulary",
 ]

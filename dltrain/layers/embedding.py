@@ -45,6 +45,7 @@ class Embedding(Layer):
     Source: Bengio et al.: A neural probabilistic language model, 2003.
     """
 
+    any_length = True
     takes_integers = True
 
     def __init__(
@@ -164,6 +165,8 @@ class SinusoidalPositions(Layer):
     Source: Vaswani et al.: Attention is all you need, 2017.
     """
 
+    any_length = True
+
     def build(self, *shapes: Shape) -> Shape:
         """The shape stays."""
         shape = check_sequence(shapes)
@@ -177,5 +180,5 @@ class SinusoidalPositions(Layer):
         """The gradient passes as it is."""
         (x,) = inputs
         y = mode.output(x.shape, x.dtype)
-        np.add(x, self.waves.astype(x.real.dtype), out=y)
+        np.add(x, self.waves[: x.shape[1]].astype(x.real.dtype), out=y)
         return y, lambda dy: dy

@@ -61,7 +61,16 @@ class Prepared(ABC):
             batch_size = self.batch_size
             self.check_consecutive(examples)
         size = batch_size or evaluation_batch(self.graph)
-        return Loader(examples, size, shuffle=shuffle, seed=self.experiment.seed, inputs=inputs, stateful=stateful)
+        settings: Any = {"shuffle": shuffle, "seed": self.experiment.seed, "inputs": inputs, "stateful": stateful}
+        loader = Loader(examples, size, **settings)
+        if self.cuts_padding and not stateful:
+            loader.cut_padding()
+        return loader
+
+    @property
+    def cuts_padding(self) -> bool:
+        """Whether the data are texts whose padding can be cut off without any change."""
+        return False
 
     @property
     def batch_size(self) -> int:
