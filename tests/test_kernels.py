@@ -97,7 +97,7 @@ def recurrent_calls(N: int, H: int) -> dict[str, Any]:
         ),
         "recurrence_backward": (
             (*given, there, np.tanh(there), normal(N, 3, H, seed=38)),
-            (gates, empty((N, 3, 4 * H), F), normal(3, H, seed=39)),
+            (gates, empty((N, 3, 4 * H), F), normal(3, H, seed=39), empty((2, N, H), F)),
             lambda f, i, o: f("lstm", o[0], *i[:5], True, *i[5:], *o[1:], True, empty),
         ),
     }

@@ -67,7 +67,7 @@ class LastStep(Layer):
         [[7.0]]
     """
 
-    takes_mask = True
+    further = ("mask",)
 
     def build(self, *shapes: Shape) -> Shape:
         """(T, D) -> (D,)."""

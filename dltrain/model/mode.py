@@ -73,16 +73,17 @@ class Mode:
         """Memory for a gradient of x."""
         return self.empty(x.shape, x.dtype)
 
-    def recall(self, first: Array) -> None:
+    def recall(self, first: Array) -> bool:
         """Fill in the state (S, N, H) with which the running node begins: that of the batch before, else zeros.
 
-        Where batches become shorter, as some texts end, the first ones go on.
+        Where batches become shorter, as some texts end, the first ones go on.  Returns whether there was one.
         """
         kept = None if self.states is None else self.states.get(f"{self.node.path}/{self.part}")
         if kept is None:
             first.fill(0)
         else:
             first[...] = kept[:, : first.shape[1]]
+        return kept is not None
 
     def remember(self, last: Array) -> None:
         """Keep the state with which the running node ends, where batches go on in a text."""
