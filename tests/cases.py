@@ -51,6 +51,11 @@ def masked(kind: str, *shapes: Shape, tags: str = "", **arguments: Any) -> Layer
     return Layer(kind, arguments, shapes, frozenset(tags.split()), masks=frozenset({1}))
 
 
+def attending(kind: str, steps: Shape, memory: Shape, **arguments: Any) -> Layer:
+    """A line whose second input is what it attends to, and whose third is the mask of that."""
+    return Layer(kind, arguments, (steps, memory, memory[:1]), masks=frozenset({2}))
+
+
 def of_tokens(kind: str, vocabulary: int, steps: int, **arguments: Any) -> Layer:
     """A line whose input is tokens."""
     return Layer(kind, arguments, ((steps,),), integers={0: vocabulary})
@@ -239,6 +244,15 @@ LAYERS = [
     masked("lstm", (4, 2), (4,), (3,), units=3, return_sequences=True),
     masked("lstm", (4, 2), (4,), (6,), units=3, go_backwards=True),
     layer("lstm", (4, 2), units=20, recurrent_dropout=0.5, return_sequences=True, tags="random"),
+    layer("multi_head_attention", (4, 6), heads=2),
+    layer("multi_head_attention", (5, 4), heads=1, causal=True, use_bias=False),
+    layer("multi_head_attention", (3, 3), (6, 2), heads=3, units=6, causal=True),
+    attending("multi_head_attention", (3, 4), (5, 2), heads=2, units=8),
+    attending("luong_attention", (3, 4), (5, 2)),
+    layer("luong_attention", (3, 4), (2, 4), score="dot"),
+    layer("luong_attention", (4, 3)),
+    attending("additive_attention", (3, 4), (5, 2), units=6),
+    layer("additive_attention", (4, 3), units=5),
     of_tokens("embedding", 6, 4, vocabulary_size=6, units=3),
     of_tokens("embedding", 5, 3, vocabulary_size=5, units=2, padding=0),
     layer("position_embedding", (4, 3)),

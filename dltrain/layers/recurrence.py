@@ -62,7 +62,7 @@ class Recurrent(Layer):
         before = empty((N, T if mode.backward else 0, H), dtype)
         noted = empty((N, T if mode.backward and notes else 0, H), dtype)
         begins = not mode.recall(first) and state is not None
-        if begins:
+        if begins and state is not None:
             spread(state, first)
         k.recurrence(cell, z, U, p, mask, keep, first, reverse, out, before, noted, last, empty)
         mode.remember(last)

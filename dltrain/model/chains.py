@@ -245,7 +245,9 @@ class Chains:
         lacks = self.lacks(entry, options.values, value.place)
 
         def make(at: Spot, start: str) -> str:
-            return self.node(entry.name, options.values, (start, *options.wires.values()), where, at, lacks, tuple(options.wires))
+            return self.node(
+                entry.name, options.values, (start, *options.wires.values()), where, at, lacks, tuple(options.wires)
+            )
 
         return self.repeat(options.repeat, spot, source, make)
 
@@ -285,7 +287,9 @@ class Chains:
         """Append a node and return its path."""
         arguments = {name: written.value for name, written in values.items()}
         places = {name: written.place for name, written in values.items()}
-        self.nodes.append(NodeSpec(spot.path, kind, arguments, inputs, spot.weights, spot.reuse or where, places, given))
+        self.nodes.append(
+            NodeSpec(spot.path, kind, arguments, inputs, spot.weights, spot.reuse or where, places, given)
+        )
         if lacks is not None:
             self.open[spot.path] = lacks
         return spot.path

@@ -61,18 +61,21 @@ def add_scores(q, k, w, strip):
 
 @njit(**INNER, **PLAIN)
 def add_scores_back(q, k, w, slopes, dq, dk, dw):
-    """The gradients of `add_scores`; dk and dw grow."""
+    """The gradients of `add_scores`; dk grows, and dw in float64: it is a sum over all pairs of steps."""
+    part = np.empty(w.size, np.float32)
     for i in range(len(q)):
         a, da, row = q[i], dq[i], slopes[i]
-        da[:] = 0
+        da[:], part[:] = 0, 0
         for s in range(len(k)):
             b, db, d = k[s], dk[s], row[s]
             for j in range(w.size):
                 y = tanh(a[j] + b[j])
                 inner = d * w[j] * (F(1) - y * y)
-                dw[j] += d * y
+                part[j] += d * y
                 da[j] += inner
                 db[j] += inner
+        for j in range(w.size):
+            dw[j] += part[j]
 
 
 @njit(**INNER)
@@ -203,19 +206,17 @@ def attention_heads(tile, q, k, v, w, mask, heads, causal, scale, out, rows, thr
 
 
 @kernel("int f3 f3 f3 f1 f2 int bool float f3 f4 f3 f3 f3 f3 f1 bool int", **PARALLEL)
-def attention_heads_back(
-    tile, q, k, v, w, mask, heads, causal, scale, out, rows, dy, dq, dk, dv, dw, add, threads
-):
+def attention_heads_back(tile, q, k, v, w, mask, heads, causal, scale, out, rows, dy, dq, dk, dv, dw, add, threads):
     """See `reference.attention_backward`; w, mask and dw may be empty."""
     tasks, a, b = len(q) * heads, q.shape[2] // heads, v.shape[2] // heads
-    sums = np.zeros((len(q), w.size), np.float32)
+    sums = np.zeros((len(q) * heads, w.size), np.float64)
     for part in prange(threads):
         for task in range(part * tasks // threads, (part + 1) * tasks // threads):
             n, h = task // heads, task % heads
             valid = mask[n] if mask.size else mask.reshape(-1)
             head_backward(
                 tile, q[n], k[n], v[n], w, valid, h * a, (h + 1) * a, h * b, (h + 1) * b, causal, F(scale), out[n],
-                rows[:, n, h], dy[n], dq[n], dk[n], dv[n], sums[n],
+                rows[:, n, h], dy[n], dq[n], dk[n], dv[n], sums[task],
             )  # fmt: skip
     for j in range(dw.size):
         total = 0.0

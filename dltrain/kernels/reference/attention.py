@@ -1,7 +1,7 @@
 """Attention: for each step of one sequence, a mean over the steps of another, weighted by how well they fit.
 
-Sequences lie side by side in heads: head h of q (N, T, A) has columns h·A/heads to (h + 1)·A/heads, and likewise k and v.
-The weights of all steps for all steps are never kept: the way back makes them again from two numbers for each row.
+Heads lie side by side: head h of q (N, T, A) has columns h·A/heads to (h + 1)·A/heads, and likewise of k and v.  The
+weights of all steps for all steps are never kept: the way back makes them again from two numbers for each row.
 """
 
 from __future__ import annotations
