@@ -33,6 +33,7 @@ PROVIDERS = {
     "optimizer": "dltrain.optim",
     "schedule": "dltrain.optim",
     "source": "dltrain.data",
+    "vocabulary": "dltrain.data",
     "split": "dltrain.data",
     "preparation": "dltrain.data",
     "augmentation": "dltrain.data",

@@ -561,6 +561,12 @@ LINTS = dict.fromkeys(
         "shifted_classes",
     )
 )
+# {name: spec of a vocabulary}; byte pairs need a few words to merge
+VOCABULARIES: dict[str, Any] = {
+    "characters": {"characters": {"lower_case": True}},
+    "words": {"words": {"min_count": 2, "size": 5}},
+    "byte_pairs": {"byte_pairs": {"size": 270}},
+}
 OTHERS: dict[str, Mapping[str, Any]] = {
     "pruner": PRUNERS,
     "dimension": DIMENSIONS,
@@ -577,6 +583,7 @@ OTHERS: dict[str, Mapping[str, Any]] = {
     "preparation": PREPARATIONS,
     "augmentation": AUGMENTATIONS,
     "source": SOURCES,
+    "vocabulary": VOCABULARIES,
     "task": TASKS,
     "hook": HOOKS,
     "exploration": EXPLORATIONS,

@@ -66,8 +66,9 @@ def pool_of(folder: Path, spec: Any) -> Any:
 def test_windows_follow_each_other(folder: Path) -> None:
     pool = pool_of(folder, {"text": {"path": "a.txt", "steps": 10}})
     x, y = pool.columns["x"], pool.columns["y"]
-    assert "".join(map(chr, x.reshape(-1))) == TEXT[: x.size]
-    assert "".join(map(chr, y.reshape(-1))) == TEXT[1 : x.size + 1]
+    units = pool.texts[0].units
+    assert "".join(units[code] for code in x.reshape(-1)) == TEXT[: x.size]
+    assert "".join(units[code] for code in y.reshape(-1)) == TEXT[1 : x.size + 1]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_bad_text(folder: Path, content: bytes, words: str) -> None:
 def test_packed_text_line_ends_and_byte_order_marks(folder: Path) -> None:
     (folder / "data" / "b.txt.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf" + TEXT.replace(". ", ".\r\n").encode()))
     pool = pool_of(folder, {"text": {"path": "b.txt.gz", "steps": 10}})
-    text = "".join(map(chr, pool.columns["x"].reshape(-1)))
+    text = "".join(pool.texts[0].units[code] for code in pool.columns["x"].reshape(-1))
     assert text == TEXT.replace(". ", ".\n")[: len(text)]
 
 
@@ -105,9 +106,10 @@ def test_the_vocabulary_is_that_of_the_training_part(folder: Path) -> None:
 def test_names(folder: Path) -> None:
     """Padding counts in no loss, and a mask or none makes no difference to a layer that goes forwards."""
     (folder / "data" / "n.txt").write_text("Ann\n\n  Bo \nCharlotte\n" * 9)
-    pool = pool_of(folder, {"text_lines": {"path": "n.txt", "lower_case": True}})
+    pool = pool_of(folder, {"text_lines": {"path": "n.txt", "vocabulary": {"characters": {"lower_case": True}}}})
     assert pool.columns["x"].shape == (27, 10) and pool.place(1).endswith("n.txt:3")
-    assert pool.columns["y"][1].tolist() == [ord("b"), ord("o"), 10, *[-1] * 7]
+    assert [pool.texts[0].units[code] for code in pool.columns["y"][1] if code >= 0] == ["b", "o", "\n"]
+    assert (pool.columns["y"][1][3:] == -1).all() and (pool.columns["x"][1][3:] == -1).all()
     source = {"text_lines": {"path": "n.txt"}}
     session = prepare(api.load_experiment(config(data={"source": source, "split": {"random": {"test": 0}}})))
     loader = session.loader("train")

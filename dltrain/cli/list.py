@@ -26,6 +26,7 @@ KINDS = {
     "optimizer": ("optimizers", "how weights are changed by their gradients"),
     "schedule": ("schedules", "how the learning rate changes"),
     "source": ("sources", "where data come from"),
+    "vocabulary": ("vocabularies", "what the tokens of a text are, in `vocabulary` of a source"),
     "split": ("splits", "how data are divided into train, validation and test"),
     "preparation": ("preparations", "what is done to data before training"),
     "augmentation": ("augmentations", "what is done to pictures during training, in `data.augment`"),

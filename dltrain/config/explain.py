@@ -30,6 +30,7 @@ PAGES = {
     **dict.fromkeys(("task", "loss", "metric", "metrics"), "tasks"),
     "baseline": "baselines",
     "augmentation": "pictures",
+    "vocabulary": "sequences",
     "exploration": "explore",
     "rule": "doctor",
     "diagnosis": "diagnose",

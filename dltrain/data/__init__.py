@@ -6,6 +6,7 @@ source -> Pool -> checks -> split -> preparation fitted on the training part -> 
 from dltrain.data import (
     arrays,
     augmentations,
+    byte_pairs,
     cifar,
     column_splits,
     decomposition,
@@ -24,6 +25,7 @@ from dltrain.data import (
     synthetic,
     tables,
     text,
+    vocabulary,
 )
 from dltrain.data.assemble import fingerprint, load
 from dltrain.data.describe import catalog, describe, show
@@ -42,6 +44,7 @@ __all__ = [
     "Pool",
     "arrays",
     "augmentations",
+    "byte_pairs",
     "catalog",
     "cifar",
     "column_splits",
@@ -66,4 +69,5 @@ __all__ = [
     "synthetic",
     "tables",
     "text",
+    "vocabulary",
 ]

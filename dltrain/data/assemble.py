@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
 from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import PIECE
 from dltrain.data.targets import check_features, check_finite
-from dltrain.data.text import tokenized
+from dltrain.data.vocabulary import Texts, tokenized
 from dltrain.data.wanted import Target, numbering, read_target, read_targets
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import create, parse
@@ -103,9 +103,10 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         if head["classes"] is not None:
             labels = y[drawn, head["columns"][0]].astype(np.int64)
             head["class_counts"] = class_counts(labels, head["classes"], pool)
-    columns = {"x": x, "y": y}
+    columns, vocabularies = tokenized({"x": x, "y": y}, pool.texts, drawn)
+    x = columns["x"]
     if needs_of(needs) == "tokens":
-        columns, classes = tokenized(columns, positions["train"])
+        classes = vocabularies["y"].names
     if "weight" in pool.columns:
         columns["weight"] = check_weights(pool)
     categories = with_fills(pool.categories, specs)
@@ -114,10 +115,10 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     raw = {part: whole.take(index) for part, index in positions.items()}
     constants = pipeline.fit(specs, raw["train"], pool.place)
     parts = raw
-    if needs_of(needs) != "tokens":
+    if not pool.texts:
         parts = {part: pipeline.apply(specs, constants, some, dtype, pool.place) for part, some in raw.items()}
     elif specs:
-        hint = "leave it out: a vocabulary makes tokens of the characters"
+        hint = "leave it out: a vocabulary makes tokens of characters or words"
         raise ConfigError([Problem(("data", "prepare"), "a text has no numbers to prepare", hint=hint)])
     scales = list(section.prepare_target)
     if scales and heads:
@@ -136,7 +137,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         classes=classes,
         feature_names=list(pool.feature_names),
         target_names=list(target.names),
-        fingerprint=fingerprint(pool.columns, pool.categories, pool.content),
+        fingerprint=fingerprint(pool.columns, pool.categories, pool.content, pool.texts),
         prepare=specs,
         constants=constants,
         layout=dict(pool.layout),
@@ -151,6 +152,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         label_counts=sets,
         target_columns=list(pool.target_names),
         prepare_target=scales,
+        vocabularies={name: vocabulary.plain() for name, vocabulary in vocabularies.items()},
     )
 
 
@@ -240,13 +242,19 @@ def label_counts(y: Array) -> list[list[int]]:
     return [[len(y) - int(count), int(count)] for count in y.sum(0)]
 
 
-def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] | None = None, stands: str = "") -> str:
+def fingerprint(
+    columns: dict[str, Array],
+    categories: Mapping[int, list[str]] | None = None,
+    stands: str = "",
+    texts: Sequence[Texts] = (),
+) -> str:
     """SHA-256 over name, type, shape and bytes of raw columns, and words: the same for the same data on every machine.
 
     Parameters:
         columns: as they were read
         categories: words of the columns that hold them
         stands: the checksum that stands for "x", if one does
+        texts: what numbers in columns of texts stand for
 
     Example:
         >>> a = fingerprint({"x": np.arange(3)})
@@ -265,4 +273,6 @@ def fingerprint(columns: dict[str, Array], categories: Mapping[int, list[str]] |
             digest.update(content[start : start + PIECE].data)
     for position, words in sorted((categories or {}).items()):
         digest.update(f"{position} {words!r}\n".encode())
+    for some in texts:
+        digest.update(f"{some.columns} {some.units!r}\n".encode())
     return digest.hexdigest()

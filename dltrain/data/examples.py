@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from dltrain.data.vocabulary import Texts, Vocabulary
 
 Array = np.ndarray[Any, Any]
 
@@ -31,6 +34,7 @@ class Pool:
         categories: {position: words} of the features that are numbers of words
         missing: {position: the first entry that stood for a missing value}, for text files
         content: what stands for "x" in a fingerprint, where the files tell it without all of them being decoded
+        texts: what the numbers in columns of texts stand for, until a vocabulary of the training part makes tokens
     """
 
     columns: dict[str, Array]
@@ -45,6 +49,7 @@ class Pool:
     categories: dict[int, list[str]] = field(default_factory=dict)
     missing: dict[int, str] = field(default_factory=dict)
     content: str = ""
+    texts: tuple[Texts, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns["x"])
@@ -167,6 +172,7 @@ class DataSet:
         label_counts: how many training examples do not have each label, and how many have it
         target_columns: names of the targets as they were read, where they have some
         prepare_target: specs of the preparations of the targets, in order
+        vocabularies: {column of texts: its vocabulary, as plain data}
     """
 
     parts: dict[str, Examples]
@@ -189,10 +195,17 @@ class DataSet:
     label_counts: list[list[int]] | None = None
     target_columns: list[str] = field(default_factory=list)
     prepare_target: list[Any] = field(default_factory=list)
+    vocabularies: dict[str, Any] = field(default_factory=dict)
 
     def raw(self) -> Features:
         """What the features are before preparation."""
         return Features(self.raw_shape, self.feature_names, {k: list(words) for k, words in self.categories})
+
+    def vocabulary(self, column: str = "x") -> Vocabulary | None:
+        """The vocabulary of a column of texts; None where it is none."""
+        from dltrain.data.vocabulary import Vocabulary  # it reads arrays itself
+
+        return Vocabulary(**self.vocabularies[column]) if column in self.vocabularies else None
 
     def restore(self, values: Array, head: str = "") -> Array:
         """Values (N, M) of prepared targets, in float64 and in the unit in which the targets were read.
@@ -211,7 +224,7 @@ class DataSet:
         names = ("classes", "feature_names", "target_names", "fingerprint", "prepare", "layout", "description", "dtype")
         more = ("input_names", "categories", "needs", "heads", "class_counts", "label_counts", "target_columns")
         shapes = {"shape": list(self.shape), "raw_shape": list(self.raw_shape)}
-        return {**shapes, **{name: getattr(self, name) for name in (*names, *more, "prepare_target")}}
+        return {**shapes, **{name: getattr(self, name) for name in (*names, *more, "prepare_target", "vocabularies")}}
 
     @staticmethod
     def from_info(info: Mapping[str, Any], constants: Mapping[str, Array]) -> DataSet:

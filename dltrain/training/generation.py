@@ -1,4 +1,4 @@
-"""Texts that a language model writes: a character at a time, each drawn from what the model expects."""
+"""Texts that a language model writes: a token at a time, each drawn from what the model expects."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dltrain.data.text import UNKNOWN, codes_of, tokens_of
+from dltrain.data.vocabulary import Vocabulary
 from dltrain.errors import UsageError
 from dltrain.kernels.arrays import Array
 from dltrain.model.mode import Mode
@@ -16,11 +16,13 @@ from dltrain.training.session import build_graph
 if TYPE_CHECKING:
     from dltrain.training.trained import Run
 
+UNKNOWN = 0  # the token that is never written
+MOST_SHOWN = 80  # tokens that an error names
 STARTS = "\n "  # what a text begins with where no prompt is given: the end of a line, else of a word
 
 
 class Writer:
-    """A language model that reads and writes one character at a time, and keeps the state of its recurrent layers.
+    """A language model that reads and writes one token at a time, and keeps the state of its recurrent layers.
 
     Parameters:
         run: a trained run of the task `language_model`
@@ -35,7 +37,9 @@ class Writer:
             expected = "a run of the task language_model"
             raise UsageError("the run writes no texts", where=run.folder.name, expected=expected, got=run.kind)
         experiment, data = session.experiment, session.data
-        self.name, self.tokens, self.wire = run.folder.name, list(data.classes or ()), session.task.wire
+        self.name, self.wire = run.folder.name, session.task.wire
+        self.vocabulary = data.vocabulary("y") or Vocabulary("characters", data.classes or ())
+        self.tokens = self.vocabulary.names
         self.input = next(iter(run.graph.inputs))
         self.graph = build_graph(experiment, data, experiment.seed, experiment.dtype, {self.input: (1,)})
         shapes = {path: parameter.shape for path, parameter in run.graph.parameters.items()}
@@ -52,7 +56,7 @@ class Writer:
         return UsageError(what, where=self.name, expected=expected)
 
     def _check(self, run: Run) -> None:
-        """Read a few characters one by one and at once: unless that is the same, a text would be wrong unnoticed.
+        """Read a few tokens one by one and at once: unless that is the same, a text would be wrong unnoticed.
 
         Raises:
             UsageError: when it is not.
@@ -77,14 +81,16 @@ class Writer:
         """The tokens of a text.
 
         Raises:
-            UsageError: when the vocabulary lacks one of its characters.
+            UsageError: when the vocabulary lacks one of its characters or words.
         """
-        found: list[int] = tokens_of(codes_of(text), self.tokens).tolist()
-        missing = dict.fromkeys(c for c, token in zip(text, found, strict=True) if token == UNKNOWN)
+        units = self.vocabulary.recipe.split(text)
+        found = self.vocabulary.tokens(units)
+        missing = dict.fromkeys(unit for unit, token in zip(units, found, strict=True) if token == UNKNOWN)
         if missing:
-            expected = "characters of the training text, " + repr("".join(self.tokens[1:]))
+            shown = self.tokens[1 : MOST_SHOWN + 1]
+            expected = f"some of the training text, such as {' '.join(map(repr, shown))}"
             got = ", ".join(map(repr, missing))
-            raise UsageError("the prompt has characters that the model does not know", expected=expected, got=got)
+            raise UsageError("the prompt has what the model does not know", expected=expected, got=got)
         return found
 
     def write(
@@ -97,33 +103,36 @@ class Writer:
         seed: int = 0,
         until: str | None = None,
     ) -> str:
-        """Characters that go on with a prompt.
+        """Text that goes on with a prompt.
 
         p(next) = softmax(logits / temperature) over the `top_k` likeliest; at temperature 0 the likeliest one
 
         Parameters:
             prompt: what the model reads first; empty: the end of a line, or a blank where texts have no lines
-            length: how many characters to write
+            length: how many tokens to write
             temperature: below 1 the likely become likelier, above 1 the unlikely
             top_k: draw among so many; None: among all
             seed: the same one gives the same text
-            until: end before this character
+            until: end before this token
 
         Raises:
-            UsageError: when the prompt has a character that the model does not know.
+            UsageError: when the prompt has a character or word that the model does not know.
         """
         self.mode.states = {}
-        draw, written = generator(seed, "generate"), ""
+        draw = generator(seed, "generate")
         start = next((c for c in STARTS if c in self.tokens), self.tokens[-1])
-        for token in self.tokens_of(prompt or start):
+        begun = self.tokens_of(prompt) if prompt else [self.vocabulary.numbers[start]]
+        for token in begun:
             logits = self.read(token)
+        written = list(begun if prompt else ())
         for _ in range(length):
             token = chosen(logits, temperature, top_k, draw)
             if self.tokens[token] == until:
                 break
-            written += self.tokens[token]
+            written.append(token)
             logits = self.read(token)
-        return written
+        told = self.vocabulary.decode
+        return told(written)[len(told(begun)) if prompt else 0 :]
 
 
 def chosen(logits: Array, temperature: float, top_k: int | None, draw: np.random.Generator) -> int:
