@@ -392,6 +392,7 @@ METRICS = {
     "milliseconds_per_sample": ("milliseconds_per_sample", 0.0, False),
     "perplexity": ("perplexity", 1.0, False),
     "bits_per_character": ("bits_per_character", 0.0, False),
+    "token_accuracy": ("token_accuracy", 1.0, True),
 }
 REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
 CONSTRAINTS = {
@@ -465,6 +466,8 @@ SOURCES = {
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
     "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
     "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
+    "parallel_text": ({"parallel_text": {"path": "a.txt", "target_path": "a.txt", "max_length": 5}}, "pairs"),
+    "dates": ({"dates": 40}, "pairs"),
 }
 TASKS = {
     "classification": 3,
@@ -473,6 +476,7 @@ TASKS = {
     "multi_label": 4,
     "multi_task": 10,
     "language_model": 5,
+    "sequence_to_sequence": 6,
     "segmentation": 3,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}

@@ -48,7 +48,7 @@ from loss_checks import LOSS_CHECKS
 from picture_files import folder as pictures
 from picture_files import noise, packed
 from scipy.io import savemat
-from small_models import batch_of, graph_of, heads_case, objective_of, text_case
+from small_models import batch_of, graph_of, heads_case, objective_of, pairs_case, text_case
 
 from dltrain import build_model, config, registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
@@ -325,15 +325,16 @@ def test_source(name: str, files: Path) -> None:
     pools = [create("source", spec).load(folders) for _ in range(2)]
     assert len(pools[0].columns["x"]) == len(pools[0].columns["y"]) == len(pools[0]) > 10
     assert all(pools[0].columns[key].tobytes() == pools[1].columns[key].tobytes() for key in ("x", "y"))
-    prepare = [] if needs == "tokens" else ["standardize"]
+    texts = needs in ("tokens", "pairs")
+    prepare = [] if texts else ["standardize"]
     section = SimpleNamespace(source=spec, split=None, prepare=prepare, prepare_target=[])
     data = [load(section, needs=needs, seed=0, folders=folders, dtype="float32") for _ in range(2)]
     assert data[0].fingerprint == data[1].fingerprint
     assert (data[0].classes is None) == (needs == "values")
     train = data[0].parts["train"].columns
-    assert train["x"].dtype == (np.int64 if needs == "tokens" else np.float32)
+    assert train["x"].dtype == (np.int64 if texts else np.float32)
     assert train["x"].shape[1:] == data[0].shape
-    assert train["y"].ndim == {"values": 2, "tokens": 2, "masks": 3}.get(needs, 1)
+    assert train["y"].ndim == {"values": 2, "tokens": 2, "pairs": 2, "masks": 3}.get(needs, 1)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -345,6 +346,8 @@ def test_task(name: str) -> None:
         objective, batch = heads_case(9, rng)
     elif name == "language_model":
         objective, batch = text_case(width, 9, rng)
+    elif name == "sequence_to_sequence":
+        objective, batch = pairs_case(width, 9, rng)
     else:
         kind, shape = ("conv", (3, 4, 2)) if name == "segmentation" else ("dense", (4,))
         graph = graph_of({"graph": {"y": [{kind: 6}, "tanh", {kind: width}]}}, {"x": shape})
