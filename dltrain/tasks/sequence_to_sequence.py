@@ -36,8 +36,8 @@ class SequenceToSequence(Task):
         >>> SequenceToSequence().predict(np.eye(5)[None, [4, 3, 4]], data)
         [{'text': 'yes'}]
 
-    Source: Sutskever, Vinyals, Le: Sequence to sequence learning with neural networks, 2014; Williams, Zipser: A learning
-    algorithm for continually running fully recurrent neural networks, 1989 (teacher forcing).
+    Source: Sutskever, Vinyals, Le: Sequence to sequence learning with neural networks, 2014; teacher forcing: Williams,
+    Zipser: A learning algorithm for continually running fully recurrent neural networks, 1989.
     """
 
     needs = "pairs"
