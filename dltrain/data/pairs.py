@@ -83,8 +83,8 @@ class ParallelText:
             expected, got = f"at least {FEWEST} pairs of at most {self.max_length} tokens", str(len(fitting))
             raise DataError("there are no pairs to learn from", where=str(file), expected=expected, got=got)
         facts = {"max_length": self.max_length, "longest": max(lengths), "left_out": len(lengths) - len(fitting)}
-        chosen = [[side[k] for k in fitting] for side in units]
-        return pool_of(*chosen, kinds, str(file), [there[k] + 1 for k in fitting], facts)
+        source, target = ([side[k] for k in fitting] for side in units)
+        return pool_of(source, target, kinds, str(file), [there[k] + 1 for k in fitting], facts)
 
 
 def units_of_all(texts: Sequence[str], vocabulary: object) -> list[list[str]]:
