@@ -51,6 +51,11 @@ def masked(kind: str, *shapes: Shape, tags: str = "", **arguments: Any) -> Layer
     return Layer(kind, arguments, shapes, frozenset(tags.split()), masks=frozenset({1}))
 
 
+def attending(kind: str, steps: Shape, memory: Shape, **arguments: Any) -> Layer:
+    """A line whose second input is what it attends to, and whose third is the mask of that."""
+    return Layer(kind, arguments, (steps, memory, memory[:1]), masks=frozenset({2}))
+
+
 def of_tokens(kind: str, vocabulary: int, steps: int, **arguments: Any) -> Layer:
     """A line whose input is tokens."""
     return Layer(kind, arguments, ((steps,),), integers={0: vocabulary})
@@ -234,7 +239,20 @@ LAYERS = [
     layer("lstm", (3, 2), units=4, use_peepholes=True, return_sequences=True, go_backwards=True),
     masked("lstm", (5, 2), (5,), units=3, return_sequences=True),
     masked("lstm", (5, 2), (5,), units=3, use_peepholes=True),
+    masked("simple_rnn", (4, 2), (4,), (3,), units=3, return_sequences=True),
+    masked("gru", (4, 2), (4,), (3,), units=3),
+    masked("lstm", (4, 2), (4,), (3,), units=3, return_sequences=True),
+    masked("lstm", (4, 2), (4,), (6,), units=3, go_backwards=True),
     layer("lstm", (4, 2), units=20, recurrent_dropout=0.5, return_sequences=True, tags="random"),
+    layer("multi_head_attention", (4, 6), heads=2),
+    layer("multi_head_attention", (5, 4), heads=1, causal=True, use_bias=False),
+    layer("multi_head_attention", (3, 3), (6, 2), heads=3, units=6, causal=True),
+    attending("multi_head_attention", (3, 4), (5, 2), heads=2, units=8),
+    attending("luong_attention", (3, 4), (5, 2)),
+    layer("luong_attention", (3, 4), (2, 4), score="dot"),
+    layer("luong_attention", (4, 3)),
+    attending("additive_attention", (3, 4), (5, 2), units=6),
+    layer("additive_attention", (4, 3), units=5),
     of_tokens("embedding", 6, 4, vocabulary_size=6, units=3),
     of_tokens("embedding", 5, 3, vocabulary_size=5, units=2, padding=0),
     layer("position_embedding", (4, 3)),
@@ -374,6 +392,7 @@ METRICS = {
     "milliseconds_per_sample": ("milliseconds_per_sample", 0.0, False),
     "perplexity": ("perplexity", 1.0, False),
     "bits_per_character": ("bits_per_character", 0.0, False),
+    "token_accuracy": ("token_accuracy", 1.0, True),
 }
 REGULARIZERS = {"l1": {"l1": 0.3}, "l2": {"l2": 0.2}}
 CONSTRAINTS = {
@@ -450,6 +469,8 @@ SOURCES = {
     "text_table": ({"text_table": {"path": "texts.tsv", "vocabulary": "characters"}}, "classes"),
     "text_files": ({"text_files": {"classes": {"a": "a.lines", "b": "b.lines"}}}, "classes"),
     "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
+    "parallel_text": ({"parallel_text": {"path": "a.txt", "target_path": "a.txt", "max_length": 5}}, "pairs"),
+    "dates": ({"dates": 40}, "pairs"),
 }
 TASKS = {
     "classification": 3,
@@ -458,6 +479,7 @@ TASKS = {
     "multi_label": 4,
     "multi_task": 10,
     "language_model": 5,
+    "sequence_to_sequence": 6,
     "segmentation": 3,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}

@@ -74,4 +74,12 @@ CASES: dict[str, Case] = {
     "last_step": Case([{"last_step": {"with": "mask"}}]),
     "masked_mean": Case([{"masked_mean": {"with": "mask"}}]),
     "masked_max": Case([{"masked_max": {"with": "mask"}}]),
+    "self_attention": Case([{"multi_head_attention": WIDTH}]),
+    "self_attention_causal": Case([{"multi_head_attention": {"heads": 2, "units": 4, "causal": True}}]),
+    "cross_attention_masked": Case(
+        [{"dense": UNITS}, {"multi_head_attention": {"heads": 5, "units": UNITS, "with": ["x", "mask"]}}]
+    ),
+    "luong_attention": Case([{"dense": UNITS}, {"luong_attention": {"with": ["x", "mask"]}}]),
+    "luong_attention_dot": Case([{"luong_attention": {"score": "dot", "with": {"mask": "mask"}}}]),
+    "additive_attention": Case([{"dense": UNITS}, {"additive_attention": {"units": 2, "with": ["x", "mask"]}}]),
 }

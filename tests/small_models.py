@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dltrain.data.loader import Batch
+from dltrain.data.vocabulary import Vocabulary
 from dltrain.model.graph import Graph
 from dltrain.model.notation import parse_model
 from dltrain.registry import create
@@ -89,6 +90,41 @@ def text_case(tokens: int, size: int, rng: np.random.Generator, **options: Any) 
     target[::3, 2:] = -1
     x = rng.integers(0, tokens, (size, 4))
     return Objective(graph, bound), Batch({"x": x}, target, slice(None), 0, 0, np.arange(size))
+
+
+def pairs_case(tokens: int, size: int, rng: np.random.Generator, **options: Any) -> tuple[Objective, Batch]:
+    """A small encoder and decoder with attention, and a batch of pairs of texts of which some are short."""
+    names = ["<padding>", "<unknown>", "<begin>", "<end>", *"abcdefgh"[: tokens - 4]]
+    known = Vocabulary("characters", names)
+    data: Any = SimpleNamespace(
+        classes=names, given_shape=(3,), target_names=["token"], vocabulary=lambda column: known
+    )
+    embedding = {"embedding": {"vocabulary_size": tokens, "units": 3}}
+    graph = graph_of(
+        {
+            "inputs": {"x": [4], "given": [3]},
+            "graph": {
+                "mask": [{"from": "x"}, "padding_mask"],
+                "encoder": [{"from": "x"}, embedding, {"gru": {"units": 5, "return_sequences": True, "with": "mask"}}],
+                "start": [{"last_step": {"with": "mask"}}, {"dense": 4}, "tanh"],
+                "decoder": [
+                    {"from": "given"}, embedding,
+                    {"gru": {"units": 4, "return_sequences": True, "with": {"state": "start"}}},
+                ],
+                "context": [{"additive_attention": {"units": 3, "with": ["encoder", "mask"]}}],
+                "y": [{"concat": {"with": "decoder"}}, {"dense": tokens}],
+            },
+        },
+        {"x": (4,), "given": (3,)},
+        **options,
+    )  # fmt: skip
+    bound = create("task", "sequence_to_sequence").bind(data, graph.outputs, None, None)
+    bound.check(graph)
+    x, said = rng.integers(4, tokens, (size, 4)), rng.integers(4, tokens, (size, 3))
+    x[::2, 3:], said[:, 2] = 0, 3
+    said[::3, 1:] = 3, -1
+    given = np.concatenate([np.full((size, 1), 2), np.maximum(said[:, :-1], 0)], axis=1)
+    return Objective(graph, bound), Batch({"x": x, "given": given}, said, slice(None), 0, 0, np.arange(size))
 
 
 def batch_of(graph: Graph, task: str, size: int, rng: np.random.Generator, outputs: int = 3) -> Batch:

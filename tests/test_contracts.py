@@ -48,7 +48,7 @@ from loss_checks import LOSS_CHECKS
 from picture_files import folder as pictures
 from picture_files import noise, packed
 from scipy.io import savemat
-from small_models import batch_of, graph_of, heads_case, objective_of, text_case
+from small_models import batch_of, graph_of, heads_case, objective_of, pairs_case, text_case
 
 from dltrain import build_model, config, registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
@@ -340,7 +340,7 @@ def test_source(name: str, files: Path) -> None:
     train = data[0].parts["train"].columns
     assert train["x"].dtype == (np.int64 if pools[0].texts else np.float32)
     assert train["x"].shape[1:] == data[0].shape
-    assert train["y"].ndim == {"values": 2, "tokens": 2, "masks": 3}.get(needs, 1)
+    assert train["y"].ndim == {"values": 2, "tokens": 2, "pairs": 2, "masks": 3}.get(needs, 1)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -352,6 +352,8 @@ def test_task(name: str) -> None:
         objective, batch = heads_case(9, rng)
     elif name == "language_model":
         objective, batch = text_case(width, 9, rng)
+    elif name == "sequence_to_sequence":
+        objective, batch = pairs_case(width, 9, rng)
     else:
         kind, shape = ("conv", (3, 4, 2)) if name == "segmentation" else ("dense", (4,))
         graph = graph_of({"graph": {"y": [{kind: 6}, "tanh", {kind: width}]}}, {"x": shape})

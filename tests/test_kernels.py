@@ -97,10 +97,31 @@ def recurrent_calls(N: int, H: int) -> dict[str, Any]:
         ),
         "recurrence_backward": (
             (*given, there, np.tanh(there), normal(N, 3, H, seed=38)),
-            (gates, empty((N, 3, 4 * H), F), normal(3, H, seed=39)),
+            (gates, empty((N, 3, 4 * H), F), normal(3, H, seed=39), empty((2, N, H), F)),
             lambda f, i, o: f("lstm", o[0], *i[:5], True, *i[5:], *o[1:], True, empty),
         ),
     }
+
+
+def attention_calls(N: int, C: int) -> dict[str, Any]:
+    """Masked and causal additive attention of N steps, more than one strip at most, with two heads."""
+    N, C = min(N, 70), min(C, 24)
+    q, k, v = normal(2, N, 2 * C, seed=40), normal(2, N + 1, 2 * C, seed=41), normal(2, N + 1, 6, seed=42)
+    w, mask = normal(2 * C, seed=43) / F(max(C, 1) ** 0.5), (normal(2, N + 1, seed=44) > -0.5).astype(F)
+    out, rows, dy = empty((2, N, 6), F), empty((2, 2, 2, N), F), normal(2, N, 6, seed=45)
+    made, known = empty(out.shape, F), empty(rows.shape, F)
+    REFERENCE.attention(q, k, v, w, mask, 2, True, 0.7, made, known, empty)
+    slopes = (*(empty(x.shape, F) for x in (q, k, v)), normal(2 * C, seed=46))
+    return {
+        "attention": ((q, k, v, w, mask), (out, rows), lambda f, i, o: f(*i, 2, True, 0.7, *o, empty)),
+        "attention_weights": (
+            (q, k, w, mask, known), (empty((2, 2, N, N + 1), F),), lambda f, i, o: f(*i[:4], 2, True, 0.7, i[4], *o)
+        ),
+        "attention_backward": (
+            (q, k, v, w, mask, made, known, dy), slopes,
+            lambda f, i, o: f(*i[:5], 2, True, 0.7, *i[5:], *o, True, empty),
+        ),
+    }  # fmt: skip
 
 
 # One call of every kernel: name -> (inputs that must stay as they are, outputs), for a shape (rows, columns).
@@ -151,6 +172,7 @@ def calls(shape: tuple[int, int]) -> dict[str, tuple[tuple[Any, ...], tuple[Any,
             (kernel, seen, dseen), (empty(image.shape, F),), lambda f, i, o: f(*i, *o, "relu", window, empty)
         ),
         **recurrent_calls(N, C),
+        **attention_calls(N, C),
         "scatter_rows": (
             (np.random.default_rng(N).integers(-1, 7, 2 * N), normal(2 * N, C, seed=22)), (normal(7, C, seed=23),),
             lambda f, i, o: f(*i, *o, True),

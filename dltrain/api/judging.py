@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dltrain.config.plugins import load_plugins
 from dltrain.runs.folder import RunFolder
+from dltrain.training import translation
 from dltrain.training.ensemble import Ensemble
 from dltrain.training.generation import Writer
 from dltrain.training.trained import load_run, load_runs
@@ -23,6 +24,7 @@ def evaluate(
     split: str = "test",
     checkpoint: str | int = "best",
     data: str | Path | None = None,
+    beam: int = 1,
     runs: str | Path = "runs",
     plugins: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def evaluate(
         split: train, train_dev, validation or test
         checkpoint: best, last, a step, steps with commas between them (the mean of their weights), or average (of all)
         data: a file (csv, npz) to evaluate instead
+        beam: of texts that a model says: how many are kept at each step
         runs: folder of the run folders
         plugins: Python files that register further things
     """
@@ -45,6 +48,8 @@ def evaluate(
         members = ensemble.per_member(tallies)
     else:
         tally = loaded.tally(split, data, everything=True)
+    says = translation.says_texts([loaded, *others], beam, data)
+    said = translation.said_right(loaded, split, beam) if says else {}
     heads = {name: head.counted() for name, head in tally.heads.items() if head.count}
     return {
         "run": None if members else str(loaded.folder.path),
@@ -52,7 +57,7 @@ def evaluate(
         "members": members,
         "split": split if data is None else str(data),
         "samples": tally.count,
-        "metrics": tally.results(),
+        "metrics": {**tally.results(), **said},
         **(heads.pop("") if "" in heads else {"per_class": None, "confusion": None, "classes": None}),
         "heads": heads or None,
     }
@@ -63,6 +68,7 @@ def predict(
     inputs: Sequence[str | Path],
     *,
     checkpoint: str | int = "best",
+    beam: int = 1,
     runs: str | Path = "runs",
     plugins: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
@@ -70,7 +76,9 @@ def predict(
 
     Parameters:
         run: path or name of the run, or several of them: then their predictions are averaged
-        inputs: files (csv, npz, npy) with the features of the data it was trained on
+        inputs: files (csv, npz, npy) with the features of the data it was trained on; of a model that says texts, texts
+            or files of them, one a line
+        beam: of texts that a model says: how many are kept at each step
         checkpoint: whose weights, as in `evaluate`
         runs: folder of the run folders
         plugins: Python files that register further things
@@ -79,7 +87,10 @@ def predict(
     loaded = load_runs(run, runs, checkpoint)
     paths = [str(one.folder.path) for one in loaded]
     model = Ensemble(loaded) if len(loaded) > 1 else loaded[0]
-    predictions = [row for path in inputs for row in model.predict(path)]
+    if translation.says_texts(loaded, beam):
+        predictions = translation.Translator(loaded[0], beam).translate(translation.texts_in(inputs))
+    else:
+        predictions = [row for path in inputs for row in model.predict(path)]
     return {
         "run": paths[0] if len(paths) == 1 else None,
         "members": paths if len(paths) > 1 else [],

@@ -80,6 +80,13 @@ config_or_run = click.argument("config", metavar="CONFIG|RUN", shell_complete=co
 sets = click.option(
     "--set", "sets", multiple=True, metavar="PATH=VALUE", help="Change a value, as train.epochs=5; may be repeated."
 )
+beam = click.option(
+    "--beam",
+    type=click.IntRange(1, 1000),
+    default=1,
+    metavar="K",
+    help="Of a run that says texts: keep the K likeliest at each step; default 1.",
+)
 runs = click.option("--runs", default="runs", show_default=True, metavar="DIR", help="Folder of the runs.")
 threads = click.option("--threads", type=click.IntRange(1, 1024), metavar="N", help="Threads; default: all processors.")
 plugins = click.option(

@@ -24,6 +24,7 @@ KEYS = ("run", "checkpoint", "members", "split", "samples", "metrics", "per_clas
 )
 @arguments.checkpoint
 @click.option("--data", type=click.Path(), metavar="PATH", help="A file to measure on instead of a part of the data.")
+@arguments.beam
 @arguments.runs
 @arguments.threads
 @arguments.plugins
@@ -32,6 +33,7 @@ def cli(
     split: str | None,
     checkpoint: str,
     data: str | None,
+    beam: int,
     runs: str,
     threads: int | None,
     plugins: tuple[str, ...],
@@ -56,7 +58,9 @@ def cli(
     from dltrain import api
     from dltrain.cli.output import emit
 
-    result = api.evaluate(run, split=split or "test", checkpoint=checkpoint, data=data, runs=runs, plugins=plugins)
+    result = api.evaluate(
+        run, split=split or "test", checkpoint=checkpoint, data=data, beam=beam, runs=runs, plugins=plugins
+    )
     if as_json:
         emit({key: result[key] for key in KEYS})
     else:

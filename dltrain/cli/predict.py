@@ -20,6 +20,7 @@ SHOWN = 50  # rows on the screen
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT…", type=click.Path())
 @click.option("--with", "others", multiple=True, metavar="RUN", help="A further run of an ensemble; may be repeated.")
 @arguments.checkpoint
+@arguments.beam
 @click.option("--out", type=click.Path(), metavar="FILE", help="Write all predictions to FILE.csv or FILE.json.")
 @click.option("--masks", type=click.Path(path_type=Path), metavar="DIR", help="Write the mask of each picture there.")
 @arguments.runs
@@ -30,6 +31,7 @@ def cli(
     inputs: tuple[str, ...],
     others: tuple[str, ...],
     checkpoint: str,
+    beam: int,
     out: str | None,
     masks: Path | None,
     runs: str,
@@ -41,6 +43,8 @@ def cli(
 
     RUN is a run folder, or the name of a run (its newest).  INPUT is a file (a table, npz, npy, HDF5, IDX, .mat …) with
     the same features as the data that the run was trained on.  With further runs, the mean of what they predict.
+
+    Of a run that makes a text from another (`sequence_to_sequence`), INPUT is a text, or a file of them, one a line.
     """
     from dltrain.cli import threads as pool
     from dltrain.errors import UsageError
@@ -51,7 +55,7 @@ def cli(
     from dltrain import api
     from dltrain.cli import output
 
-    result = api.predict([run, *others], inputs, checkpoint=checkpoint, runs=runs, plugins=plugins)
+    result = api.predict([run, *others], inputs, checkpoint=checkpoint, beam=beam, runs=runs, plugins=plugins)
     found = [row.pop("mask", None) for row in result["predictions"]]
     if masks is not None:
         write_masks(masks, found, run)

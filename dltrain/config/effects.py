@@ -16,13 +16,19 @@ from dltrain.errors import ConfigError, Problem
 from dltrain.suggest import closest
 
 # Stand-ins for what only the data know; their values do not matter here.
-PLACEHOLDERS = {"classes": 2, "outputs": 1, "features": 1, "vocabulary_size": 2}
+PLACEHOLDERS = {
+    "classes": 2,
+    "outputs": 1,
+    "features": 1,
+    **dict.fromkeys(("vocabulary_size", "source_size", "target_size"), 2),
+}
 
 # What a task needs that no head of several can have, and what is said of it: what, expected, hint.
 SAMPLES = "a task with a target for each sample"
 NO_HEADS = {
     "heads": ("a head has a single task", "a task of one loss", "write its heads beside the others"),
     "masks": ("a head cannot learn the class of every pixel", SAMPLES, "train it by itself: `task: segmentation`"),
+    "pairs": ("a head cannot learn texts", SAMPLES, "train it by itself: `task: sequence_to_sequence`"),
     "tokens": ("a head cannot learn every character", SAMPLES, "train it by itself: `task: language_model`"),
 }
 

@@ -103,9 +103,10 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         if head["classes"] is not None:
             labels = y[drawn, head["columns"][0]].astype(np.int64)
             head["class_counts"] = class_counts(labels, head["classes"], pool)
-    columns, vocabularies = tokenized({"x": x, "y": y}, pool.texts, drawn)
+    given = {name: pool.columns[name] for some in pool.texts for name in some.columns}
+    columns, vocabularies = tokenized({**given, "x": x, "y": y}, pool.texts, drawn)
     x = columns["x"]
-    if needs_of(needs) == "tokens":
+    if needs_of(needs) in ("tokens", "pairs"):
         classes = vocabularies["y"].names
     if "weight" in pool.columns:
         columns["weight"] = check_weights(pool)
@@ -152,6 +153,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         label_counts=sets,
         target_columns=list(pool.target_names),
         prepare_target=scales,
+        given_shape=columns["given"].shape[1:] if "given" in columns else (),
         vocabularies={name: vocabulary.plain() for name, vocabulary in vocabularies.items()},
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 PARTS = ("train", "train_dev", "validation", "test")
+SHAPES = ("shape", "raw_shape", "given_shape")  # of a data set
 CHUNK = 1 << 16  # elements worked on in one go: their float64 temporaries stay in the cache
 
 
@@ -173,6 +174,7 @@ class DataSet:
         target_columns: names of the targets as they were read, where they have some
         prepare_target: specs of the preparations of the targets, in order
         vocabularies: {column of texts: its vocabulary, as plain data}
+        given_shape: shape of what is said so far of one example, where a model is given that too
     """
 
     parts: dict[str, Examples]
@@ -196,6 +198,7 @@ class DataSet:
     target_columns: list[str] = field(default_factory=list)
     prepare_target: list[Any] = field(default_factory=list)
     vocabularies: dict[str, Any] = field(default_factory=dict)
+    given_shape: tuple[int, ...] = ()
 
     def raw(self) -> Features:
         """What the features are before preparation."""
@@ -231,14 +234,15 @@ class DataSet:
         """Everything but arrays, as plain data: stored with a run beside `constants`."""
         names = ("classes", "feature_names", "target_names", "fingerprint", "prepare", "layout", "description", "dtype")
         more = ("input_names", "categories", "needs", "heads", "class_counts", "label_counts", "target_columns")
-        shapes = {"shape": list(self.shape), "raw_shape": list(self.raw_shape)}
+        shapes = {name: list(getattr(self, name)) for name in SHAPES}
         return {**shapes, **{name: getattr(self, name) for name in (*names, *more, "prepare_target", "vocabularies")}}
 
     @staticmethod
     def from_info(info: Mapping[str, Any], constants: Mapping[str, Array]) -> DataSet:
         """A data set without examples, from `info()` and `constants`: enough to prepare new data."""
-        kept = {"raw_shape": info["shape"], "input_names": info["feature_names"], "categories": [], **info}
-        shapes = {name: tuple(kept[name]) for name in ("shape", "raw_shape")}
+        first = {"raw_shape": info["shape"], "given_shape": (), "input_names": info["feature_names"], "categories": []}
+        kept = {**first, **info}
+        shapes = {name: tuple(kept[name]) for name in SHAPES}
         return DataSet(parts={}, constants=dict(constants), **{**kept, **shapes})
 
 

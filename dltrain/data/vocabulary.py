@@ -18,6 +18,7 @@ from dltrain.registry import Reference, create, register
 from dltrain.types import PositiveInt, Words
 
 PADDING, UNKNOWN = "<padding>", "<unknown>"
+BEGIN, END = "<begin>", "<end>"  # of a text that is to be said
 SPECIALS = (PADDING, UNKNOWN)  # the first tokens of a vocabulary: 0 fills up short texts, 1 is what it does not have
 NOTHING = -1  # in place of a unit, where a short text is filled up
 
@@ -63,6 +64,8 @@ class Vocabulary:
         self.recipe: Recipe = create("vocabulary", spec)
         self.unknown = self.names.index(UNKNOWN)
         self.numbers = {name: number for number, name in enumerate(self.names) if name != PADDING}
+        self.begin, self.end = (self.numbers.get(name, -1) for name in (BEGIN, END))
+        self._whole = {BEGIN, END}.intersection(self.names)
         self._pieces = self.recipe.pieces(self.names, self.rules)
 
     def __len__(self) -> int:
@@ -70,15 +73,17 @@ class Vocabulary:
 
     def tokens(self, units: Iterable[str]) -> list[int]:
         """The numbers of units; of one that is not known that of `<unknown>`."""
-        return [self.numbers.get(piece, self.unknown) for unit in units for piece in self._pieces(unit)]
+        pieces = (piece for unit in units for piece in ([unit] if unit in self._whole else self._pieces(unit)))
+        return [self.numbers.get(piece, self.unknown) for piece in pieces]
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text."""
         return self.tokens(self.recipe.split(text))
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """A text of tokens; padding is left out."""
-        return self.recipe.join(name for token in tokens if (name := self.names[token]) != PADDING)
+        """A text of tokens; padding, begin and end are left out."""
+        silent = (PADDING, *self._whole)
+        return self.recipe.join(name for token in tokens if (name := self.names[token]) not in silent)
 
     def plain(self) -> dict[str, Any]:
         """As JSON values; `Vocabulary(**plain)` makes it again."""
@@ -131,13 +136,13 @@ def tokenized(
         train: positions of the training examples
 
     Returns:
-        "x" is filled up with the token 0, targets with -1, where nothing is to be learned.
+        "y" is filled up with -1, where nothing is to be learned, the others with the token 0.
     """
     found, vocabularies = dict(columns), {}
     for some in texts:
         vocabulary = learned(some, columns, train)
         for name in some.columns:
-            found[name] = tokens_of(columns[name], some.units, vocabulary, 0 if name == "x" else NOTHING)
+            found[name] = tokens_of(columns[name], some.units, vocabulary, NOTHING if name == "y" else 0)
             vocabularies[name] = vocabulary
     return found, vocabularies
 

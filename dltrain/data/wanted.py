@@ -58,8 +58,8 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
         pool = replace(pool, classes=list(known))
     if pool.columns["y"].dtype.kind == "U":
         check_there(pool, ("?",) if need.kind == "labels" else ("", "?"))  # a sample may have none of many labels
-    if need.kind == "tokens":
-        return Target(sequences_of(pool), None, ["token"])
+    if need.kind in ("tokens", "pairs"):
+        return Target((sequences_of if need.kind == "tokens" else pairs_of)(pool), None, ["token"])
     if need.kind == "values":
         y, names = values_of(pool, dtype)
         if need.places:
@@ -84,12 +84,24 @@ def sequences_of(pool: Pool) -> Array:
         DataError: when the source gives something else.
     """
     x, y = pool.columns["x"], pool.columns["y"]
-    if y.dtype.kind not in "iu" or y.shape != x.shape or y.ndim != 2:
+    if y.dtype.kind not in "iu" or y.shape != x.shape or y.ndim != 2 or "given" in pool.columns:
         hint = "take the source `text` or `text_lines`"
         raise DataError(
             "the data are no text", where=pool.where, expected="characters (N, T)", got=str(y.shape), hint=hint
         )
     return y
+
+
+def pairs_of(pool: Pool) -> Array:
+    """Targets (N, T): the tokens of a text that is to be made from another.
+
+    Raises:
+        DataError: when the source gives something else.
+    """
+    if "given" not in pool.columns:
+        expected, hint = "texts and what is to be made of them", "take the source `parallel_text` or `dates`"
+        raise DataError("the data are no pairs of texts", where=pool.where, expected=expected, hint=hint)
+    return pool.columns["y"]
 
 
 def read_targets(pool: Pool, needs: Mapping[str, Need], dtype: str) -> tuple[Array, dict[str, dict[str, Any]]]:

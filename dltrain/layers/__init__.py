@@ -2,6 +2,7 @@
 
 from dltrain.layers import (
     activation,
+    attention,
     batch_normalization,
     convolution,
     convolution_separable,
@@ -27,6 +28,7 @@ __all__ = [
     "ShapeError",
     "Statistic",
     "activation",
+    "attention",
     "batch_normalization",
     "convolution",
     "convolution_separable",

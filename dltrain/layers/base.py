@@ -93,10 +93,15 @@ class Layer(ABC):
     draws = False  # whether it draws random numbers in training
     takes_integers = False  # whether whole numbers (tokens) are handed to it as they are
     any_length = False  # whether a sequence may be shorter than it was built for, and nothing changes but its end
-    takes_mask = False  # whether a mask (N, T) may come with its sequence, by `with: wire`
+    further: tuple[str, ...] = ()  # what may come beside its input, by `with`: a mask (N, T), a state …
 
+    given: tuple[str, ...] = ()  # what of `further` does, in the order of the inputs
     parameters: tuple[Parameter, ...] = ()
     statistics: tuple[Statistic, ...] = ()
+
+    def named(self, values: tuple[Any, ...]) -> dict[str, Any]:
+        """{name of `further`: what came for it}, of the inputs or of their shapes."""
+        return dict(zip(self.given, values[1:], strict=True))
 
     def build(self, *shapes: Shape) -> Shape:
         """Declare `self.parameters` and `self.statistics`; return the output shape, which is the input's unless said.

@@ -136,7 +136,7 @@ class PositionEmbedding(Layer):
         (x,) = inputs
         P = self.embeddings
         y = mode.output(x.shape, x.dtype)
-        np.add(x, P.value, out=y)
+        np.add(x, placed(mode, P.value, x), out=y)
 
         def backward(dy: Array) -> Array:
             total = dy.sum(0)
@@ -147,6 +147,19 @@ class PositionEmbedding(Layer):
             return dy
 
         return y, backward
+
+
+def placed(mode: Mode, table: Array, x: Array) -> Array:
+    """The rows of a table of places (T, D) for the steps of x.
+
+    Raises:
+        DataError: when a sequence that is read step by step has become longer than the table.
+    """
+    start = mode.place(len(x), x.shape[1])
+    if start + x.shape[1] > len(table):
+        what, hint = "the sequence is longer than those the model was built for", "write less, or train with more steps"
+        raise DataError(what, expected=f"at most {len(table)} steps", got=str(start + x.shape[1]), hint=hint)
+    return table[start : start + x.shape[1]]
 
 
 @register("layer", "sinusoidal_positions")
@@ -180,5 +193,5 @@ class SinusoidalPositions(Layer):
         """The gradient passes as it is."""
         (x,) = inputs
         y = mode.output(x.shape, x.dtype)
-        np.add(x, self.waves[: x.shape[1]].astype(x.real.dtype), out=y)
+        np.add(x, placed(mode, self.waves, x).astype(x.real.dtype), out=y)
         return y, lambda dy: dy

@@ -19,7 +19,7 @@ class Recurrent(Layer):
     """
 
     any_length = True
-    takes_mask = True
+    further = ("mask", "state")
     draws = True  # where there is dropout
 
     cell: str  # its name among the kernels' cells
@@ -28,11 +28,13 @@ class Recurrent(Layer):
     go_backwards: bool
     recurrent_dropout: float
     initializers: tuple[Any, Any, Any]  # what fills W, U and b
-    further: tuple[str, Any] | None = None  # name and initializer of the cell's further parameters
+    extra: tuple[str, Any] | None = None  # name and initializer of the cell's further parameters
 
     def build(self, *shapes: Shape) -> Shape:
         """(T, D) -> (H,), or (T, H) as a sequence."""
-        shape, H = check_sequence(shapes), self.units
+        beside = self.named(shapes)
+        shape, H = check_sequence(shapes[:1] if "mask" not in beside else shapes[:2]), self.units
+        check_state(beside.get("state", (H,)), H, 1 + (self.cell == "lstm"))
         width, (of_kernel, of_recurrent, of_bias) = CELLS[self.cell].gates * H, self.initializers
         fans = (shape[1], H)
         self.kernel = Parameter("kernel", (shape[1], width), of_kernel, fans=fans, decays=True)
@@ -40,15 +42,16 @@ class Recurrent(Layer):
         self.bias = Parameter("bias", (width,), of_bias, fans=fans)
         self.parameters = (self.kernel, self.recurrent, self.bias)
         self.p: Parameter | None = None
-        if self.further is not None:
-            name, initializer = self.further
+        if self.extra is not None:
+            name, initializer = self.extra
             self.p = Parameter(name, (CELLS[self.cell].rows, H), initializer, fans=fans)
             self.parameters = (*self.parameters, self.p)
         return (shape[0], H) if self.return_sequences else (H,)
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """The product, the run of the cell, and the way back."""
-        x, mask = inputs[0], inputs[1] if len(inputs) > 1 else None
+        x, beside = inputs[0], self.named(inputs)
+        mask, state = beside.get("mask"), beside.get("state")
         (N, T, D), H, dtype, k, empty = x.shape, self.units, x.dtype, mode.kernels(x), mode.empty
         cell, U, reverse, notes = self.cell, self.recurrent.value, self.go_backwards, CELLS[self.cell].notes
         rows = x.reshape(N * T, D)
@@ -59,7 +62,9 @@ class Recurrent(Layer):
         out = (mode.output if self.return_sequences else empty)((N, T, H), dtype)
         before = empty((N, T if mode.backward else 0, H), dtype)
         noted = empty((N, T if mode.backward and notes else 0, H), dtype)
-        mode.recall(first)
+        begins = not mode.recall(first) and state is not None
+        if begins and state is not None:
+            spread(state, first)
         k.recurrence(cell, z, U, p, mask, keep, first, reverse, out, before, noted, last, empty)
         mode.remember(last)
         needs_dx = mode.needs_dx
@@ -68,14 +73,22 @@ class Recurrent(Layer):
             add, dp = self._receivers(mode, p)
             du = empty(z.shape, dtype) if cell == "gru" else z  # where z and u are added, their gradients are one
             dys = dy if self.return_sequences else dy.reshape(N, 1, H)
-            k.recurrence_backward(cell, z, U, p, mask, keep, first, reverse, out, noted, dys, du, dp, add, empty)
+            dfirst = empty(first.shape, dtype)
+            k.recurrence_backward(
+                cell, z, U, p, mask, keep, first, reverse, out, noted, dys, du, dp, dfirst, add, empty
+            )
             dz, du, seen = z.reshape(N * T, -1), du.reshape(N * T, -1), before.reshape(N * T, H)
             k.affine_backward(seen, U, du, du, self.recurrent.grad, None, None, "linear", add, empty)
             dx = empty(rows.shape, dtype) if needs_dx else None
             dW, db = self.kernel.grad, self.bias.grad
             k.affine_backward(rows, self.kernel.value, dz, dz, dW, db, dx, "linear", add, empty)
             dx = None if dx is None else dx.reshape(x.shape)
-            return dx if mask is None else (dx, no_gradient(mode, mask))
+            if not beside:
+                return dx
+            back = {name: no_gradient(mode, wire) for name, wire in beside.items()}
+            if begins:
+                gather(dfirst, back["state"])
+            return (dx, *back.values())
 
         if self.return_sequences:
             return out, backward
@@ -115,6 +128,37 @@ class Recurrent(Layer):
         """T (D + H) G·H, G the number of gates."""
         steps, width = shapes[0]
         return steps * (width + self.units) * CELLS[self.cell].gates * self.units
+
+
+def check_state(shape: Shape, units: int, parts: int) -> None:
+    """Refuse a first state of another width.
+
+    Parameters:
+        shape: of the state
+        units: width H of the layer's state h
+        parts: 2 where a state c may come behind h
+
+    Raises:
+        ShapeError: when it does not fit.
+    """
+    if shape not in [(part * units,) for part in range(1, parts + 1)]:
+        what = "the first state is as wide as the layer's" + (", or twice (h and c)" if parts > 1 else "")
+        expected = " or ".join(f"({part * units},)" for part in range(1, parts + 1))
+        raise ShapeError(what, expected, f"make it so: `state: [from: …, dense: {units}, tanh]`")
+
+
+def spread(state: Array, first: Array) -> None:
+    """Store a first state (N, H), or h and c side by side (N, 2H), into (2, N, H)."""
+    H = first.shape[2]
+    for part in range(state.shape[1] // H):
+        first[part] = state[:, part * H : (part + 1) * H]
+
+
+def gather(dfirst: Array, dstate: Array) -> None:
+    """The gradient of a first state, from that of (2, N, H): the way back of `spread`."""
+    H = dfirst.shape[2]
+    for part in range(dstate.shape[1] // H):
+        dstate[:, part * H : (part + 1) * H] = dfirst[part]
 
 
 def check_sequence(shapes: tuple[Shape, ...]) -> Shape:

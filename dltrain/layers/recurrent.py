@@ -104,7 +104,7 @@ class GRU(Recurrent):
         self.return_sequences, self.go_backwards = return_sequences, go_backwards
         self.recurrent_dropout = recurrent_dropout
         self.initializers = (kernel_initializer, recurrent_initializer, bias_initializer)
-        self.further = ("recurrent_bias", bias_initializer)
+        self.extra = ("recurrent_bias", bias_initializer)
 
 
 @register("layer", "simple_gru")
@@ -203,4 +203,4 @@ class LSTM(Recurrent):
         self.recurrent_dropout = recurrent_dropout
         bias = {"constant": [0.0] * units + [forget_bias] * units + [0.0] * (2 * units)}
         self.initializers = (kernel_initializer, recurrent_initializer, bias)
-        self.further = ("peepholes", "zeros") if use_peepholes else None
+        self.extra = ("peepholes", "zeros") if use_peepholes else None

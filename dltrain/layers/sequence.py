@@ -69,7 +69,7 @@ class LastStep(Layer):
     """
 
     any_length = True
-    takes_mask = True
+    further = ("mask",)
 
     def build(self, *shapes: Shape) -> Shape:
         """(T, D) -> (D,)."""

@@ -4,7 +4,7 @@ A collector adds up counts or sums; a metric is computed from them once, at the 
 """
 
 from dltrain.metrics import certainty, decisions, measured, overlap, ranking, regression
-from dltrain.metrics.collectors import BinaryConfusion, Certainty, Confusion, LabelSets, Moments, Scores, Timing
+from dltrain.metrics.collectors import BinaryConfusion, Certainty, Confusion, Hits, LabelSets, Moments, Scores, Timing
 from dltrain.metrics.decisions import per_class
 from dltrain.metrics.probabilities import logistic, mean_outputs, probabilities
 
@@ -12,6 +12,7 @@ __all__ = [
     "BinaryConfusion",
     "Certainty",
     "Confusion",
+    "Hits",
     "LabelSets",
     "Moments",
     "Scores",

@@ -114,6 +114,17 @@ class LabelSets(Sums):
         self.arrays["sets"] += (len(said), int((said == there).all(1).sum()))
 
 
+class Hits(Sums):
+    """How many decisions there are, and how many of them are right: a confusion matrix without the matrix."""
+
+    def __init__(self) -> None:
+        super().__init__(hits=np.zeros(2, np.int64))
+
+    def update(self, outputs: Array, targets: Array, kernels: Kernels) -> None:
+        """Count one batch: scores (N, K) and labels (N,)."""
+        self.arrays["hits"] += (len(targets), int((outputs.argmax(1) == targets).sum()))
+
+
 class Certainty(Sums):
     """Sums over the probabilities: ranks of the right class, log-probabilities, squared errors, bins of confidence.
 

@@ -69,6 +69,26 @@ class Perplexity:
         return math.exp(min(float(divide(total, weight)), 700.0))
 
 
+@register("metric", "token_accuracy")
+class TokenAccuracy:
+    """Share of the tokens that are said right, where those before them are given.
+
+    Example:
+        >>> import numpy as np
+        >>> TokenAccuracy()({"hits": np.array([8, 6])})
+        0.75
+
+    Source: Vaswani et al.: Tensor2Tensor for neural machine translation, 2018.
+    """
+
+    statistic, higher_is_better = "hits", True
+
+    def __call__(self, arrays: Mapping[str, Array]) -> float:
+        """From the counts of `Hits`."""
+        count, right = arrays["hits"]
+        return float(divide(right, count))
+
+
 @register("metric", "bits_per_character")
 class BitsPerCharacter:
     """The mean cross-entropy of a character in bits, its loss by log 2: what a text takes when the model packs it.

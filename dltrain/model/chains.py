@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -238,14 +238,16 @@ class Chains:
         options = read_options(seen, names, spot.scope, self.wires, entry)
         if options is None:
             return source
-        masked = bool(getattr(entry.make, "takes_mask", False)) and len(options.wires) == 1
-        if merges != bool(options.wires) and not masked:
-            self.joins_wrong(entry.name, merges, value.place)
+        known = getattr(entry.make, "further", ())
+        if merges != bool(options.wires) and not (known and set(options.wires) <= set(known)):
+            self.joins_wrong(entry.name, merges, value.place, known)
             return source
         lacks = self.lacks(entry, options.values, value.place)
 
         def make(at: Spot, start: str) -> str:
-            return self.node(entry.name, options.values, (start, *options.wires), where, at, lacks)
+            return self.node(
+                entry.name, options.values, (start, *options.wires.values()), where, at, lacks, tuple(options.wires)
+            )
 
         return self.repeat(options.repeat, spot, source, make)
 
@@ -280,20 +282,26 @@ class Chains:
         where: Path,
         spot: Spot,
         lacks: Problem | None = None,
+        given: tuple[str, ...] = (),
     ) -> str:
         """Append a node and return its path."""
         arguments = {name: written.value for name, written in values.items()}
         places = {name: written.place for name, written in values.items()}
-        self.nodes.append(NodeSpec(spot.path, kind, arguments, inputs, spot.weights, spot.reuse or where, places))
+        self.nodes.append(
+            NodeSpec(spot.path, kind, arguments, inputs, spot.weights, spot.reuse or where, places, given)
+        )
         if lacks is not None:
             self.open[spot.path] = lacks
         return spot.path
 
-    def joins_wrong(self, name: str, merges: bool, place: Path) -> None:
+    def joins_wrong(self, name: str, merges: bool, place: Path, known: Sequence[str]) -> None:
         """Report a merge layer with one input, or another layer with several."""
         if merges:
             expected = f"`{name}: {{with: wire}}` or branches, `{name}: [[…], […]]`"
             self.report.add(place, f"{name} joins several wires, but there is only one", expected, key=True)
+        elif known:
+            expected = f"at most {len(known)} ({', '.join(known)})"
+            self.report.add((*place, "with"), f"{name} does not take so many wires", expected, key=True)
         else:
             hint = "join the wires before it, by `concat: {with: wire}` or `add: {with: wire}`"
             self.report.add((*place, "with"), f"{name} takes one wire", "no `with`", hint=hint, key=True)

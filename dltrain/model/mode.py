@@ -46,6 +46,7 @@ class Mode:
         self.arena, self.seed, self.step, self.part = arena, seed, 0, 0
         self.empty: Callable[..., Array] = np.empty if arena is None else arena.empty
         self.states: dict[str, Array] | None = None  # of recurrent layers, where batches go on in a text
+        self.stepwise = False  # whether a sequence is read step by step: then attention and positions go on too
         self.node: Node
 
     def begin(self, step: int, key: Hashable = None, part: int = 0) -> None:
@@ -73,21 +74,45 @@ class Mode:
         """Memory for a gradient of x."""
         return self.empty(x.shape, x.dtype)
 
-    def recall(self, first: Array) -> None:
+    def recall(self, first: Array) -> bool:
         """Fill in the state (S, N, H) with which the running node begins: that of the batch before, else zeros.
 
-        Where batches become shorter, as some texts end, the first ones go on.
+        Where batches become shorter, as some texts end, the first ones go on.  Returns whether there was one.
         """
         kept = None if self.states is None else self.states.get(f"{self.node.path}/{self.part}")
         if kept is None:
             first.fill(0)
         else:
             first[...] = kept[:, : first.shape[1]]
+        return kept is not None
 
     def remember(self, last: Array) -> None:
         """Keep the state with which the running node ends, where batches go on in a text."""
         if self.states is not None:
             self.states[f"{self.node.path}/{self.part}"] = last.copy()
+
+    def extended(self, name: str, values: Array) -> Array:
+        """Values (N, t, D) of the running node, behind those of earlier steps where a sequence is read step by step."""
+        if not self.stepwise or self.states is None:
+            return values
+        path = f"{self.node.path}/{name}"
+        earlier = [self.states[path][0]] if path in self.states else []
+        self.states[path] = np.concatenate([*earlier, values], axis=1)[None]
+        return self.states[path][0]
+
+    def place(self, count: int, steps: int) -> int:
+        """At which place of its sequence the running node begins: 0 but where it is read step by step.
+
+        Parameters:
+            count: of sequences N
+            steps: that it reads now
+        """
+        if not self.stepwise or self.states is None:
+            return 0
+        path = f"{self.node.path}/place"
+        place = int(self.states[path][0, 0]) if path in self.states else 0
+        self.states[path] = np.full((1, count), place + steps)
+        return place
 
     def key(self) -> int:
         """The 64-bit key of this node's draws in this step, and in this micro-batch where there are several."""

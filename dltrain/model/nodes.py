@@ -49,6 +49,7 @@ def build_nodes(plan: Plan, shapes: Mapping[str, Shape]) -> list[Node]:
                 raise misfit(spec, "shared weights take inputs of one shape", expected, received)
         else:
             layer = create("layer", {spec.kind: spec.arguments})
+            layer.given = spec.given or layer.further[: len(received) - 1]
             try:
                 shape = layer.build(*received)
             except ShapeError as error:

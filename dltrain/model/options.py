@@ -16,7 +16,7 @@ MAX_LEVELS = 64
 # Parameters that the notation adds to layers: (what they mean, an example).
 WORDS = {
     "with": (
-        "further wires of a layer that takes several, after the value of the chain",
+        "further wires of a layer that takes several, after the value of the chain; {name: wire} says what each is",
         "graph: {a: [dense: 8], y: [from: x, dense: 8, add: {with: a}]}",
     ),
     "repeat": (
@@ -27,10 +27,10 @@ WORDS = {
 
 
 class Options(NamedTuple):
-    """Arguments by name, the ends of the wires named by `with`, and how many copies are wanted."""
+    """Arguments by name, the ends of the wires in `with` by what they are, and how many copies are wanted."""
 
     values: dict[str, Written]
-    wires: tuple[str, ...]
+    wires: dict[str, str]
     repeat: int
 
 
@@ -68,17 +68,33 @@ class Wires:
             self.report.add(place, f"there is no wire {name!r}", known, hint=hint(name, self.ends))
         return None
 
-    def further(self, value: Any, place: Path, scope: Scope) -> tuple[str, ...] | None:
-        """The ends of `with: wire` or `with: [wire, wire]`; None where a name is wrong."""
+    def further(self, value: Any, place: Path, scope: Scope, known: Sequence[str]) -> dict[str, str] | None:
+        """The ends of `with: wire`, `with: [wire, wire]` or `with: {name: wire}`; None where a name is wrong.
+
+        Parameters:
+            value: what is written
+            place: where
+            scope: what $names stand for
+            known: what the layer calls its further wires, in the order of a list; others are called by their number
+        """
         written = scope.look(value, place)
         if written is None:
             return None
-        if isinstance(written.value, (list, tuple)) and written.value:
-            names = [scope.look(wire, (*written.place, i)) for i, wire in enumerate(written.value)]
+        value, place = written
+        if isinstance(value, Mapping) and value:
+            wrong = next((key for key in value if key not in known), None)
+            if wrong is not None:
+                what, expected = "the layer takes no such wire", ", ".join(known) or "`with: wire`"
+                self.report.add((*place, wrong), what, expected, show(wrong), hint(wrong, known), key=True)
+                return None
+            names = {key: scope.look(value[key], (*place, key)) for key in known if key in value}
+        elif isinstance(value, (list, tuple)) and value:
+            called = [*known, *map(str, range(len(known), len(value)))]
+            names = {called[i]: scope.look(wire, (*place, i)) for i, wire in enumerate(value)}
         else:
-            names = [written]
-        found = [self.name(name, "with") for name in names]
-        return None if None in found else tuple(self.ends[name] for name in found if name is not None)
+            names = {[*known, "0"][0]: written}
+        found = {key: self.name(name, "with") for key, name in names.items()}
+        return None if None in found.values() else {key: self.ends[name] for key, name in found.items() if name}
 
 
 def read_options(
@@ -96,20 +112,21 @@ def read_options(
     report, name = wires.report, owner if isinstance(owner, str) else owner.name
     seen = scope.look(*value)
     if seen is None or seen.value is None:
-        return None if seen is None else Options({}, (), 1)
+        return None if seen is None else Options({}, {}, 1)
     given, place = seen
     if not isinstance(given, Mapping):
         if not names:
             report.add(place, f"{name} takes no parameters", f"`{name}`", show(given))
             return None
         first = filled(given, place, scope, report)
-        return None if first is None else Options({names[0]: first}, (), 1)
+        return None if first is None else Options({names[0]: first}, {}, 1)
     values: dict[str, Written | None] = {}
-    further, repeat = (), 1  # type: tuple[str, ...] | None, int | None
+    further, repeat = {}, 1  # type: dict[str, str] | None, int | None
+    known = () if isinstance(owner, str) else getattr(owner.make, "further", ())
     for key, inner in given.items():
         at = (*place, key)
         if key == "with":
-            further = wires.further(inner, at, scope)
+            further = wires.further(inner, at, scope, known)
         elif key == "repeat":
             repeat = times(inner, at, scope, report)
         elif key in names:

@@ -20,6 +20,7 @@ class NodeSpec:
         weights: path of the node whose parameters it uses; its own path, unless it is reused
         where: config path of the item that made it, ``("model", "graph", "stage1", 0)``
         places: config path at which each argument's value is written: a $name's value stands elsewhere
+        given: what the inputs after the first are called, where `with` says it
     """
 
     path: str
@@ -29,6 +30,7 @@ class NodeSpec:
     weights: str
     where: Path
     places: dict[str, Path] = field(default_factory=dict, compare=False)
+    given: tuple[str, ...] = field(default=(), compare=False)
 
     def place(self, argument: str) -> Path:
         """Config path at which the value of an argument is written; the item's where it is left out."""

@@ -1,6 +1,6 @@
 """The kinds of learning problems, one family a file."""
 
-from dltrain.tasks import language_model, multi_label, multi_task, segmentation, supervised
+from dltrain.tasks import language_model, multi_label, multi_task, segmentation, sequence_to_sequence, supervised
 from dltrain.tasks.base import Task
 from dltrain.tasks.bound import Bound
 from dltrain.tasks.heads import Heads, HeadsTally
@@ -18,5 +18,6 @@ __all__ = [
     "multi_label",
     "multi_task",
     "segmentation",
+    "sequence_to_sequence",
     "supervised",
 ]

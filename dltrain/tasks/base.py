@@ -22,6 +22,7 @@ class Task(ABC):
     """One kind of learning problem.  It sees dicts of arrays, never the graph's inside or the trainer."""
 
     needs: str  # what the targets must be: "classes", "binary", "values", "labels" or "masks"
+    columns: tuple[str, ...] = ("x",)  # of the data, which the inputs of a model are fed, in their order
     losses: tuple[str, ...]  # the losses that fit, the default first
     metrics: tuple[Any, ...]  # specs of the default metrics
     statistics: tuple[str, ...]  # what its metrics may be computed from

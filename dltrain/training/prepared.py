@@ -56,7 +56,8 @@ class Prepared(ABC):
 
     def loader_of(self, examples: Any, *, batch_size: int | None = None, shuffle: bool = False) -> Loader:
         """Batches of some examples, fed to the model's inputs; left out, they are as large as an evaluation's."""
-        inputs, stateful = dict.fromkeys(self.graph.inputs, "x"), self.stateful
+        columns = create("task", self.experiment.task).columns
+        inputs, stateful = dict(zip(self.graph.inputs, columns, strict=True)), self.stateful
         if stateful:  # as many texts side by side in an evaluation as in training
             batch_size = self.batch_size
             self.check_consecutive(examples)

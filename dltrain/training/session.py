@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -284,17 +285,28 @@ def build_graph(experiment: Experiment, data: DataSet, seed: int, dtype: Any, sh
     if experiment.baseline is not None:
         raise UsageError("a baseline has no graph", where=experiment.name, expected="a config with a `model`")
     task = create("task", experiment.task)
-    plan = parse_model(experiment.model, variables=task.variables(data), output_units=task.widths(data))
-    return Graph(plan, shapes or input_shapes(plan.inputs, data), dtype, seed)
+    plan = parse_model(
+        experiment.model, variables=task.variables(data), output_units=task.widths(data), input_wires=task.columns
+    )
+    return Graph(plan, shapes or input_shapes(plan.inputs, data, task.columns), dtype, seed)
 
 
-def input_shapes(declared: Any, data: DataSet) -> dict[str, tuple[int, ...]]:
-    """{input wire: shape}: those of the data, which those of the config must agree with."""
-    if len(declared) > 1:
-        path = ("model", "inputs", list(declared)[1])
-        raise ConfigError([Problem(path, "the data have one input column", "one input", f"{len(declared)} inputs")])
-    for wire, shape in declared.items():
-        if shape is not None and tuple(shape) != data.shape:
+def input_shapes(declared: Any, data: DataSet, columns: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """{input wire: shape}: those of the data, which those of the config must agree with.
+
+    Parameters:
+        declared: what the config says of them
+        data: what the shapes are taken of
+        columns: of the data, which the inputs are fed
+    """
+    if declared and len(declared) != len(columns):
+        path = ("model", "inputs", [*declared][min(len(columns), len(declared) - 1)])
+        expected = f"{'one input' if len(columns) == 1 else f'{len(columns)} inputs'}: {', '.join(columns)}"
+        what = f"the data have {'one input column' if len(columns) == 1 else f'{len(columns)} input columns'}"
+        raise ConfigError([Problem(path, what, expected, f"{len(declared)} inputs")])
+    shapes = [data.given_shape if column == "given" else data.shape for column in columns]
+    for (wire, shape), there in zip(declared.items(), shapes, strict=False):
+        if shape is not None and tuple(shape) != there:
             path = ("model", "inputs", wire)
-            raise ConfigError([Problem(path, "the data have another shape", str(list(data.shape)), str(list(shape)))])
-    return {next(iter(declared), "x"): data.shape}
+            raise ConfigError([Problem(path, "the data have another shape", str(list(there)), str(list(shape)))])
+    return dict(zip(declared or columns, shapes, strict=True))

@@ -19,6 +19,7 @@ from dltrain.kernels.arrays import Array
 from dltrain.kernels.compiled.cache import kept
 
 FLOAT32 = np.dtype(np.float32)
+NO_2D = np.empty((0, 0), np.float32)
 OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
 # Functions that only kernels call need no entry points and no file of their own, which halves their cost.
 INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -113,3 +114,10 @@ def kernel(arguments: str, **options: Any) -> Callable[[Callable[..., Any]], Cal
 def fits(*arrays: Array | None) -> bool:
     """Whether these are all float32, in C order, aligned and writable; None counts as fitting."""
     return all(array is None or (array.dtype == FLOAT32 and array.flags.carray) for array in arrays)
+
+
+def plain(array: Array | None) -> Array:
+    """As a kernel takes it: in C order and writable, a copy if need be; empty where there is none."""
+    if array is None:
+        return NO_2D
+    return array if fits(array) else np.array(array, FLOAT32, order="C")

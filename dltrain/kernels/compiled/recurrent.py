@@ -11,7 +11,7 @@ from numba import njit, prange
 
 from dltrain.kernels.arrays import Array, Empty
 from dltrain.kernels.compiled.gemm import ceil, rows_times_panels
-from dltrain.kernels.compiled.jit import FLOAT32, INNER, OPTIONS, PARALLEL, compiled, fits, kernel
+from dltrain.kernels.compiled.jit import FLOAT32, INNER, OPTIONS, PARALLEL, compiled, fits, kernel, plain
 from dltrain.kernels.compiled.recurrent_cells import CODES, GRU, LSTM, cell_row, cell_row_back
 from dltrain.kernels.compiled.routines import pack_columns, pack_rows
 from dltrain.kernels.compiled.tile import WIDTH
@@ -19,7 +19,6 @@ from dltrain.kernels.reference import recurrent as reference
 
 ROWS = 64  # examples that a thread takes through the sequence at once
 SERIAL = 1_000_000  # multiply-adds below which starting the threads costs more than they save
-NO_2D = np.empty((0, 0), np.float32)
 
 
 @njit(**INNER)
@@ -89,7 +88,7 @@ def block_forward(tile, cell, z, panels, p, mask, keep, first, reverse, out, bef
 
 
 @njit(**INNER)
-def block_backward(tile, cell, gates, panels, p, mask, keep, first, reverse, out, noted, dy, du, dp, n0, n1):
+def block_backward(tile, cell, gates, panels, p, mask, keep, first, reverse, out, noted, dy, du, dp, dfirst, n0, n1):
     """Take some examples back; dp grows."""
     T, H, O, rows = out.shape[1], out.shape[2], gates.shape[2], n1 - n0
     dh, dc = np.zeros((rows, H), np.float32), np.zeros((rows, H), np.float32)
@@ -123,6 +122,7 @@ def block_backward(tile, cell, gates, panels, p, mask, keep, first, reverse, out
             else:
                 for j in range(H):
                     a[j] += b[j]
+    dfirst[0, n0:n1], dfirst[1, n0:n1] = dh, dc
 
 
 @kernel("int int f3 f2 f2 f2 f2 f3 bool f3 f3 f3 f3 f3 int", **PARALLEL)
@@ -138,9 +138,9 @@ def recurrent_forward(tile, cell, z, U, p, mask, keep, first, reverse, out, befo
         )  # fmt: skip
 
 
-@kernel("int int f3 f2 f2 f2 f2 f3 bool f3 f3 f3 f3 f2 bool f3 int", **PARALLEL)
+@kernel("int int f3 f2 f2 f2 f2 f3 bool f3 f3 f3 f3 f2 f3 bool f3 int", **PARALLEL)
 def recurrent_backward(
-    tile, cell, gates, U, p, mask, keep, first, reverse, out, noted, dy, du, dp, add, panels, threads
+    tile, cell, gates, U, p, mask, keep, first, reverse, out, noted, dy, du, dp, dfirst, add, panels, threads
 ):
     """See `reference.recurrence_backward`; mask and keep may be empty."""
     N = len(gates)
@@ -149,7 +149,7 @@ def recurrent_backward(
     sums = np.zeros((blocks, *p.shape), np.float32)
     for k in prange(blocks):
         block_backward(
-            tile, cell, gates, panels, p, mask, keep, first, reverse, out, noted, dy, du, sums[k],
+            tile, cell, gates, panels, p, mask, keep, first, reverse, out, noted, dy, du, sums[k], dfirst,
             k * N // blocks, (k + 1) * N // blocks,
         )  # fmt: skip
     for i in range(p.shape[0]):
@@ -192,7 +192,7 @@ def recurrence(
     H, O = U.shape
     panels = empty((-(-O // WIDTH), H, WIDTH), FLOAT32)
     compiled.recurrent_forward(
-        compiled.tile, CODES[cell], z, U, p, _plain(mask), _plain(keep), first, reverse, out, before, noted, last,
+        compiled.tile, CODES[cell], z, U, p, plain(mask), plain(keep), first, reverse, out, before, noted, last,
         panels, _threads(len(z) * z.shape[1] * U.size),
     )  # fmt: skip
     return out
@@ -212,19 +212,20 @@ def recurrence_backward(
     dy: Array,
     du: Array,
     dp: Array,
+    dfirst: Array,
     add: bool,
     empty: Empty,
 ) -> Array:
     """See the reference."""
-    if not gates.size or dy.dtype != FLOAT32 or not fits(gates, U, p, first, out, noted, du, dp):
+    if not gates.size or dy.dtype != FLOAT32 or not fits(gates, U, p, first, out, noted, du, dp, dfirst):
         return reference.recurrence_backward(
-            cell, gates, U, p, mask, keep, first, reverse, out, noted, dy, du, dp, add, empty
+            cell, gates, U, p, mask, keep, first, reverse, out, noted, dy, du, dp, dfirst, add, empty
         )
     H, O = U.shape
     panels = empty((-(-H // WIDTH), -(-O // WIDTH) * WIDTH, WIDTH), FLOAT32)
     compiled.recurrent_backward(
-        compiled.tile, CODES[cell], gates, U, p, _plain(mask), _plain(keep), first, reverse, out, noted, _plain(dy), du,
-        dp, add, panels, _threads(len(gates) * gates.shape[1] * U.size),
+        compiled.tile, CODES[cell], gates, U, p, plain(mask), plain(keep), first, reverse, out, noted, plain(dy), du,
+        dp, dfirst, add, panels, _threads(len(gates) * gates.shape[1] * U.size),
     )  # fmt: skip
     return gates
 
@@ -235,15 +236,8 @@ def scatter_rows(index: Array, dy: Array, out: Array, add: bool) -> Array:
         return reference.scatter_rows(index, dy, out, add)
     if not add:
         out[...] = 0
-    compiled.scatter(np.array(index, np.int64, order="C"), _plain(dy), out)
+    compiled.scatter(np.array(index, np.int64, order="C"), plain(dy), out)
     return out
-
-
-def _plain(array: Array | None) -> Array:
-    """As a kernel takes it: in C order and writable, a copy if need be; empty where there is none."""
-    if array is None:
-        return NO_2D
-    return array if fits(array) else np.array(array, FLOAT32, order="C")
 
 
 def _threads(size: int) -> int:

@@ -204,10 +204,11 @@ def recurrence_backward(
     dy: Array,
     du: Array,
     dp: Array,
+    dfirst: Array,
     add: bool,
     empty: Empty,
 ) -> Array:
-    """The way back through time; the state before the sequence gets no gradient.
+    """The way back through time.
 
     Parameters:
         cell: as in `recurrence`
@@ -223,6 +224,7 @@ def recurrence_backward(
         dy: (N, T, H) gradient of out, or (N, 1, H) that of the state after the sequence
         du: (N, T, G·H) receives the gradient of what came through U; may be `gates` where a cell adds z and u
         dp: (rows, H) receives the gradient of p
+        dfirst: (2, N, H) receives that of the state before the sequence
         add: add to dp, instead of storing into it
         empty: scratch memory
     """
@@ -246,6 +248,7 @@ def recurrence_backward(
         gates[:, t] = slopes.dz
         du[:, t] = slopes.du
         total = total + slopes.dp if len(p) else total
+    dfirst[0], dfirst[1] = dh, dc
     give(dp, total, add)
     return gates
 
