@@ -34,6 +34,7 @@ course, book or paper whose task it is, from one run each; where points are draw
 
 `dltrain fit NAME` trains one of them; the columns say what `--set` changes and which part is measured.
 """
+PASSENGERS = "44.2 by the last value, 47.6 by that of a year before"
 GATE = "data.source.logic.gate"
 
 
@@ -167,6 +168,12 @@ CHAPTERS: dict[str, list[Row]] = {
     "Texts, by characters": [
         Row("shakespeare-lstm", "1.5 nats a character", "loss", "validation", most=1.5),
         Row("dinosaur-names", "–", "perplexity", "validation", most=6.0),
+    ],
+    "Forecasts of series, beside naive ones of the same windows": [
+        Row("temperatures-gru", "1.95 by the last value", "mean_absolute_error", most=1.75, seeds=3),
+        Row("passengers-linear", PASSENGERS, "mean_absolute_error", most=13, seeds=3),
+        Row("passengers-gru", PASSENGERS, "mean_absolute_error", most=30, seeds=3),
+        Row("passengers-baseline", PASSENGERS, "mean_absolute_error", most=23),
     ],
     "The class of every pixel": [
         Row("shapes-u-net", "0.2 if all is background", "mean_iou", least=0.88),

@@ -447,6 +447,7 @@ SOURCES = {
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
     "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
     "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
+    "series": ({"series": {"path": "a.csv", "target": 0, "window": 4, "horizon": 2}}, "values"),
 }
 TASKS = {
     "classification": 3,
