@@ -175,6 +175,9 @@ CHAPTERS: dict[str, list[Row]] = {
         Row("passengers-gru", PASSENGERS, "mean_absolute_error", most=30, seeds=3),
         Row("passengers-baseline", PASSENGERS, "mean_absolute_error", most=23),
     ],
+    "Sound": [
+        Row("spoken-digits", "95 %", least=0.95, seeds=3),
+    ],
     "The class of every pixel": [
         Row("shapes-u-net", "0.2 if all is background", "mean_iou", least=0.88),
         Row("shapes-convolutional", "0.2 if all is background", "mean_iou", least=0.55),

@@ -111,7 +111,8 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     if "naive" in pool.columns:
         columns["naive"] = pool.columns["naive"]
     categories = with_fills(pool.categories, specs)
-    features = Features(x.shape[1:], list(pool.feature_names) if x.ndim == 2 else [], categories)
+    rate = pool.layout.get("sounds", {}).get("rate", 0)
+    features = Features(x.shape[1:], list(pool.feature_names) if x.ndim == 2 else [], categories, rate)
     whole = Examples(columns, np.arange(len(x)), features)
     raw = {part: whole.take(index) for part, index in positions.items()}
     constants = pipeline.fit(specs, raw["train"], pool.place)

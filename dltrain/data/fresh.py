@@ -20,9 +20,10 @@ from dltrain.data.image_folder import pictures_like
 from dltrain.data.masks import masks_like
 from dltrain.data.matlab import read_mat
 from dltrain.data.opening import stream
-from dltrain.data.picture_files import is_archive, is_picture
+from dltrain.data.picture_files import PICTURES, is_a, is_archive
 from dltrain.data.rows import Chosen, read_columns
 from dltrain.data.series import series_like
+from dltrain.data.sounds import sounds_like
 from dltrain.data.table_pool import check_known_words, pool_of
 from dltrain.data.tables import position, without
 from dltrain.data.targets import check_features
@@ -118,8 +119,10 @@ def kind_of(path: Path) -> str:
 
 def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     """The file's content, by its kind; targets only where they are wanted."""
+    if "sounds" in like.layout:
+        return sounds_like(path, like, target)
     folder = path.is_dir() and len(like.raw_shape) == 3
-    if folder or is_archive(path) or is_picture(path.name):
+    if folder or is_archive(path) or is_a(PICTURES, path.name):
         with_masks = target and path.is_dir() and like.needs.get("", {}).get("kind") == "masks"
         return masks_like(path, like) if with_masks else pictures_like(path, like, target)
     kind = kind_of(path)
