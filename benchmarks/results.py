@@ -168,6 +168,15 @@ CHAPTERS: dict[str, list[Row]] = {
         Row("shakespeare-lstm", "1.5 nats a character", "loss", "validation", most=1.5),
         Row("dinosaur-names", "–", "perplexity", "validation", most=6.0),
     ],
+    "Forecasts of series, beside naive ones of the same windows": [
+        Row("temperatures-gru", "–", "mean_absolute_error", most=1.75, seeds=3),
+        Row("passengers-linear", "–", "mean_absolute_error", most=13, seeds=3),
+        Row("passengers-gru", "–", "mean_absolute_error", most=30, seeds=3),
+        Row("passengers-baseline", "–", "mean_absolute_error", most=23),
+    ],
+    "Sound": [
+        Row("spoken-digits", "95 %", least=0.95, seeds=3),
+    ],
     "The class of every pixel": [
         Row("shapes-u-net", "0.2 if all is background", "mean_iou", least=0.88),
         Row("shapes-convolutional", "0.2 if all is background", "mean_iou", least=0.55),
@@ -201,16 +210,18 @@ def first_run(config: str) -> str:
 
 def measure(row: Row) -> dict[str, Any]:
     """Train a config once for each seed; what it reached, with epochs and the seconds of one run."""
-    values, seconds, epochs = [], [], 0
+    values, seconds, epochs, naive = [], [], 0, {}
     for seed in range(row.seeds):
         with tempfile.TemporaryDirectory() as runs:
             begins = (f"init_from.run={first_run(row.first)}",) if row.first else ()
             result = api.fit(find_shipped(row.config), sets=(*row.sets, *begins), seed=seed, runs=runs)
             checkpoint = "best" if result["metrics"].get("validation") else "last"  # nothing says what is best
-            values.append(api.evaluate(result["run"], split=row.part, checkpoint=checkpoint)["metrics"][row.metric])
+            found = api.evaluate(result["run"], split=row.part, checkpoint=checkpoint)
+            values.append(found["metrics"][row.metric])
+            naive = {one["name"]: one["metrics"][row.metric] for one in found["naive"]}
         seconds.append(result["seconds"])
         epochs = result["epochs"]
-    return {"values": values, "seconds": median(seconds), "epochs": epochs}
+    return {"values": values, "seconds": median(seconds), "epochs": epochs, "naive": naive}
 
 
 def in_words(row: Row, figure: dict[str, Any]) -> str:
@@ -223,6 +234,8 @@ def in_words(row: Row, figure: dict[str, Any]) -> str:
     shown += " %" if percent else ""
     name = f"`{row.config}`" + (f"<br>{sets}" if sets else "")
     seconds = f"{figure['seconds']:.1f}" if figure["seconds"] < 10 else f"{figure['seconds']:.0f}"
+    naive = ", ".join(f"{value:.4g} by the {name}" for name, value in figure.get("naive", {}).items())
+    beside = "; ".join(filter(None, [row.known.replace("–", "") if naive else row.known, naive]))
     cells = [
         name,
         "0" if row.seeds == 1 else f"0 to {row.seeds - 1}",
@@ -230,7 +243,7 @@ def in_words(row: Row, figure: dict[str, Any]) -> str:
         seconds,
         row.part,
         f"**{shown}**",
-        row.known,
+        beside,
     ]
     return "| " + " | ".join(cells) + " |"
 

@@ -258,6 +258,7 @@ LAYERS = [
     layer("position_embedding", (4, 3)),
     layer("sinusoidal_positions", (4, 3)),
     of_tokens("padding_mask", 2, 5),
+    layer("padding_mask", (4, 3)),
     layer("last_step", (4, 3)),
     masked("last_step", (4, 3), (4,)),
     masked("masked_mean", (4, 3), (4,)),
@@ -417,7 +418,9 @@ PREPARATIONS: dict[str, Any] = {
     "polynomial": {"polynomial": 3},
     "pca": {"pca": 3},
     "whiten": "whiten",
+    "log_mel": {"log_mel": {"bands": 8}},
 }
+SHAPED = {"log_mel": [(400, 1)]}  # the shapes of an example where a preparation does not take any
 AUGMENTATIONS: dict[str, Any] = {
     "horizontal_flip": "horizontal_flip",
     "vertical_flip": "vertical_flip",
@@ -464,6 +467,7 @@ SOURCES = {
     "linear_regression": ({"linear_regression": {"samples": 60, "features": 3}}, "values"),
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
+    "sounds": ({"sounds": {"path": "sounds", "label": "{label}_*"}}, "classes"),
     "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
     "text_folder": ({"text_folder": {"path": "texts", "max_length": 5}}, "classes"),
     "text_table": ({"text_table": {"path": "texts.tsv", "vocabulary": "characters"}}, "classes"),
@@ -471,6 +475,7 @@ SOURCES = {
     "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
     "parallel_text": ({"parallel_text": {"path": "a.txt", "target_path": "a.txt", "max_length": 5}}, "pairs"),
     "dates": ({"dates": 40}, "pairs"),
+    "series": ({"series": {"path": "a.csv", "target": 0, "window": 4, "horizon": 2}}, "values"),
 }
 TASKS = {
     "classification": 3,

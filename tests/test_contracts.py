@@ -32,6 +32,7 @@ from cases import (
     RULES,
     SAMPLERS,
     SCHEDULES,
+    SHAPED,
     SOURCES,
     SPLITS,
     TASKS,
@@ -49,6 +50,7 @@ from picture_files import folder as pictures
 from picture_files import noise, packed
 from scipy.io import savemat
 from small_models import batch_of, graph_of, heads_case, objective_of, pairs_case, text_case
+from sound_files import tones
 
 from dltrain import build_model, config, registry
 from dltrain.data import DataFolders, Examples, Pool, load, pipeline
@@ -267,15 +269,17 @@ TABLES_ONLY = {"one_hot", "polynomial"}
 ROUNDED = {"pca": 1e-10, "whiten": 1e-10}
 
 
-@pytest.mark.parametrize("shape", [(5,), (4, 4, 2)])
-@pytest.mark.parametrize("name", PREPARATIONS)
+@pytest.mark.parametrize(
+    ("name", "shape"), [(name, shape) for name in PREPARATIONS for shape in SHAPED.get(name, [(5,), (4, 4, 2)])]
+)
 def test_preparation(name: str, shape: tuple[int, ...]) -> None:
     """Fitted on the training part, applied to each sample by itself, finite on constants, writes to nothing."""
     preparation = create("preparation", PREPARATIONS[name])
     x = 100 + 10 * np.random.default_rng(0).standard_normal((40, *shape))
     x[..., 0] = 3
     x.flags.writeable = False
-    examples = Examples({"x": x}, np.arange(40), Features(shape, ["f0", "f1", "f2", "f3", "f4"] * (len(shape) == 1)))
+    names = ["f0", "f1", "f2", "f3", "f4"] * (len(shape) == 1)
+    examples = Examples({"x": x}, np.arange(40), Features(shape, names, rate=8000 * (name in SHAPED)))
     if name in TABLES_ONLY and len(shape) > 1:
         with pytest.raises(ConfigError, match="takes a table|only a table has columns"):
             pipeline.fit([PREPARATIONS[name]], examples)
@@ -319,6 +323,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for k, line in enumerate(lines):
             (folder / "texts" / name / f"{k}.txt").write_text(line)
     (folder / "texts.tsv").write_text("".join(f"text {k}\t{'ab'[k % 2]}\n" for k in range(20)))
+    tones(folder / "sounds")
     (folder / "images.idx").write_bytes(idx(images()))
     (folder / "labels.idx").write_bytes(idx(np.arange(40) % 2))
     return folder

@@ -11,6 +11,7 @@ from dltrain.runs.folder import RunFolder
 from dltrain.training import translation
 from dltrain.training.ensemble import Ensemble
 from dltrain.training.generation import Writer
+from dltrain.training.naive import naive_results
 from dltrain.training.trained import load_run, load_runs
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def evaluate(
         "split": split if data is None else str(data),
         "samples": tally.count,
         "metrics": {**tally.results(), **said},
+        "naive": naive_results(loaded, split, data),
         **(heads.pop("") if "" in heads else {"per_class": None, "confusion": None, "classes": None}),
         "heads": heads or None,
     }

@@ -12,7 +12,7 @@ from dltrain.cli import arguments
 from dltrain.cli.base import command
 
 LARGEST_CONFUSION = 30  # classes; a larger matrix is unreadable, its worst pairs are listed instead
-KEYS = ("run", "checkpoint", "members", "split", "samples", "metrics", "per_class", "confusion", "heads")
+KEYS = ("run", "checkpoint", "members", "split", "samples", "metrics", "naive", "per_class", "confusion", "heads")
 
 
 @command("evaluate")
@@ -42,7 +42,8 @@ def cli(
     """Measure a trained run on a part of its data, or on another file.
 
     RUN is a run folder, or the name of a run (its newest).  Several runs are measured as an ensemble, which predicts
-    the mean of what they predict, beside each of them.
+    the mean of what they predict, beside each of them.  Beside a forecast of a series stand naive ones of the same
+    windows.
     """
     from dltrain.cli import threads as pool
     from dltrain.errors import UsageError
@@ -74,8 +75,10 @@ def show(result: Mapping[str, Any]) -> None:
     members = result["members"]
     weights = f"ensemble of {len(members)} runs" if members else weights_of(result["checkpoint"])
     output.show(f"{result['split']}: {result['samples']} samples, {weights}", "")
-    names = ["ensemble", *(Path(member["run"]).name for member in members)] if members else ["value"]
-    columns = [result["metrics"], *(member["metrics"] for member in members)]
+    beside = [(Path(member["run"]).name, member["metrics"]) for member in members]
+    beside += [(forecast["name"], forecast["metrics"]) for forecast in result["naive"]]
+    names = ["ensemble" if members else "value", *(name for name, _ in beside)]
+    columns = [result["metrics"], *(metrics for _, metrics in beside)]
     values = [[name, *(output.number(c[name]) if name in c else "" for c in columns)] for name in result["metrics"]]
     output.show(output.table(["metric", *names], values, right=names))
     for name, part in {"": result, **(result["heads"] or {})}.items():

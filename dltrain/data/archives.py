@@ -1,17 +1,19 @@
-"""Reading .tar archives, plain or gzipped, in memory: nothing is written, links and devices are passed over."""
+"""Reading .tar archives, plain or gzipped, and .zip, in memory: nothing is written, links and devices passed over."""
 
 from __future__ import annotations
 
+import errno
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self, cast
 
-from dltrain.data.opening import stream, too_large
+from dltrain.data.opening import allowance, stream, too_large
 from dltrain.errors import CorruptFileError
 
-ARCHIVES = (".tar.gz", ".tgz", ".tar")
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 LONGEST_NAME = 1 << 16  # bytes of a long name, or of further settings, of a file in an archive
 
 
@@ -26,6 +28,8 @@ def read_archive(path: Path, most: Callable[[str], int], members: int) -> dict[s
     Raises:
         CorruptFileError: when the archive is damaged, too large, or holds a name that leads out of it.
     """
+    if path.name.lower().endswith(".zip"):
+        return read_zip(path, most, members)
     found: dict[str, bytes] = {}
     with stream(path) as (file, allowed):
         try:
@@ -33,8 +37,7 @@ def read_archive(path: Path, most: Callable[[str], int], members: int) -> dict[s
             with tarfile.open(fileobj=limited, mode="r|", tarinfo=ShortNames) as archive:
                 for count, member in enumerate(archive):
                     if count >= members:
-                        expected = f"at most {members:,}"
-                        raise CorruptFileError("the archive holds too many files", where=str(path), expected=expected)
+                        raise too_many(path, members)
                     limit = most(member.name) if member.isreg() else 0
                     if limit:
                         check_name(member.name, path)
@@ -43,6 +46,38 @@ def read_archive(path: Path, most: Callable[[str], int], members: int) -> dict[s
             reason = str(error).partition("\n")[0][:120]
             raise CorruptFileError("the archive is damaged", where=str(path), got=reason) from error
     return found
+
+
+def read_zip(path: Path, most: Callable[[str], int], members: int) -> dict[str, bytes]:
+    """The same of a .zip: see `read_archive`."""
+    found: dict[str, bytes] = {}
+    broken = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
+    with stream(path) as (file, size):
+        try:
+            with zipfile.ZipFile(file) as archive:
+                left = allowance(size)
+                for count, member in enumerate(archive.infolist()):
+                    if count >= members:
+                        raise too_many(path, members)
+                    limit = 0 if member.is_dir() else most(member.filename)
+                    if limit:
+                        check_name(member.filename, path)
+                        left -= member.file_size
+                        if member.file_size > limit or left < 0:
+                            raise too_large(f"{path} {member.filename}", limit, "this file of the archive is too large")
+                        with archive.open(member) as opened:
+                            found[member.filename] = opened.read(member.file_size)
+        except (*broken, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # the disk's fault; a damaged directory leads to seeks that are invalid
+            reason = str(error).partition("\n")[0][:120]
+            raise CorruptFileError("the archive is damaged", where=str(path), got=reason) from error
+    return found
+
+
+def too_many(path: Path, members: int) -> CorruptFileError:
+    """The error of an archive with more files than are plausible."""
+    return CorruptFileError("the archive holds too many files", where=str(path), expected=f"at most {members:,}")
 
 
 def check_name(name: str, path: Path) -> None:

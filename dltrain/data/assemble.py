@@ -29,7 +29,7 @@ def load(section: Any, *, needs: Needs, seed: int, folders: DataFolders, dtype: 
 
     Parameters:
         section: has `source`, `split` and `prepare`, specs as written in the config; a split of None means
-            stratified for classes and random for values
+            stratified for classes, chronological for windows of a series, else random
         needs: what the targets must be: "classes", "binary" (two classes), "values" (numbers) or "labels" (sets of
             labels), in words or as a `Need`; or a `Need` for each head of a task with several
         seed: of the run; the split depends on it and on nothing else
@@ -92,7 +92,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     if classes is not None:
         pool = replace(pool, classes=list(classes))
     alike = classes is not None and y.ndim == 1  # a picture with a mask is of no class
-    split = create("split", section.split or ("stratified" if alike else "random"))
+    split = create("split", section.split or usual_split(pool, alike))
     positions = split.split(*groups_of(target, heads, pool), seed)
     drawn = positions["train"]
     counts = None if classes is None else class_counts(y[drawn], classes, pool)
@@ -110,8 +110,11 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         classes = vocabularies["y"].names
     if "weight" in pool.columns:
         columns["weight"] = check_weights(pool)
+    if "naive" in pool.columns:
+        columns["naive"] = pool.columns["naive"]
     categories = with_fills(pool.categories, specs)
-    features = Features(x.shape[1:], list(pool.feature_names) if x.ndim == 2 else [], categories)
+    rate = pool.layout.get("sounds", {}).get("rate", 0)
+    features = Features(x.shape[1:], list(pool.feature_names) if x.ndim == 2 else [], categories, rate)
     whole = Examples(columns, np.arange(len(x)), features)
     raw = {part: whole.take(index) for part, index in positions.items()}
     constants = pipeline.fit(specs, raw["train"], pool.place)
@@ -156,6 +159,18 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
         given_shape=columns["given"].shape[1:] if "given" in columns else (),
         vocabularies={name: vocabulary.plain() for name, vocabulary in vocabularies.items()},
     )
+
+
+def usual_split(pool: Pool, alike: bool) -> str:
+    """The split where a config names none: by time for what overlaps in time, with equal shares for classes.
+
+    Parameters:
+        pool: as it was read
+        alike: whether each example is of one class
+    """
+    if "until" in pool.columns:
+        return "chronological"
+    return "stratified" if alike else "random"
 
 
 def needs_of(needs: Need | Mapping[str, Need]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dltrain.data.examples import PARTS, Array, Pool
-from dltrain.data.splits import Seed, Share, counts_of, cut, finish, free_positions, wanted
+from dltrain.data.splits import Seed, Share, counts_of, finish, free_positions, wanted
 from dltrain.errors import ConfigError, DataError, Problem
 from dltrain.registry import register
 from dltrain.seeds import generator
@@ -15,7 +15,8 @@ from dltrain.seeds import generator
 class Chronological:
     """Cut in the order of time: the first examples are for training, then validation, the last ones for the test.
 
-    The order is that of the source's `time` column, or of the file where it names none.
+    The order is that of the source's `time` column, or of the file where it names none.  Windows of a series are left
+    out where they reach into a later part: no value is in two parts.
 
     Parameters:
         validation: share or number of examples for validation; 0: none; left out: 0.15, or the source's own part
@@ -43,8 +44,27 @@ class Chronological:
         if "time" in pool.columns:
             free = free[np.argsort(pool.columns["time"][free], kind="stable")]
         counts = counts_of(sizes, len(free), "chronological", pool)
-        latest_first = {part: counts[part] for part in reversed(PARTS) if part in counts}
-        return cut(free[::-1], latest_first, pool)
+        parts = {}
+        for part in reversed(PARTS):
+            if part in counts:
+                free, parts[part] = free[: -counts[part]], free[-counts[part] :]
+                free = ended(free, parts[part], pool)
+                check_left(free, part, pool)
+        return finish({"train": free, **parts}, pool)
+
+
+def ended(earlier: Array, later: Array, pool: Pool) -> Array:
+    """Those of some earlier examples that have ended when the first of the later ones begins."""
+    if "until" not in pool.columns:
+        return earlier
+    return earlier[pool.columns["until"][earlier] < pool.columns["time"][later].min()]
+
+
+def check_left(free: Array, part: str, pool: Pool) -> None:
+    """Raise a DataError when nothing is left before a part."""
+    if not len(free):
+        what = f"no window ends before the {part} part begins"
+        raise DataError(what, where=pool.where, hint="take smaller parts, or a shorter window or horizon")
 
 
 @register("split", "grouped")

@@ -16,7 +16,7 @@ from dltrain.data.budget import check_memory
 from dltrain.data.examples import Array
 from dltrain.data.lazy import Lazy
 from dltrain.data.picture_cache import PictureCache, create, head_of, kept
-from dltrain.data.picture_files import PictureFile
+from dltrain.data.picture_files import MediaFile
 from dltrain.data.pictures import Form, Head, Resize, decode, pillow, read_head
 from dltrain.errors import DataError
 
@@ -60,7 +60,7 @@ class Found(NamedTuple):
     content: str
 
 
-def in_memory(pictures: Sequence[PictureFile], wanted: Wanted) -> Found:
+def in_memory(pictures: Sequence[MediaFile], wanted: Wanted) -> Found:
     """All pictures decoded now.
 
     Raises:
@@ -72,7 +72,7 @@ def in_memory(pictures: Sequence[PictureFile], wanted: Wanted) -> Found:
     return Found(pixels(pictures, form, wanted.most), form, content)
 
 
-def on_disk(pictures: Sequence[PictureFile], wanted: Wanted) -> Found:
+def on_disk(pictures: Sequence[MediaFile], wanted: Wanted) -> Found:
     """Each picture decoded when it is first read, and kept in a file that is mapped into memory."""
     path, stamp = kept(wanted.key), stamp_of(pictures, wanted)
     head = head_of(path, stamp) or create(path, stamp, *survey(pictures, wanted), len(pictures))
@@ -80,7 +80,7 @@ def on_disk(pictures: Sequence[PictureFile], wanted: Wanted) -> Found:
     return Found(Lazy(cache.pixels.shape, np.uint8, cache.read), cache.form, cache.content)
 
 
-def not_kept(pictures: Sequence[PictureFile], wanted: Wanted) -> Found:
+def not_kept(pictures: Sequence[MediaFile], wanted: Wanted) -> Found:
     """Each picture decoded whenever it is read."""
     form, content = survey(pictures, wanted)
     one = partial(decoded, pictures, form, wanted.most)
@@ -88,20 +88,20 @@ def not_kept(pictures: Sequence[PictureFile], wanted: Wanted) -> Found:
     return Found(Lazy(shape, np.uint8, lambda rows: np.stack([one(k) for k in rows.tolist()])), form, content)
 
 
-CACHES: dict[str, Callable[[Sequence[PictureFile], Wanted], Found]] = {
+CACHES: dict[str, Callable[[Sequence[MediaFile], Wanted], Found]] = {
     "memory": in_memory,
     "disk": on_disk,
     "none": not_kept,
 }
 
 
-def decoded(pictures: Sequence[PictureFile], form: Form, most: int, position: int) -> Array:
+def decoded(pictures: Sequence[MediaFile], form: Form, most: int, position: int) -> Array:
     """The pixels (H, W, C) of one picture."""
     file = pictures[position]
     return decode(file.read(), file.where, form, most)
 
 
-def pixels(pictures: Sequence[PictureFile], form: Form, most: int) -> Array:
+def pixels(pictures: Sequence[MediaFile], form: Form, most: int) -> Array:
     """The pictures (N, H, W, C) as bytes."""
     x = np.empty((len(pictures), form.height, form.width, form.channels), np.uint8)
 
@@ -112,7 +112,7 @@ def pixels(pictures: Sequence[PictureFile], form: Form, most: int) -> Array:
     return x
 
 
-def survey(pictures: Sequence[PictureFile], wanted: Wanted) -> tuple[Form, str]:
+def survey(pictures: Sequence[MediaFile], wanted: Wanted) -> tuple[Form, str]:
     """What all pictures are brought to, and the checksum of their files and of this.
 
     Raises:
@@ -122,7 +122,7 @@ def survey(pictures: Sequence[PictureFile], wanted: Wanted) -> tuple[Form, str]:
 
     told = wanted.size is not None and wanted.color_mode is not None  # then nothing is asked of the heads
 
-    def look(file: PictureFile) -> tuple[Head | None, bytes]:
+    def look(file: MediaFile) -> tuple[Head | None, bytes]:
         data = file.read()
         return None if told else read_head(data, file.where, wanted.most), hashlib.sha256(data).digest()
 
@@ -133,7 +133,7 @@ def survey(pictures: Sequence[PictureFile], wanted: Wanted) -> tuple[Form, str]:
     return form, whole.hexdigest()
 
 
-def form_of(heads: Sequence[Head], pictures: Sequence[PictureFile], wanted: Wanted) -> Form:
+def form_of(heads: Sequence[Head], pictures: Sequence[MediaFile], wanted: Wanted) -> Form:
     """What all pictures are brought to, by their heads.
 
     Raises:
@@ -149,7 +149,7 @@ def form_of(heads: Sequence[Head], pictures: Sequence[PictureFile], wanted: Want
     return Form(height, width, 1 if grey else 3, wanted.resize)
 
 
-def stamp_of(pictures: Sequence[PictureFile], wanted: Wanted) -> str:
+def stamp_of(pictures: Sequence[MediaFile], wanted: Wanted) -> str:
     """SHA-256 over names, sizes and times of the files and what decodes them: the same while nothing has changed."""
     stamp = hashlib.sha256(f"Pillow {pillow().__version__}, {wanted.most} pixels\n".encode())
     for file in pictures:

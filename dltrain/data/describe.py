@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dltrain.data.assemble import assemble, fingerprint
+from dltrain.data.assemble import assemble, fingerprint, usual_split
 from dltrain.data.examples import Array, DataSet, Pool, chunks
 from dltrain.data.folders import DataFolders
 from dltrain.data.targets import check_features, guess_needs
@@ -116,13 +116,13 @@ def ranges(arrays: list[Array]) -> dict[str, float]:
 
 
 def show(spec: Any, folders: DataFolders) -> dict[str, Any]:
-    """Describe what a source holds, unprepared; the parts are those of a random split unless the source has its own.
+    """Describe what a source holds, unprepared; the parts are the source's own, those of time for a series, else drawn.
 
     Where a table has words or missing values, `features` holds for each column also how many are `missing`, how
     many `categories` there are, and which is the `most_frequent`.
     """
     pool = create("source", spec).load(folders)
-    section = SimpleNamespace(source=spec, split="random", prepare=[], prepare_target=[])
+    section = SimpleNamespace(source=spec, split=usual_split(pool, False), prepare=[], prepare_target=[])
     x = check_features(pool, missing=True)
     if not pool.categories and not (x.dtype.kind == "f" and np.isnan(x).any()):
         return describe(assemble(pool, section, needs=guess_needs(pool), seed=0, dtype="float64"))

@@ -79,6 +79,7 @@ class Features:
         shape: of one example
         names: of the columns of a table; [] where they have none
         categories: {position: words} of the columns that are numbers of words
+        rate: samples a second, of a sound; 0: they are no sound
 
     Example:
         >>> some = Features((3,), ["age", "job", "sex"], {1: ["cook", "poet"], 2: ["f", "m"]}).take([2, 0])
@@ -89,6 +90,7 @@ class Features:
     shape: tuple[int, ...] = ()
     names: list[str] = field(default_factory=list)
     categories: Mapping[int, list[str]] = field(default_factory=dict)
+    rate: int = 0
 
     def take(self, positions: Sequence[int]) -> Features:
         """Some columns of a table."""

@@ -21,9 +21,11 @@ from dltrain.data.image_folder import pictures_like
 from dltrain.data.masks import masks_like
 from dltrain.data.matlab import read_mat
 from dltrain.data.opening import stream
-from dltrain.data.picture_files import is_archive, is_picture
+from dltrain.data.picture_files import PICTURES, is_a, is_archive
 from dltrain.data.rows import Chosen, read_columns
-from dltrain.data.table_pool import pool_of
+from dltrain.data.series import series_like
+from dltrain.data.sounds import sounds_like
+from dltrain.data.table_pool import check_known_words, pool_of
 from dltrain.data.tables import position, without
 from dltrain.data.targets import check_features
 from dltrain.data.wanted import read_target
@@ -85,6 +87,8 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
         columns["y"] = targets_like(pool, like)
         if "weight" in pool.columns:
             columns["weight"] = check_weights(pool)
+        if "naive" in pool.columns:
+            columns["naive"] = pool.columns["naive"]
     described = Features(like.raw_shape, like.feature_names, pool.categories or like.raw().categories)
     examples = Examples(columns, np.arange(len(features)), described)
     if like.vocabularies:
@@ -120,11 +124,15 @@ def kind_of(path: Path) -> str:
 
 def read_pool(path: Path, like: DataSet, target: bool) -> Pool:
     """The file's content, by its kind; targets only where they are wanted."""
+    if "sounds" in like.layout:
+        return sounds_like(path, like, target)
     folder = path.is_dir() and len(like.raw_shape) == 3
-    if folder or is_archive(path) or is_picture(path.name):
+    if folder or is_archive(path) or is_a(PICTURES, path.name):
         with_masks = target and path.is_dir() and like.needs.get("", {}).get("kind") == "masks"
         return masks_like(path, like) if with_masks else pictures_like(path, like, target)
     kind = kind_of(path)
+    if "series" in like.layout:
+        return series_like(path, like, target)
     if kind == "table":
         return read_table(path, like, target)
     if like.raw().categories:
@@ -156,12 +164,7 @@ def read_table(path: Path, like: DataSet, target: bool) -> Pool:
     suffix = like.layout.get("target_suffix", "")
     table = replace(table, texts=[without(column, suffix) for column in table.texts])
     known = like.raw().categories
-    stray = next((k for k in sorted(table.categories) if k not in known), None)
-    if stray is not None:
-        row = int(np.flatnonzero(~np.isnan(table.x[:, stray]))[0])
-        where = f"{path}:{int(table.lines[row])}, {table.name(table.chosen.features[stray])}"
-        got = repr(table.categories[stray][int(table.x[row, stray])][:60])
-        raise DataError("this is not a number", where=where, expected="a number as in the run's data", got=got)
+    check_known_words(table, known)
     return pool_of([table], list(like.classes) if like.classes else None, known=known)
 
 

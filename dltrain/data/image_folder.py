@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -14,14 +13,13 @@ import numpy as np
 from dltrain.data.decoding import CACHES, Wanted, pixels
 from dltrain.data.examples import DataSet, Pool
 from dltrain.data.folders import DataFolders, SettingError
-from dltrain.data.picture_files import Listing, PictureFile, below, by_part, empty_folders, file_at, listing, natural
+from dltrain.data.media_labels import check_pattern, given_parts, labelled, labels_of, outer
+from dltrain.data.picture_files import Listing, MediaFile, below, by_part, file_at, listing, natural
 from dltrain.data.pictures import MOST_PIXELS, SUFFIXES, Form, Resize
 from dltrain.data.tables import Column, Csv
 from dltrain.errors import DataError
 from dltrain.registry import register
 from dltrain.types import PositiveInt
-
-BY_FOLDER = 'say where the label is: `label: "{label}_*"` for the name of the file, `table: labels.csv` for a table'
 
 
 @register("source", "image_folder")
@@ -97,11 +95,9 @@ class ImageFolder:
         if self.table is not None:
             pool, pictures = tabled(self, found, folders)
         else:
-            pictures, labels = self.labelled(below(found), folders)
-            positions = {part: [k for k, f in enumerate(pictures) if f.part == part] for part in ("validation", "test")}
-            given = {part: np.array(index, np.int64) for part, index in positions.items() if index}
+            pictures, labels = labelled(self, below(found), folders)
             names = self.classes or sorted(set(labels), key=natural)
-            pool = Pool({"y": np.array(labels)}, self.path, given=given, classes=names)
+            pool = Pool({"y": np.array(labels)}, self.path, given=given_parts(pictures), classes=names)
         x, form, content = CACHES[self.cache](pictures, self.wanted(folders))
         layout: dict[str, Any] = {"size": [form.height, form.width], "channels": form.channels, "resize": form.resize}
         layout |= {"max_pixels": self.max_pixels, "cut": self.size is not None and form.resize != "stretch"}
@@ -121,10 +117,7 @@ class ImageFolder:
         if isinstance(self.size, list) and len(self.size) != 2:
             what, hint = "a size has a height and a width", "write `size: [64, 48]`, or one number for both"
             raise SettingError(what, where="size", got=str(self.size), hint=hint).about(self.size, "size")
-        if self.label is not None and "{label}" not in self.label:
-            what = "the pattern does not say where the label is"
-            error = SettingError(what, where="label", expected='"{label}" in it, such as "{label}_*"', got=self.label)
-            raise error.about(self.label, "label")
+        check_pattern(self.label)
         of_table = [name for name in ("label", "validation_path", "test_path") if getattr(self, name) is not None]
         if self.table is not None and of_table:
             what, hint = "this has no effect beside `table`", "leave one of them out"
@@ -135,21 +128,6 @@ class ImageFolder:
             what, hint = "this has no effect without `table`", "leave it out, or name the table"
             raise SettingError(what, where=given[0], hint=hint).about(getattr(self, given[0]), given[0])
 
-    def labelled(self, found: Listing, folders: DataFolders) -> tuple[list[PictureFile], list[str]]:
-        """All pictures, each with its part, and their labels."""
-        listings = [by_part(found)]
-        own = {file.part for file in listings[0][0]}
-        for part, path in (("validation", self.validation_path), ("test", self.test_path)):
-            if path is None:
-                continue
-            if part in own:
-                what = f"this has no effect: {self.path} brings its own {part} part"
-                raise SettingError(what, where=f"{part}_path", hint="leave it out").about(path, f"{part}_path")
-            pictures, inner = below(listing(folders.find_any(path)), keep=outer(listings[0]))
-            listings.append(([replace(file, part=part) for file in pictures], inner))
-        everything = [file for pictures, _ in listings for file in pictures]
-        return everything, [label for some in listings for label in labels_of(some, self.label)]
-
     def wanted(self, folders: DataFolders) -> Wanted:
         """What the pictures are to be."""
         size = [self.size, self.size] if isinstance(self.size, int) else self.size
@@ -159,49 +137,7 @@ class ImageFolder:
         return Wanted(self.path, key, size, self.color_mode, self.resize, self.max_pixels)
 
 
-def outer(found: Listing) -> set[str]:
-    """The outer folders of the pictures of a listing."""
-    return {file.name.parts[0] for file in found[0] if len(file.name.parts) > 1}
-
-
-def labels_of(found: Listing, pattern: str | None) -> list[str]:
-    """The label of each picture, from its name or its outer folder.
-
-    Raises:
-        DataError: when one has none, or a class no picture.
-    """
-    pictures, _ = found
-    if pattern is not None:
-        return [label_in(file, pattern) for file in pictures]
-    for empty in empty_folders(found):
-        where, hint = str(PurePosixPath(pictures[0].where).parent.parent), "remove the folder"
-        raise DataError("the class has no picture", where=where, expected="at least one", got=repr(empty), hint=hint)
-    for file in pictures:
-        if len(file.name.parts) < 2:
-            what, expected = "the picture lies in no folder of a class", "a folder for each class"
-            raise DataError(what, where=file.where, expected=expected, hint=BY_FOLDER)
-    return [file.name.parts[0] for file in pictures]
-
-
-def label_in(file: PictureFile, pattern: str) -> str:
-    """The label in the name of a file.
-
-    Raises:
-        DataError: when the name does not have the pattern's form.
-
-    Example:
-        >>> label_in(PictureFile(PurePosixPath("a/3_left.png"), "a/3_left.png", bytes, str), "{label}_*")
-        '3'
-    """
-    words = re.split(r"(\{label\}|\*)", pattern)
-    form = "".join({"{label}": "(.+?)", "*": ".*"}.get(word) or re.escape(word) for word in words)
-    match = re.fullmatch(form, file.name.name)
-    if match is None:
-        raise DataError("the name of the file has no label", where=file.where, expected=f"a name like {pattern!r}")
-    return match[1]
-
-
-def tabled(source: ImageFolder, found: Listing, folders: DataFolders) -> tuple[Pool, list[PictureFile]]:
+def tabled(source: ImageFolder, found: Listing, folders: DataFolders) -> tuple[Pool, list[MediaFile]]:
     """What a table says of pictures, and these in its order.
 
     Raises:
@@ -226,9 +162,9 @@ def tabled(source: ImageFolder, found: Listing, folders: DataFolders) -> tuple[P
     return pool, pictures
 
 
-def by_name(found: Listing) -> dict[str, list[PictureFile]]:
+def by_name(found: Listing) -> dict[str, list[MediaFile]]:
     """Pictures by their names, and by those without an ending, which several may share."""
-    known: dict[str, list[PictureFile]] = {}
+    known: dict[str, list[MediaFile]] = {}
     for file in found[0]:
         known.setdefault(str(file.name.with_suffix("")), []).append(file)
     return known | {str(file.name): [file] for file in found[0]}

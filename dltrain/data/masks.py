@@ -12,7 +12,7 @@ from dltrain.data.budget import check_memory
 from dltrain.data.examples import Array, DataSet, Pool
 from dltrain.data.folders import DataFolders
 from dltrain.data.image_folder import form_like, pixels
-from dltrain.data.picture_files import PictureFile, listing
+from dltrain.data.picture_files import MediaFile, listing
 from dltrain.data.pictures import MOST_PIXELS, Form, opened, orientation, oriented, read_head
 from dltrain.errors import DataError
 from dltrain.registry import register
@@ -172,7 +172,7 @@ def inner(root: Path, name: str) -> Path:
     return root / name
 
 
-def masks_of(pictures: list[PictureFile], folder: Path, form: Form) -> Array:
+def masks_of(pictures: list[MediaFile], folder: Path, form: Form) -> Array:
     """The masks (N, H, W) of pictures.
 
     Raises:
@@ -189,7 +189,7 @@ def masks_of(pictures: list[PictureFile], folder: Path, form: Form) -> Array:
     return y
 
 
-def decoded(file: PictureFile, form: Form) -> Array:
+def decoded(file: MediaFile, form: Form) -> Array:
     """The class numbers (H, W) of a mask; a pixel of another size takes that of the nearest."""
     from PIL import Image
 

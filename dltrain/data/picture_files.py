@@ -1,4 +1,4 @@
-"""Where the files of a set lie: below a folder or in an archive, by name, and what part each belongs to."""
+"""Where the files of a set lie, pictures, sounds or texts: below a folder or in an archive, and of what part they are."""
 
 from __future__ import annotations
 
@@ -11,22 +11,41 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from dltrain.data import pictures, wav
 from dltrain.data.archives import ARCHIVES, read_archive
 from dltrain.data.folders import inside
 from dltrain.data.opening import too_large
-from dltrain.data.pictures import MOST_BYTES, SUFFIXES
 from dltrain.data.table_pool import PART_NAMES
 from dltrain.errors import CorruptFileError, DataError
 from dltrain.runs import files
 
-DEPTH = 8  # folders around a picture, below the folder or in the archive
+DEPTH = 8  # folders around a file, below the folder or in the archive
 MOST_FILES = 1_000_000
-Listing = tuple[list["PictureFile"], list[PurePosixPath]]
+Listing = tuple[list["MediaFile"], list[PurePosixPath]]
+
+
+class Kind(NamedTuple):
+    """A kind of file.
+
+    Parameters:
+        noun: what errors call it
+        suffixes: of names, in small letters
+        most_bytes: of a file
+    """
+
+    noun: str
+    suffixes: tuple[str, ...]
+    most_bytes: int
+
+
+PICTURES = Kind("picture", pictures.SUFFIXES, pictures.MOST_BYTES)
+SOUNDS = Kind("sound", wav.SUFFIXES, wav.MOST_BYTES)
+TEXTS = Kind("text", (".txt",), 1 << 24)
 
 
 @dataclass(frozen=True)
-class PictureFile:
-    """A file of a set, such as a picture.
+class MediaFile:
+    """A file of a set.
 
     Parameters:
         name: below the folder of its set
@@ -34,6 +53,7 @@ class PictureFile:
         read: gives its bytes
         stamp: gives what is another when the file has changed
         part: the part that it belongs to
+        kind: what it is by its name
     """
 
     name: PurePosixPath
@@ -41,37 +61,19 @@ class PictureFile:
     read: Callable[[], bytes]
     stamp: Callable[[], str]
     part: str = "train"
+    kind: Kind = PICTURES
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file is a picture by its name; hidden files are none.
+def is_a(kind: Kind, name: str) -> bool:
+    """Whether a file is of a kind by its name; hidden files are of none.
 
     Example:
-        >>> is_picture("a/b.JPG"), is_picture("a/b.txt"), is_picture("__MACOSX/a/._b.jpg")
+        >>> is_a(PICTURES, "a/b.JPG"), is_a(SOUNDS, "a/b.jpg"), is_a(PICTURES, "__MACOSX/a/._b.jpg")
         (True, False, False)
     """
     path = PurePosixPath(name)
     hidden = any(part.startswith((".", "__MACOSX")) and part.strip(".") for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
-
-
-class Kind(NamedTuple):
-    """A kind of files that a listing holds.
-
-    Parameters:
-        word: what errors call one
-        accepts: whether a name is that of one
-        most: bytes that one may have
-        such: endings, for errors
-    """
-
-    word: str
-    accepts: Callable[[str], bool]
-    most: int
-    such: tuple[str, ...]
-
-
-PICTURES = Kind("picture", is_picture, MOST_BYTES, SUFFIXES[:4])
+    return path.suffix.lower() in kind.suffixes and not hidden
 
 
 def is_archive(path: Path) -> bool:
@@ -88,8 +90,8 @@ def listing(path: Path, kind: Kind = PICTURES) -> Listing:
     """
     found, folders = in_archive(path, kind) if is_archive(path) else in_folder(path, kind)
     if not found:
-        expected = f"files such as {', '.join(kind.such)}"
-        raise DataError(f"there is no {kind.word}", where=str(path), expected=expected)
+        expected = f"files such as {', '.join(kind.suffixes[:4])}"
+        raise DataError(f"there is no {kind.noun}", where=str(path), expected=expected)
     return sorted(found, key=lambda file: natural(file.name)), folders
 
 
@@ -106,55 +108,61 @@ def natural(name: object) -> tuple[list[tuple[int, str]], str]:
 
 
 def in_archive(path: Path, kind: Kind) -> Listing:
-    """The files of an archive, whose bytes are held.
+    """The files of a kind of an archive, whose bytes are held.
 
     Raises:
         CorruptFileError: when one lies below too many folders.
     """
-    content = read_archive(path, lambda name: kind.most * kind.accepts(name), MOST_FILES)
+    content = read_archive(path, lambda name: kind.most_bytes * is_a(kind, name), MOST_FILES)
     found = []
     for name, data in content.items():
         depth = len(PurePosixPath(name).parts) - 1
         if depth > DEPTH:
-            what, expected = f"a {kind.word} of the archive lies too deep", f"at most {DEPTH} folders around it"
+            what, expected = f"a {kind.noun} of the archive lies too deep", f"at most {DEPTH} folders around it"
             raise CorruptFileError(what, where=f"{path} {name[:80]}", expected=expected, got=str(depth))
-        here = PurePosixPath(name), f"{path} {name}"
-        found.append(PictureFile(*here, lambda data=data: data, lambda data=data: str(zlib.crc32(data))))  # type: ignore[misc]
+        reading, stamping = partial(bytes, data), partial(checksum, data)
+        found.append(MediaFile(PurePosixPath(name), f"{path} {name}", reading, stamping, kind=kind))
     return found, []
 
 
+def checksum(data: bytes) -> str:
+    """What is another when the bytes are."""
+    return str(zlib.crc32(data))
+
+
 def in_folder(path: Path, kind: Kind) -> Listing:
-    """The files below a folder; links to folders are not followed, links to files not out of it."""
+    """The files of a kind below a folder; links to folders are not followed, links to files not out of it."""
     found, inner = [], []
     for here, folders, names in os.walk(path):
         place = PurePosixPath(Path(here).relative_to(path))
         folders[:] = sorted(name for name in folders if not name.startswith(".") and len(place.parts) < DEPTH)
         inner += [place / name for name in folders]
-        for name in filter(kind.accepts, names):
+        for name in filter(partial(is_a, kind), names):
             file = Path(here, name)
             if file.is_symlink():
                 inside(file, path, str(file))
-            found.append(file_at(file, place / name))
+            found.append(file_at(file, place / name, kind))
         if len(found) > MOST_FILES:
-            what, expected = f"there are too many {kind.word}s", f"at most {MOST_FILES:,}"
-            raise CorruptFileError(what, where=str(path), expected=expected)
+            raise CorruptFileError(
+                f"there are too many {kind.noun}s", where=str(path), expected=f"at most {MOST_FILES:,}"
+            )
     return found, inner
 
 
-def file_at(path: Path, name: PurePosixPath) -> PictureFile:
+def file_at(path: Path, name: PurePosixPath, kind: Kind = PICTURES) -> MediaFile:
     """A file of a set that is one of its own."""
-    return PictureFile(name, str(path), partial(read, path), partial(stamp, path))
+    return MediaFile(name, str(path), partial(read, path, kind), partial(stamp, path), kind=kind)
 
 
-def read(path: Path) -> bytes:
+def read(path: Path, kind: Kind = PICTURES) -> bytes:
     """The bytes of a file.
 
     Raises:
         CorruptFileError: when it is too large.
     """
     with files.reader(path) as file:
-        if os.fstat(file.fileno()).st_size > MOST_BYTES:
-            raise too_large(path, MOST_BYTES, "the file is too large")
+        if os.fstat(file.fileno()).st_size > kind.most_bytes:
+            raise too_large(path, kind.most_bytes, f"the file is too large for a {kind.noun}")
         return file.read()
 
 
@@ -167,19 +175,19 @@ def stamp(path: Path) -> str:
 
 def below(found: Listing, keep: Iterable[str] = ()) -> Listing:
     """A listing without the outer folders that all pictures lie in, but for those that must be kept."""
-    pictures, _ = found
-    first, depth = pictures[0].name.parts, 0
-    most = min(len(file.name.parts) for file in pictures) - 2  # a folder stays, which may be that of a class
-    while depth < most and first[depth] not in keep and all(f.name.parts[depth] == first[depth] for f in pictures):
+    media, _ = found
+    first, depth = media[0].name.parts, 0
+    most = min(len(file.name.parts) for file in media) - 2  # a folder stays, which may be that of a class
+    while depth < most and first[depth] not in keep and all(f.name.parts[depth] == first[depth] for f in media):
         depth += 1
     return inside_of(found, first[:depth])
 
 
 def inside_of(found: Listing, outer: tuple[str, ...]) -> Listing:
     """The part of a listing that lies in a folder, whose path is given in parts."""
-    pictures, folders = found
+    media, folders = found
     place, depth = PurePosixPath(*outer), len(outer)
-    inner = [replace(f, name=f.name.relative_to(place)) for f in pictures if f.name.parts[:depth] == outer]
+    inner = [replace(f, name=f.name.relative_to(place)) for f in media if f.name.parts[:depth] == outer]
     return inner, [f.relative_to(place) for f in folders if f.parts[:depth] == outer and len(f.parts) > depth]
 
 
@@ -188,10 +196,10 @@ def by_part(found: Listing) -> Listing:
 
     They are parts only if all outer folders are, and one of them is that of training.
     """
-    pictures, folders = found
-    outer = list(dict.fromkeys(file.name.parts[0] for file in pictures if len(file.name.parts) > 1))
+    media, folders = found
+    outer = list(dict.fromkeys(file.name.parts[0] for file in media if len(file.name.parts) > 1))
     parts = {name: part_of(name) for name in outer}
-    lone = any(len(file.name.parts) == 1 for file in pictures)
+    lone = any(len(file.name.parts) == 1 for file in media)
     if lone or None in parts.values() or "train" not in parts.values():
         return found
     split: Listing = ([], [])
@@ -215,6 +223,6 @@ def part_of(folder: str) -> str | None:
 
 def empty_folders(found: Listing) -> Sequence[str]:
     """The outer folders that hold no picture."""
-    pictures, folders = found
-    filled = {file.name.parts[0] for file in pictures}
+    media, folders = found
+    filled = {file.name.parts[0] for file in media}
     return [folder.name for folder in folders if len(folder.parts) == 1 and folder.name not in filled]

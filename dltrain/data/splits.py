@@ -151,8 +151,11 @@ def wanted(pool: Pool, split: Any, name: str) -> dict[str, float]:
     """The sizes of the parts that are to be drawn.
 
     Raises:
-        ConfigError: when a part is asked for although the source has its own.
+        ConfigError: when a part is asked for although the source has its own, or windows that overlap would be drawn.
     """
+    if "until" in pool.columns and name != "chronological":
+        what = f"windows of a series overlap: a {name} split has the same values in two parts"
+        raise ConfigError([Problem(("data", "split"), what, "chronological", name, "leave `split` out")])
     sizes = {}
     for part, usual in (("validation", 0.15), ("test", 0.15), ("train_dev", 0.0)):
         size = getattr(split, part)

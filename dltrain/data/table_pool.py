@@ -78,6 +78,21 @@ def pool_of(
     return pool
 
 
+def check_known_words(table: Columns, known: Mapping[int, list[str]]) -> None:
+    """Raise a DataError when a column of features holds words where numbers are known.
+
+    Parameters:
+        table: what was read
+        known: {feature: words} of those that may hold words
+    """
+    stray = next((k for k in sorted(table.categories) if k not in known), None)
+    if stray is not None:
+        row = int(np.flatnonzero(~np.isnan(table.x[:, stray]))[0])
+        where = f"{table.where}:{int(table.lines[row])}, {table.name(table.chosen.features[stray])}"
+        got = repr(table.categories[stray][int(table.x[row, stray])][:60])
+        raise DataError("this is not a number", where=where, expected="a number", got=got)
+
+
 def weight_place(table: Columns) -> dict[str, Any]:
     """Where the weights of the examples stand, by name or position; nothing where there are none."""
     position = table.chosen.others.get("weight")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from dltrain.data.entries import MISSING
 from dltrain.data.examples import Pool
@@ -118,11 +118,11 @@ class Chooser:
     """Finds the columns that a config names.
 
     Parameters:
-        source: has target, features, drop, categorical, part, group, time and weight
+        source: its settings, of which some name columns
         where: the file, for errors
     """
 
-    def __init__(self, source: Csv, where: str) -> None:
+    def __init__(self, source: Any, where: str) -> None:
         self.source, self.where = source, where
 
     def __call__(self, names: list[str], width: int) -> Chosen:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from dltrain.data.examples import Pool
 from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import stream
-from dltrain.data.picture_files import Kind, below, by_part, listing, natural
+from dltrain.data.picture_files import TEXTS, below, by_part, listing, natural
 from dltrain.data.rows import Row, parse, text_lines
 from dltrain.data.tables import Column, position
 from dltrain.data.text import decoded, read_text, units_of
@@ -19,8 +19,6 @@ from dltrain.data.vocabulary import Texts, numbered
 from dltrain.data.word_vectors import read_words
 from dltrain.errors import DataError
 from dltrain.registry import create
-
-LONGEST_TEXT = 1 << 24  # bytes of a text that is a file of its own
 
 
 @dataclass(frozen=True)
@@ -40,20 +38,6 @@ class Entry:
     file: str
     line: int
     part: str = "train"
-
-
-def is_text(name: str) -> bool:
-    """Whether a file is a text by its name; hidden files are none.
-
-    Example:
-        >>> is_text("pos/1.TXT"), is_text("pos/.1.txt"), is_text("README")
-        (True, False, False)
-    """
-    path = PurePosixPath(name)
-    return path.suffix.lower() == ".txt" and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
-
-
-TEXT_FILES = Kind("text", is_text, LONGEST_TEXT, (".txt",))
 
 
 @dataclass(frozen=True)
@@ -102,7 +86,7 @@ def in_folders(path: Path, parts: bool = False) -> Iterable[Entry]:
     Raises:
         DataError: when one lies in no folder of a class, or is not UTF-8.
     """
-    found = below(listing(path, TEXT_FILES))
+    found = below(listing(path, TEXTS))
     for file in (by_part(found) if parts else found)[0]:
         if len(file.name.parts) < 2:
             what, expected = "the text lies in no folder of a class", "a folder for each class"

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 class PaddingMask(Layer):
     """1 where a sequence has a token, 0 where it is filled up: the mask that other layers take by `with`.
 
-        y[n, t] = 1 if x[n, t] ≠ padding else 0        tokens (N, T) -> (N, T)
+        y[n, t] = 1 if x[n, t] ≠ padding else 0        tokens (N, T), or (N, T, D) -> (N, T)
+
+    A step of several numbers is padding where all of them are: `log_mel` fills up short sounds with zeros.
 
     Parameters:
-        padding: the token that fills up short sequences
+        padding: what fills up short sequences
 
     Example:
         >>> import numpy as np
@@ -39,17 +41,17 @@ class PaddingMask(Layer):
         self.padding = padding
 
     def build(self, *shapes: Shape) -> Shape:
-        """The shape stays."""
-        if len(shapes[0]) != 1:
-            raise ShapeError("the layer takes sequences of tokens", "(time,)")
-        return shapes[0]
+        """(T,) or (T, D) -> (T,)."""
+        if len(shapes[0]) not in (1, 2):
+            raise ShapeError("the layer takes sequences", "(time,) of tokens or (time, width)")
+        return shapes[0][:1]
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """Nothing goes back."""
-        tokens = inputs[0]
-        y = mode.output(tokens.shape, mode.node.dtype)
-        y[...] = tokens != self.padding
-        return y, lambda dy: None
+        x = inputs[0]
+        y = mode.output(x.shape[:2], mode.node.dtype)
+        y[...] = (x != self.padding).reshape(*x.shape[:2], -1).any(2)
+        return y, lambda dy: None if x.dtype.kind in "iu" else no_gradient(mode, x)
 
 
 @register("layer", "last_step")
