@@ -129,15 +129,15 @@ class Journal:
         arrays, meta = checkpoint.load(path)
         return arrays, meta["trainer"]
 
-    def leave(self, name: str, step: int, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> Path | None:
-        """Write a state that is no checkpoint into the run's folder, in their format; returns its path.
+    def leave(self, step: int, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> Path | None:
+        """Write the step that met a number that is not finite, in the format of checkpoints; returns its path.
 
         Raises:
             StorageError: when the system refuses.
         """
-        path = self.run.path / name
-        atomic_write(path, checkpoint.image(step, {**self.fixed[0], **arrays}, {**self.fixed[1], **meta}))
-        return path
+        content = checkpoint.image(step, {**self.fixed[0], **arrays}, {**self.fixed[1], **meta})
+        atomic_write(self.run.autopsy_path, content)
+        return self.run.autopsy_path
 
     def close(self) -> None:
         """Close the logs."""
@@ -171,7 +171,7 @@ class NoJournal:
     def last(self) -> None:
         """None."""
 
-    def leave(self, name: str, step: int, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+    def leave(self, step: int, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
         """Nothing."""
 
     def write_held(self) -> None:

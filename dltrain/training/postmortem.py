@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from dltrain.model.graph import Graph
     from dltrain.training.trainer import Trainer
 
-NAME = "autopsy.h5"
 LARGEST = 1 << 30  # bytes; a larger state is not written
 KEPT = ("model", "optimizer", "carried")  # of a trainer's state
 PLACE = ("step", "epoch", "index")
@@ -64,7 +63,7 @@ def with_file(trainer: Trainer, error: NumericsError) -> NumericsError:
     if wanted > LARGEST:
         return _told(error, f"the state of the step ({wanted:,} bytes) is too large to be kept")
     try:
-        path = trainer.journal.leave(NAME, trainer.step, *found)
+        path = trainer.journal.leave(trainer.step, *found)
     except DltrainError as trouble:
         return _told(error, f"no file for `dltrain replay` could be written ({trouble})")
     return error if path is None else _told(error, f"`dltrain replay {path}` shows how it came about")
@@ -77,7 +76,8 @@ def _told(error: NumericsError, more: str) -> NumericsError:
 
 def remains_of(trainer: Trainer, error: NumericsError) -> tuple[dict[str, Array], dict[str, Any]]:
     """(arrays, JSON values) of the step that left the finite numbers."""
-    before = retraced(trainer) if lost(trainer) else None
+    bits = digest(trainer.graph)
+    before = retraced(trainer) if error.what == lost(trainer) else None
     arrays, meta = before or state_of(trainer)
     epoch, index = meta["epoch"], meta["index"]
     batch = trainer.loader.batch(epoch, index, trainer.kernels)
@@ -89,7 +89,8 @@ def remains_of(trainer: Trainer, error: NumericsError) -> tuple[dict[str, Array]
             "steps_per_epoch": trainer.loader.steps_per_epoch,
             "total_steps": trainer.total_steps,
             "what": error.what,
-            "sha256": digest(trainer.graph),
+            "sha256": digest(trainer.graph) if before else bits,
+            "retraced": before is not None,  # else the failing step has changed the running statistics already
         },
         "optimizer": meta["optimizer"],
     }
@@ -122,9 +123,9 @@ def retraced(trainer: Trainer) -> tuple[dict[str, Any], dict[str, Any]] | None:
     return before
 
 
-def lost(trainer: Trainer) -> bool:
-    """Whether weights or running statistics are not finite."""
-    return bool(unsound(trainer.graph, trainer.kernels, trainer.step))
+def lost(trainer: Trainer) -> str:
+    """Which weights or running statistics are not finite, in words; empty where all are."""
+    return unsound(trainer.graph, trainer.kernels, trainer.step)
 
 
 def digest(graph: Graph) -> str:

@@ -95,9 +95,7 @@ def _forward(
         yield Operation("forward", node.path, node.kind, takes, weights_of(node), gives, node)
 
 
-def _backward(
-    backwards: list[tuple[Node, Backward]], signals: dict[str, Array], mode: Mode
-) -> Iterator[Operation]:
+def _backward(backwards: list[tuple[Node, Backward]], signals: dict[str, Array], mode: Mode) -> Iterator[Operation]:
     """Layer by layer, from the last one on, adding up the gradients where a value has several readers."""
     while backwards:
         node, backward = backwards.pop()
@@ -106,10 +104,12 @@ def _backward(
             continue
         mode.node = node
         found = backward(dy)
-        dxs = found if isinstance(found, tuple) else (found,)
-        gives = {path: dx for path, dx in zip(node.inputs, dxs, strict=True) if dx is not None} if dxs != (None,) else {}
-        for path, dx in gives.items():
-            accumulate(signals, path, dx, mode)
+        dxs = found if isinstance(found, tuple) else [found] * len(node.inputs)  # None: nobody wants a gradient
+        gives: dict[str, Array] = {}
+        for path, dx in zip(node.inputs, dxs, strict=True):
+            if dx is not None:
+                accumulate(signals, path, dx, mode)
+                accumulate(gives, path, dx, mode)
         gives |= {p.name: p.grad for p in node.layer.parameters if p.trainable and not p.fresh}
         yield Operation("backward", node.path, node.kind, {node.path: dy}, weights_of(node), gives, node)
 
