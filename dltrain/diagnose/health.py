@@ -100,7 +100,7 @@ def health_of(session: Session) -> Health:
 
 def trained_kernel(node: Node) -> bool:
     """Whether a layer has a kernel that is trained."""
-    return initializer_of(node) is not None and kernel_of(node).trainable
+    return bool(initializer_of(node)) and kernel_of(node).trainable
 
 
 def activity(node: Node, y: Array) -> Activity:

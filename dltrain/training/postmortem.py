@@ -155,7 +155,11 @@ def read(path: Path) -> Remains:
         StorageError: when the file cannot be read.
         CorruptFileError: when it is damaged, or is not such a file.
     """
-    arrays, meta = checkpoint.load(path)
+    try:
+        arrays, meta = checkpoint.load(path)
+    except CorruptFileError as error:
+        what = "the file is damaged, or none that a run left behind a number that is not finite"
+        raise CorruptFileError(what, where=str(path), got=error.what) from None
     place = meta.get("autopsy")
     columns, where = part(arrays, "batch"), str(path)
     lacks = [name for name in ("target", "ids") if name not in columns]
