@@ -10,11 +10,13 @@ from dltrain.api.examining import (
     lr_find,
     preview_batch,
     preview_schedule,
+    trace,
 )
 from dltrain.api.given import Config, load_experiment
 from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, replay, show
 from dltrain.api.sweeping import best_of_sweep, report_of_sweep, resume_sweep, sweep, sweep_table
 from dltrain.api.training import build_model, fit, resume
+from dltrain.tracing.expression import trace_expression
 from dltrain.training.trained import load_run
 
 __all__ = [
@@ -46,4 +48,6 @@ __all__ = [
     "show",
     "sweep",
     "sweep_table",
+    "trace",
+    "trace_expression",
 ]

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("dltrain.cli.generate", "Write a text with a trained language model."),
     "convert": ("dltrain.cli.convert", "Turn a trained classifier into one that takes pictures of any size."),
     "gradcheck": ("dltrain.cli.gradcheck", "Prove the gradients of a config or run by numerical ones."),
+    "trace": ("dltrain.cli.trace", "Show forward and backward by hand: of a network, or of an expression."),
     "check": ("dltrain.cli.check", "Build a config and try one step; show layers, sizes and costs."),
     "doctor": ("dltrain.cli.doctor", "Examine a config before its training: doubtful settings, and trials."),
     "preview": ("dltrain.cli.preview", "See what a config means before it is trained: its schedules, its first batch."),
