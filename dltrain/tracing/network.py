@@ -115,8 +115,8 @@ def formula(name: str, kind: str) -> str:
     """The first formula of a page, without the shapes behind it.
 
     Example:
-        >>> formula("dense", "layer"), formula("tanh", "layer")
-        ('y = x W + b', 'f(x) = tanh x, f\\' = 1 - f²')
+        >>> formula("dense", "layer"), formula("softmax_cross_entropy", "loss")
+        ('y = x W + b', 'Mean over the batch of log Σ_k exp(z_k) - z_label')
     """
     entry = entries(kind).get(name) if kind else None
     if entry is None:
