@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "api": {
         *("config", "data", "diagnose", "explore", "kernels", "layers", "looking", "metrics", "model", "optim"),
-        *("runs", "sweeps", "tasks", "training"),
+        *("runs", "sweeps", "tasks", "tracing", "training"),
     },
     "interop": {"data", "runs"},
     "sweeps": {"training", "runs", "config", "report"},
@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "explore": {"data", "report", "runs"},
     "diagnose": {"config", "data", "layers", "model", "optim", "report", "runs", "training"},
     "looking": {"data", "layers", "metrics", "model", "report", "runs", "training"},
+    "tracing": {"layers", "model", "training"},
     "runs": set(),
     "config": {"model"},  # the notation, which knows no arrays
     "kernels": set(),

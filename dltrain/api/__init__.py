@@ -10,11 +10,13 @@ from dltrain.api.examining import (
     lr_find,
     preview_batch,
     preview_schedule,
+    trace,
 )
 from dltrain.api.given import Config, load_experiment
-from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, show
+from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, replay, show
 from dltrain.api.sweeping import best_of_sweep, report_of_sweep, resume_sweep, sweep, sweep_table
 from dltrain.api.training import build_model, fit, resume
+from dltrain.tracing.expression import trace_expression
 from dltrain.training.trained import load_run
 
 __all__ = [
@@ -39,10 +41,13 @@ __all__ = [
     "predict",
     "preview_batch",
     "preview_schedule",
+    "replay",
     "report_of_sweep",
     "resume",
     "resume_sweep",
     "show",
     "sweep",
     "sweep_table",
+    "trace",
+    "trace_expression",
 ]

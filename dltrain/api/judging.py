@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dltrain.config.plugins import load_plugins
+from dltrain.errors import UsageError
 from dltrain.runs.folder import RunFolder
 from dltrain.training import translation
 from dltrain.training.ensemble import Ensemble
@@ -151,6 +153,30 @@ def diagnose(
 
     load_plugins(plugins)
     return diagnosed(load_run(run, runs=runs), load_run(run, runs=runs, checkpoint="last"), goal)
+
+
+def replay(file: str | Path, *, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
+    """Run the step in which a training left the finite numbers again, up to the very operation.
+
+    Parameters:
+        file: the `autopsy.h5` that the run left, or the path or name of the run
+        runs: folder of the run folders
+        plugins: Python files that register further things
+
+    Returns:
+        {place, told, identical, phase, path, kind, what, ranges, chain, advice}; see `training.replay.Found`
+    """
+    from dltrain.training.replay import replay as again
+
+    load_plugins(plugins)
+    path = Path(file)
+    if not path.is_file():
+        folder = RunFolder.find(file, runs)
+        path = folder.autopsy_path
+        if not path.is_file():
+            what, hint = "the run left no step to be replayed", "only a run that met a number that is not finite does"
+            raise UsageError(what, where=folder.name, expected=path.name, hint=hint)
+    return asdict(again(path))
 
 
 def generate(

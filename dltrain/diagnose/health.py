@@ -11,6 +11,7 @@ import numpy as np
 from dltrain.diagnose.model_rules import alike, initializer_of
 from dltrain.layers.base import Array, Parameter
 from dltrain.model.mode import Mode
+from dltrain.training.walk import operations
 
 if TYPE_CHECKING:
     from dltrain.model.nodes import Node
@@ -81,37 +82,25 @@ def health_of(session: Session) -> Health:
     Parameters:
         session: the model and its data
     """
-    graph, task = session.graph, session.task
     loader = session.loader("train", batch_size=EXAMPLES, shuffle=True)
     assert loader is not None
     batch = loader.batch(0, 0)
     mode = Mode(True, kernels=session.kernels, seed=session.experiment.seed, update_statistics=False)
     mode.begin(0, len(batch))
+    activities, pulls = [], []
     with np.errstate(all="ignore"):
-        values: dict[str, Array] = dict(task.inputs(batch))
-        backwards, activities = [], []
-        for node in graph.plan_nodes:
-            mode.node = node
-            values[node.path], backward = node.layer.forward(mode, *[values[path] for path in node.inputs])
-            backwards.append(backward)
-            if node.kind in (*LIMITS, *RECTIFIERS):
-                activities.append(activity(node, values[node.path]))
-        graph.zero_grad()
-        _, gradients = task.loss({wire: values[graph.paths[wire]] for wire in task.wires}, batch, mode)
-        signals = {graph.paths[wire]: gradient for wire, gradient in gradients.items()}
-        pulls = []
-        for node, backward in zip(reversed(graph.plan_nodes), reversed(backwards), strict=True):
-            dy = signals.pop(node.path, None)
-            if dy is None:
-                continue
-            mode.node = node
-            found = backward(dy)
-            if initializer_of(node) and kernel_of(node).trainable:
-                pulls.append(pull(node, dy))
-            for path, dx in zip(node.inputs, found if isinstance(found, tuple) else (found,), strict=True):
-                if dx is not None:
-                    signals[path] = signals[path] + dx if path in signals else dx
+        for operation in operations(session.objective, batch, mode):
+            node, path = operation.node, operation.path
+            if operation.phase == "forward" and node is not None and node.kind in (*LIMITS, *RECTIFIERS):
+                activities.append(activity(node, operation.gives[path]))
+            if operation.phase == "backward" and node is not None and trained_kernel(node):
+                pulls.append(pull(node, operation.takes[path]))
     return Health(activities, pulls[::-1])
+
+
+def trained_kernel(node: Node) -> bool:
+    """Whether a layer has a kernel that is trained."""
+    return bool(initializer_of(node)) and kernel_of(node).trainable
 
 
 def activity(node: Node, y: Array) -> Activity:

@@ -31,7 +31,7 @@ class Activation(Layer):
         self.differentiable = name not in STRAIGHT
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
-        """y = f(x)."""
+        """y = f(x); dx = dy f'(x)."""
         (x,) = inputs
         k, name, alpha = mode.kernels(x), self.name, self.alpha
         y = k.activation(x, name, alpha, mode.output(x.shape, x.dtype))

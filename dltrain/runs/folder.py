@@ -190,6 +190,11 @@ class RunFolder:
         """The result, written when a run ends or stops."""
         return self.path / "summary.json"
 
+    @property
+    def autopsy_path(self) -> Path:
+        """The step that met a number that is not finite, for `dltrain replay`."""
+        return self.path / "autopsy.h5"
+
     def checkpoints(self) -> dict[int, Path]:
         """The checkpoint files by step, in order of the steps, whether valid or not."""
         return checkpoint_files(self.checkpoints_path)

@@ -152,7 +152,7 @@ def removed_if_empty(run: RunFolder) -> Iterator[None]:
     try:
         yield
     except Exception:
-        if not run.checkpoints():
+        if not run.checkpoints() and not run.autopsy_path.is_file():
             with suppress(DltrainError):  # what failed matters more
                 remove(run)
         raise

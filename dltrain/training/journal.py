@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dltrain.errors import CorruptFileError
+from dltrain.runs.files import atomic_write
 from dltrain.runs.metrics import MetricLog
 from dltrain.training import checkpoint
 from dltrain.training.prepared import same_data
@@ -119,6 +121,24 @@ class Journal:
         self.log.truncate(meta["log_offset"])
         return True
 
+    def last(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The trainer's state in the newest checkpoint; None where none is whole."""
+        path = checkpoint.newest_valid(self.run.checkpoints_path).path
+        if path is None:
+            return None
+        arrays, meta = checkpoint.load(path)
+        return arrays, meta["trainer"]
+
+    def leave(self, step: int, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> Path | None:
+        """Write the step that met a number that is not finite, in the format of checkpoints; returns its path.
+
+        Raises:
+            StorageError: when the system refuses.
+        """
+        content = checkpoint.image(step, {**self.fixed[0], **arrays}, {**self.fixed[1], **meta})
+        atomic_write(self.run.autopsy_path, content)
+        return self.run.autopsy_path
+
     def close(self) -> None:
         """Close the logs."""
         self.log.close()
@@ -147,6 +167,12 @@ class NoJournal:
 
     def best(self, trainer: Trainer) -> None:
         """None."""
+
+    def last(self) -> None:
+        """None."""
+
+    def leave(self, step: int, arrays: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
+        """Nothing."""
 
     def write_held(self) -> None:
         """Nothing."""

@@ -14,10 +14,11 @@ from dltrain.kernels import compiles_first
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.training import state
-from dltrain.training.autopsy import ADVICE, not_finite
+from dltrain.training.autopsy import ADVICE, not_finite, unsound
 from dltrain.training.goal import Goal, lookup
 from dltrain.training.hooks import Hook
 from dltrain.training.limits import Limits
+from dltrain.training.postmortem import with_file
 from dltrain.training.triggers import Every, Now
 
 if TYPE_CHECKING:
@@ -110,21 +111,25 @@ class Trainer:
         if compiling:
             self.progress.message("compiling the kernels, once on this machine: half a minute")
         self.progress.start(limits.epochs, self.total_steps, self.loader.steps_per_epoch, names, limits.seconds)
-        if self.saved < 0:
-            self.save()
-        self._settle()
         # What leaves the finite numbers is named by the guard below; what is almost zero is taken for zero.
         with np.errstate(all="ignore"), flushed(self.kernels):
             try:
-                if compiling and self._reason() is None:
-                    with self.journal.at_once():  # half a minute, and the state before it is saved
-                        self.train_step()
-                    self._finish_step()
-                while (reason := self._reason()) is None:
-                    self.advance()
-            except NumericsError:
+                return self._train(compiling)
+            except NumericsError as error:
                 self.journal.write_held()
-                raise
+                raise with_file(self, error) from None
+
+    def _train(self, compiling: bool) -> str:
+        """All steps, from the first save to the last."""
+        if self.saved < 0:
+            self.save()
+        self._settle()
+        if compiling and self._reason() is None:
+            with self.journal.at_once():  # half a minute, and the state before it is saved
+                self.train_step()
+            self._finish_step()
+        while (reason := self._reason()) is None:
+            self.advance()
         if self.saved != self.step:
             self.save()
         if self.restores_best:
@@ -152,11 +157,13 @@ class Trainer:
         mode, vector, kernels = self.mode, self.graph.vector, self.kernels
         if self.index == 0 and self.loader.stateful:
             mode.states = {}
+        carried = None if mode.states is None else dict(mode.states)
         value = None
         for number, part in enumerate(batch.pieces(self.micro_batch)):
             mode.begin(self.step, part.kind, number)
             value = self.objective(part, mode, value)
             if not (np.isfinite(value.loss) and kernels.all_finite(vector.grad)):
+                mode.states = carried
                 raise not_finite(self.objective, part, mode, self.step)
             self.tally.add(value.loss, value.penalty, value.outputs, part, kernels)
         self.rate = self.optimizer.step(Moment(self.step, self.loader.steps_per_epoch, self.total_steps))
@@ -225,15 +232,8 @@ class Trainer:
         self.saved = self.step
 
     def _check_finite(self) -> None:
-        graph = self.graph
-        if not self.kernels.all_finite(graph.vector.value):
-            path = next(p for p, t in graph.parameters.items() if not np.isfinite(t.value).all())
-            what = f"the optimizer's last update made {path} non-finite"
+        if what := unsound(self.graph, self.kernels, self.step):
             raise NumericsError(what, where=f"step {self.step}", expected="finite numbers", hint=ADVICE)
-        for path, statistic in graph.statistics.items():
-            if not np.isfinite(statistic.value).all():
-                what = f"the running statistic {path} is no longer finite"
-                raise NumericsError(what, where=f"step {self.step}", expected="finite numbers", hint=ADVICE)
 
     def _settle(self) -> None:
         """Do what is due after a step: show, evaluate, record, save.
