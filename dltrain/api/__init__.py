@@ -12,7 +12,7 @@ from dltrain.api.examining import (
     preview_schedule,
 )
 from dltrain.api.given import Config, load_experiment
-from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, show
+from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, report, show
 from dltrain.api.sweeping import best_of_sweep, report_of_sweep, resume_sweep, sweep, sweep_table
 from dltrain.api.training import build_model, fit, resume
 from dltrain.training.trained import load_run
@@ -39,6 +39,7 @@ __all__ = [
     "predict",
     "preview_batch",
     "preview_schedule",
+    "report",
     "report_of_sweep",
     "resume",
     "resume_sweep",
