@@ -19,15 +19,13 @@ PARTS = ("validation", "train")
 
 def results(runs: Runs) -> Iterator[Child]:
     """A row for each run: its best state, and the metrics of its parts."""
-    rows, names = [], dict[str, None]()
-    for run in runs:
-        found = run.row.summary
-        measured = {**found.get("metrics", {}), "test": found.get("test") or {}}
-        told = {f"{part}.{name}": value for part, some in measured.items() for name, value in some.items()}
-        names.update(dict.fromkeys(told))
-        rows.append((run, told, (found.get("best") or {}).get("value"), found.get("seconds")))
-    headers = ["run", "status", "best", *names, "seconds"]
-    yield table(headers, [[r.row.name, r.row.state, b, *map(told.get, names), s] for r, told, b, s in rows])
+    found = [{f"{part}.{name}": v for part, some in run.metrics.items() for name, v in some.items()} for run in runs]
+    names = dict.fromkeys(name for told in found for name in told)
+    rows = [
+        [run.folder.name, run.row.state, run.best and run.best[1], *map(told.get, names), run.seconds]
+        for run, told in zip(runs, found, strict=True)
+    ]
+    yield table(["run", "status", "best", *names, "seconds"], rows)
 
 
 def differences(runs: Runs) -> Iterator[Child]:

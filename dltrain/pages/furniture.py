@@ -24,7 +24,7 @@ nav ul{{display:flex;flex-wrap:wrap;gap:.2rem .9rem;list-style:none;padding:0;ma
 table{{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}}
 th,td{{text-align:left;padding:.22rem .8rem .22rem 0;border-bottom:1px solid var(--grid);
 vertical-align:top;unicode-bidi:isolate;overflow-wrap:break-word}}
-th{{color:var(--dim);font-weight:600}}
+th{{color:var(--dim);font-weight:600}}td:first-child:not(.n){{min-width:8rem}}
 .n{{text-align:right;white-space:nowrap}}
 dl{{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.5rem 1rem;margin:.6rem 0}}
 dl div{{background:var(--soft);border-radius:.4rem;padding:.45rem .7rem}}

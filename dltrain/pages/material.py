@@ -12,7 +12,7 @@ from dltrain.layers.base import Array
 from dltrain.pages.section import LeftOut
 from dltrain.runs.folder import RunFolder
 from dltrain.runs.listing import RunRow, row
-from dltrain.runs.metrics import read_log
+from dltrain.runs.metrics import as_map, numbers, read_log
 from dltrain.training.session import Session
 from dltrain.training.trained import Run, load_run
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from dltrain.looking import Inside
 
 JUDGED = ("validation", "test", "train")  # the part that is judged: the first that there is
+
+
+PARTS = ("train", "train_dev", "validation", "test")
 
 
 class Material:
@@ -38,6 +41,27 @@ class Material:
     def row(self) -> RunRow:
         """Its state and summary."""
         return row(self.folder)
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """{part: {metric: value}}: the last of each part, of the test part those of the best weights."""
+        summary, last = self.row.summary, self.records[-1] if self.records else {}
+        found = {**last, **as_map(summary.get("metrics")), "test": summary.get("test")}
+        parts = {part: numbers(found.get(part)) for part in PARTS}
+        return {part: some for part, some in parts.items() if some}
+
+    @property
+    def best(self) -> tuple[str, float, str] | None:
+        """Metric, value and epoch of the best state; None where there is none yet."""
+        found = as_map(self.row.summary.get("best"))
+        value = numbers(found).get("value")
+        return None if value is None else (str(found.get("metric")), value, str(found.get("epoch")))
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it trained so far."""
+        times = [numbers(record).get("seconds") for record in read_log(self.folder.timing_path)[-1:]]
+        return numbers(self.row.summary).get("seconds") or (times[0] if times else None)
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from dltrain.report.bars import bar_chart
 from dltrain.report.html import Child, number, table
 from dltrain.report.parallel import Axis, parallel
 from dltrain.report.svg import scatter_chart
+from dltrain.sweeps.dimensions import level
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.leading import table as trials_of
 from dltrain.sweeps.reporting import FEWEST, importance
@@ -18,6 +19,8 @@ from dltrain.sweeps.trials import Trial
 
 BEST = 10  # trials that are listed with their settings
 MOST = 250  # trials of a chart of lines
+WIDE = 50  # times its lowest value that the highest is, from which an axis is logarithmic
+LONGEST = 20  # letters of a path under an axis
 
 
 class Study:
@@ -64,6 +67,13 @@ class Study:
         value = self.space.dimensions[path].value(unit)
         return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else flow(value)
 
+    def place(self, path: str, unit: float | None) -> float | None:
+        """Where a trial stands on a dimension, 0 to 1; of a choice in the middle of its value."""
+        dimension = self.space.dimensions[path]
+        if unit is None or dimension.ordered:
+            return unit
+        return (level(unit, dimension.levels) + 0.5) / dimension.levels
+
     def settings(self, trial: Trial) -> str:
         """The settings of a trial in a line."""
         return ", ".join(f"{path} {self.said(path, unit)}" for path, unit in trial.point.items())
@@ -71,9 +81,11 @@ class Study:
 
 def result(study: Study) -> Iterator[Child]:
     """How many trials there are, and the best."""
+    from dltrain.config.yaml_writer import flow
+
     found = study.facts
     told = [(state, str(count)) for state, count in found["counts"].items()]
-    told += [("sampler", str(found["sampler"])), ("seconds", f"{found['seconds']:,.1f}")]
+    told += [("sampler", flow(found["sampler"])), ("seconds", f"{found['seconds']:,.1f}")]
     if found["best"]:
         told.insert(0, (f"best {study.metric}", number(found["best"]["value"])))
         told.insert(1, ("of trial", str(found["best"]["trial"])))
@@ -107,7 +119,12 @@ def coordinates(study: Study) -> Iterator[Child]:
     """Every trial as a line over its settings; the tenth that is best stands out."""
     trials = study.ranked[:MOST]
     axes = [
-        Axis(path, study.said(path, 0.0), study.said(path, 1.0), [trial.point.get(path) for trial in trials])
+        Axis(
+            tail(path),
+            study.said(path, 0.0),
+            study.said(path, 1.0),
+            [study.place(path, t.point.get(path)) for t in trials],
+        )
         for path in study.space.dimensions
     ]
     values = [float(trial.value or 0.0) for trial in trials]
@@ -123,17 +140,31 @@ def coordinates(study: Study) -> Iterator[Child]:
 
 
 def slices(study: Study) -> Iterator[Child]:
-    """The value over each dimension by itself, on the dimension's own scale."""
+    """The value over each dimension by itself."""
     for path in study.space.dimensions:
         there = [trial for trial in study.ranked if path in trial.point]
         if there:
-            xs, ys = [trial.point[path] for trial in there], [float(trial.value or 0.0) for trial in there]
-            said = [study.said(path, x) for x in xs]
+            said = [study.said(path, trial.point[path]) for trial in there]
+            axis, xs, log = along(study, path, [trial.point[path] for trial in there], said)
+            ys = [float(trial.value or 0.0) for trial in there]
             texts = [f"trial {t.number}: {x}, {number(y)}" for t, x, y in zip(there, said, ys, strict=True)]
-            axis = f"from {study.said(path, 0.0)} to {study.said(path, 1.0)}"
-            figure = scatter_chart(path, axis, study.metric, {"trial": (xs, ys)}, {"trial": texts})
+            figure = scatter_chart(path, axis, study.metric, {"trial": (xs, ys)}, {"trial": texts}, log)
             rows = [[t.number, x, y] for t, x, y in zip(there, said, ys, strict=True)]
             yield chart(figure, ["trial", path, study.metric], rows)
+
+
+def along(study: Study, path: str, units: Sequence[float], said: Sequence[str]) -> tuple[str, list[float], bool]:
+    """What stands at the axis of a dimension, the values there, and whether it is logarithmic.
+
+    The values of a choice are numbered.
+    """
+    dimension = study.space.dimensions[path]
+    if not dimension.ordered:
+        choices = sorted(set(said))
+        axis = ", ".join(f"{k}: {name}" for k, name in enumerate(choices, 1))
+        return axis, [float(choices.index(one) + 1) for one in said], False
+    low, high = float(dimension.value(0.0)), float(dimension.value(1.0))
+    return path, [float(dimension.value(unit)) for unit in units], low > 0 and high > WIDE * low
 
 
 def shares(study: Study) -> Iterator[Child]:
@@ -141,7 +172,8 @@ def shares(study: Study) -> Iterator[Child]:
     found = importance(study.space, study.ranked, study.facts["higher"])
     if not found:
         raise LeftOut(f"{len(study.ranked)} trials are complete, and it takes {FEWEST}")
-    yield chart(bar_chart("Share in what makes trials better or worse", found), ["path", "share"], [*found.items()])
+    figure = bar_chart("Share in what makes trials better or worse", {tail(p): share for p, share in found.items()})
+    yield chart(figure, ["path", "share"], [*found.items()])
 
 
 def rounds(study: Study) -> Iterator[Child]:
@@ -169,6 +201,16 @@ def failures(study: Study) -> Iterator[Child]:
         raise LeftOut("every trial came to its end")
     rows = [[t.number, t.state, study.settings(t), t.reason] for t in found]
     yield table(["trial", "state", "settings", "reason"], rows)
+
+
+def tail(path: str) -> str:
+    """The end of a path, where the name of what is set stands.
+
+    Example:
+        >>> tail("optimizer.adam.learning_rate")
+        '….adam.learning_rate'
+    """
+    return path if len(path) <= LONGEST else "…" + path[1 - LONGEST :]
 
 
 SECTIONS = (

@@ -36,6 +36,6 @@ def regions(cells: Sequence[Sequence[int]]) -> Iterator[str]:
         left, width, top = float(LEFT), WIDTH / len(numbers), TOP + HEIGHT - height * (row + 1)
         for number, some in groupby(numbers):
             wide = width * len([*some])
-            box = f'x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{height + 0.2:.1f}"'
-            yield f'<rect {box} fill="{colour(number)}" fill-opacity="0.22"/>'
+            box = f'x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{height:.1f}"'
+            yield f'<rect {box} fill="{colour(number)}" fill-opacity="0.22" shape-rendering="crispEdges"/>'
             left += wide

@@ -91,7 +91,12 @@ def line_spots(x_label: str, series: Series, x: Scale) -> list[str]:
 
 
 def scatter_chart(
-    title: str, x_label: str, y_label: str, groups: Series, names: Mapping[str, Sequence[str]] | None = None
+    title: str,
+    x_label: str,
+    y_label: str,
+    groups: Series,
+    names: Mapping[str, Sequence[str]] | None = None,
+    log_x: bool = False,
 ) -> str:
     """Points in groups; what is not finite is left out.
 
@@ -110,7 +115,7 @@ def scatter_chart(
         >>> "cats &amp; dogs" in text, text.count("h.01")  # a point is a very short line; two more in the legend
         (True, 5)
     """
-    x, y = scales(groups)
+    x, y = scales(groups, log_x)
     drawn = []
     for number, (xs, ys) in enumerate(groups.values()):
         places = "".join(f"M{a:.1f} {b:.1f}h.01" for run in runs(xs, ys, x, y) for a, b in run)

@@ -15,7 +15,7 @@ from dltrain.report.regions import region_chart
 from dltrain.report.svg import scales
 
 MOST = 200  # examples
-GRID = 72  # cells of a side
+ROWS, COLUMNS = 68, 104  # cells: squares of the plot
 
 
 def boundary(run: Material) -> Iterator[Child]:
@@ -28,9 +28,7 @@ def boundary(run: Material) -> Iterator[Child]:
     rows = {str(name): np.flatnonzero(labels == k) for k, name in enumerate(data.classes)}
     groups = {name: (x[at, 0].tolist(), x[at, 1].tolist()) for name, at in rows.items()}
     across, up = scales(groups)
-    sides = [
-        low + (high - low) * (np.arange(GRID) + 0.5) / GRID for low, high in ((s.low, s.high) for s in (across, up))
-    ]
+    sides = [s.low + (s.high - s.low) * (np.arange(n) + 0.5) / n for s, n in ((across, COLUMNS), (up, ROWS))]
     points = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
     names = (data.input_names or ["feature 1", "feature 2"])[:2]
     figure = region_chart("What is expected where", (names[0], names[1]), groups, expected(run, points).tolist())
@@ -45,11 +43,11 @@ def as_read(run: Material, x: Array) -> Array:
 
 
 def expected(run: Material, points: Array) -> Array:
-    """The number of the class that is predicted at each point, (GRID, GRID)."""
+    """The number of the class that is predicted at each point, (ROWS, COLUMNS)."""
     session, data = run.run.session, run.data
     # the preparation of two features is linear where it can be undone: two points tell it
     ends = as_read(run, np.array([[0.0, 0.0], [1.0, 1.0]]))
     x = ((points - ends[0]) / (ends[1] - ends[0])).astype(data.dtype)
     said = session.task.predict(session.evaluator().outputs(dict.fromkeys(session.graph.inputs, x)))
     classes = [*data.classes] if data.classes else []
-    return np.array([classes.index(one["label"]) for one in said]).reshape(GRID, GRID)
+    return np.array([classes.index(one["label"]) for one in said]).reshape(ROWS, COLUMNS)

@@ -29,8 +29,9 @@ def classes(run: Material) -> Iterator[Child]:
 def one(found: dict[str, Any]) -> Iterator[Child]:
     """The classes of one head."""
     headers = [*found["per_class"][0]]
-    yield table(headers, [[row[h] for h in headers] for row in found["per_class"]], "each class by itself")
-    counts, names = found["confusion"], [*map(str, found["classes"] or ())]
+    rows = [[visible(row[h]) if h == "label" else row[h] for h in headers] for row in found["per_class"]]
+    yield table(headers, rows, "each class by itself")
+    counts, names = found["confusion"], [*map(visible, found["classes"] or ())]
     if counts is None:
         return
     if len(names) > MOST:
@@ -40,3 +41,13 @@ def one(found: dict[str, Any]) -> Iterator[Child]:
         return
     figure = heat_map("Confusion: rows are, columns are taken for", names, names, counts)
     yield chart(figure, ["is, taken for", *names], [[name, *row] for name, row in zip(names, counts, strict=True)])
+
+
+def visible(name: Any) -> str:
+    """The name of a class; one of blanks alone in quotes.
+
+    Example:
+        >>> visible("cat"), visible("\\n")
+        ('cat', "'\\\\n'")
+    """
+    return repr(name) if str(name).isspace() else str(name)

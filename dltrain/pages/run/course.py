@@ -9,7 +9,9 @@ from typing import Any
 from dltrain.pages.material import Material
 from dltrain.pages.section import LeftOut, chart
 from dltrain.report.html import Child, Element
+from dltrain.report.scale import LARGEST
 from dltrain.report.svg import Series, line_chart
+from dltrain.runs.metrics import as_map
 
 PARTS = ("train", "train_dev", "validation")
 WIDE, WIDEST = 50, 1e5  # times the smallest value that the largest is, between which an axis is logarithmic
@@ -19,7 +21,7 @@ RATES = ("learning_rate", "momentum")
 def curves(run: Material) -> Iterator[Child]:
     """A chart of each metric, and of the learning rate."""
     if len(run.records) < 2:
-        raise LeftOut(f"there are {len(run.records)} evaluations, and a curve takes two")
+        raise LeftOut("a curve takes two evaluations")
     axis, places = over(run.records)
     for name in metrics(run.records):
         yield curve(name, axis, {part: (places, values(run.records, (part, name))) for part in PARTS})
@@ -36,15 +38,13 @@ def over(records: Sequence[Mapping[str, Any]]) -> tuple[str, list[float]]:
         >>> over([{"epoch": 1, "step": 5}, {"epoch": 1, "step": 9}])
         ('step', [5.0, 9.0])
     """
-    epochs = [float(record.get("epoch", 0)) for record in records]
-    if len(set(epochs)) == len(epochs):
-        return "epoch", epochs
-    return "step", [float(record.get("step", 0)) for record in records]
+    epochs = values(records, ("epoch",))
+    return ("epoch", epochs) if len(set(epochs)) == len(epochs) else ("step", values(records, ("step",)))
 
 
 def metrics(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """The names of all metrics in records, the loss first."""
-    return [*dict.fromkeys(name for record in records for part in PARTS for name in record.get(part, {}))]
+    return [*dict.fromkeys(name for record in records for part in PARTS for name in as_map(record.get(part)))]
 
 
 def values(records: Sequence[Mapping[str, Any]], path: Sequence[str]) -> list[float]:
@@ -59,13 +59,15 @@ def values(records: Sequence[Mapping[str, Any]], path: Sequence[str]) -> list[fl
         value: Any = record
         for key in path:
             value = value.get(key) if isinstance(value, Mapping) else None
-        found.append(float(value) if isinstance(value, (int, float)) else math.nan)
+        found.append(float(value) if isinstance(value, (int, float)) and abs(value) < LARGEST else math.nan)
     return found
 
 
 def curve(name: str, axis: str, series: Series) -> Element:
     """One chart, with those series that have a value; its axis is logarithmic where they reach far."""
     there = {title: points for title, points in series.items() if any(map(math.isfinite, points[1]))}
+    if not there:
+        raise LeftOut(f"{name} was never a number")
     finite = [value for _, ys in there.values() for value in ys if math.isfinite(value)]
     log = min(finite) > 0 and WIDE < max(finite) / min(finite) < WIDEST
     figure = line_chart(name, axis, name, there, log_y=log)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dltrain.pages.material import Material
 from dltrain.report.html import Child, element, table
 from dltrain.runs.files import is_regular, read_json
+from dltrain.runs.metrics import as_map
 
 
 def settings(run: Material) -> Iterator[Child]:
@@ -16,7 +17,7 @@ def settings(run: Material) -> Iterator[Child]:
     from dltrain.training.trained import PROVENANCE, stored_experiment
 
     path = run.folder.path / PROVENANCE
-    origins = dict(read_json(path)) if is_regular(path) else {}
+    origins = as_map(read_json(path)) if is_regular(path) else {}
     found = rows(stored_experiment(run.folder))
     listed = [[element("code", row.path), flow(row.value), origins.get(row.path, "config.yaml")] for row in found]
     yield table(["path", "value", "from"], listed, "the complete config")
