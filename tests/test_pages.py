@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,11 @@ def test_hostile_names_are_only_text(made: dict[str, Path], folder: Path) -> Non
     for name in HOSTILE:
         assert seen(name) in page.said, name
     assert not any(ord(letter) in (0x202E, 0x200F, 0x2066) for letter in page.text)
-    for number, name in enumerate(HOSTILE):
-        text, _, _ = pages.page(name, name, [Section(f"S{number}", lambda name: [element("p", name)])], name)
+    section = Section("One", lambda name: [element("p", name, title=name)])
+    for name in HOSTILE:
+        text, _, _ = pages.page(name, name, [section], name)
         read = PageReader(text)
-        assert not read.faults and read.said.count(seen(name)) == 4  # title, heading, line below, section
+        assert not read.faults and read.said.count(seen(name)) == 5  # title, heading, line below; text and attribute
 
 
 def test_a_folder_of_a_hostile_name(made: dict[str, Path], folder: Path) -> None:
@@ -205,3 +207,69 @@ def test_the_command(made: dict[str, Path], tmp_path: Path, capsys: pytest.Captu
     ):
         assert command(["report", *arguments, "--runs", runs]) == 2
         assert words in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, driven by Playwright; a test that needs it is skipped where either is absent."""
+    playwright = pytest.importorskip("playwright.sync_api", reason='needs Playwright: `pip install ".[browser]"`')
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs the browser: `apt-get install chromium`")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def shown(browser: Any, file: Path, told: list[str], **options: Any) -> Any:
+    """A page in a browser; what it asks for, and what the console says, is told."""
+    page = browser.new_context(**options).new_page()
+    page.on("console", lambda message: told.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: told.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: told.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda asked: asked.url.startswith("data:image/png") or told.append(asked.url))
+    page.goto(file.as_uri())
+    return page
+
+
+QUICK, SLOW = ("iris", "hostile"), ("pictures", "plane", "values", "labels", "text")
+
+
+@pytest.mark.parametrize("kind", [*QUICK, *(pytest.param(kind, marks=pytest.mark.slow) for kind in SLOW)])
+def test_pages_in_a_browser(kind: str, browser: Any, made: dict[str, Path]) -> None:
+    _, found = page_of(made[kind])
+    told: list[str] = []
+    for width, scheme in ((1100, "light"), (390, "dark")):
+        size = {"width": width, "height": 800}
+        page = shown(browser, Path(found["file"]), told, viewport=size, color_scheme=scheme)
+        wide, sections, paper = page.evaluate(
+            """[document.documentElement.scrollWidth, document.querySelectorAll('section').length,
+                getComputedStyle(document.body).backgroundColor]"""
+        )
+        assert wide <= width, f"{kind} is wider than a screen of {width}"
+        assert sections == len(found["sections"]) + bool(found["left_out"])
+        assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 28)"}[scheme]
+    assert told == [Path(found["file"]).as_uri()] * 2, kind
+
+
+PLACE = """(() => {
+  const box = document.querySelectorAll('.chart .spot')[2].getBoundingClientRect();
+  return [box.x + box.width / 2 - 2, box.y + box.height / 2];
+})()"""
+
+
+def test_a_chart_tells_its_values_to_keys_and_pointer(browser: Any, made: dict[str, Path]) -> None:
+    _, found = page_of(made["iris"])
+    page = shown(browser, Path(found["file"]), [], viewport={"width": 1000, "height": 800})
+    chart, said = page.locator(".chart").first, page.locator("output").first
+    chart.focus()
+    page.keyboard.press("ArrowRight")
+    assert said.inner_text().startswith("epoch 1: train ")
+    page.keyboard.press("ArrowRight")
+    assert said.inner_text().startswith("epoch 2: train ")
+    page.mouse.move(*page.evaluate(PLACE))
+    assert said.inner_text().startswith("epoch 3: train ")
+    assert not page.locator("figure table").first.is_visible()
+    page.locator("summary").first.press("Enter")
+    assert page.locator("figure table").first.is_visible()
