@@ -26,7 +26,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     "api": {
         *("config", "data", "diagnose", "explore", "kernels", "layers", "looking", "metrics", "model", "optim"),
-        *("runs", "sweeps", "tasks", "tracing", "training"),
+        *("pages", "runs", "sweeps", "tasks", "tracing", "training"),
+    },
+    "pages": {
+        *("config", "data", "diagnose", "explore", "layers", "looking", "metrics", "model", "report", "runs"),
+        *("sweeps", "training"),
     },
     "interop": {"data", "runs"},
     "sweeps": {"training", "runs", "config", "report"},

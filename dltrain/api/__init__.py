@@ -13,7 +13,7 @@ from dltrain.api.examining import (
     trace,
 )
 from dltrain.api.given import Config, load_experiment
-from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, replay, show
+from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, replay, report, show
 from dltrain.api.sweeping import best_of_sweep, report_of_sweep, resume_sweep, sweep, sweep_table
 from dltrain.api.training import build_model, fit, resume
 from dltrain.tracing.expression import trace_expression
@@ -42,6 +42,7 @@ __all__ = [
     "preview_batch",
     "preview_schedule",
     "replay",
+    "report",
     "report_of_sweep",
     "resume",
     "resume_sweep",

@@ -179,6 +179,30 @@ def replay(file: str | Path, *, runs: str | Path = "runs", plugins: Sequence[str
     return asdict(again(path))
 
 
+def report(
+    names: str | Path | Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    runs: str | Path = "runs",
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Write everything about a run, several runs or a sweep on one page of HTML, which loads nothing.
+
+    Returns ``{file, bytes, seconds, kind, subjects, sections, left_out: {title: reason}}``.
+
+    Parameters:
+        names: path or name of a run or a sweep, or several runs: what differs between them
+        out: the file; left out: `report.html` in the folder of the run or sweep, of several runs in the current one
+        runs: folder of the run folders
+        plugins: Python files that register further things
+    """
+    from dltrain.pages import report as written
+
+    load_plugins(plugins)
+    given = [names] if isinstance(names, (str, Path)) else list(names)
+    return written(given, Path(runs), None if out is None else Path(out))
+
+
 def generate(
     run: str | Path,
     prompt: str = "",

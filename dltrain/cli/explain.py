@@ -13,7 +13,6 @@ from dltrain.cli.base import command
 
 if TYPE_CHECKING:
     from dltrain.config.explain import Description, Row
-    from dltrain.config.provenance import Origin
 
 HIDDEN = ("Parameters:", "Example:", "Raises:", "Returns:")
 
@@ -92,14 +91,8 @@ def show_rows(rows: Iterable[Row]) -> None:
     from dltrain.cli import output
     from dltrain.config.yaml_writer import flow
 
-    cells = [(row.path, flow(row.value), place(row.origin)) for row in rows]
+    cells = [(row.path, flow(row.value), row.origin.short()) for row in rows]
     output.show(output.table(["path", "value", "from"], cells))
-
-
-def place(origin: Origin) -> str:
-    """Where a value comes from, without the folder of a file."""
-    text = str(origin)
-    return text[len(str(Path(origin.file).parent)) + 1 :] if origin.kind == "file" and "/" in text else text
 
 
 def show_meanings(meanings: Iterable[Description]) -> None:

@@ -15,14 +15,6 @@ from dltrain.cli.base import command, group
 NOT_REMOVED = 1
 WIDEST = 100  # columns of a chart
 SHOWN = 12  # evaluations of a run on the screen
-STATES = {
-    "epochs": "done",
-    "steps": "done",
-    "time": "done",
-    "fitted": "done",
-    "early_stopping": "done early",
-    "signal": "interrupted",
-}
 
 
 @group("runs")
@@ -62,7 +54,7 @@ def list_runs(
     cells = [
         [
             r.name,
-            STATES.get(r.status, r.status),
+            r.state,
             r.summary.get("epochs"),
             r.step,
             best(r.summary),
@@ -89,16 +81,16 @@ def print_table(headers: Sequence[str], cells: list[list[Any]], form: str, right
 def show_run(run: str, runs: str, as_json: bool) -> None:
     """Show one run: result, metrics, checkpoints, environment."""
     from dltrain.cli import output
+    from dltrain.runs import listing
     from dltrain.runs.folder import RunFolder
-    from dltrain.runs.listing import details
 
-    found = details(RunFolder.find(run, runs))
+    found = listing.details(RunFolder.find(run, runs))
     if as_json:
         output.emit(found)
         return
     facts = [
         ("folder", found["path"]),
-        ("status", STATES.get(found["status"], found["status"])),
+        ("status", listing.STATES.get(found["status"], found["status"])),
         ("best", best(found["summary"])),
     ]
     facts += [(name, value) for name, value in environment(found["environment"])]

@@ -40,6 +40,16 @@ class Origin:
             return f"{self.file}:{self.line}:{self.column}"
         return self.file or self.kind
 
+    def short(self) -> str:
+        """The place without the folder of its file.
+
+        Example:
+            >>> Origin("file", "configs/iris.yaml", 3, 9).short()
+            'iris.yaml:3:9'
+        """
+        text = str(self)
+        return text.rpartition("/")[2] if self.kind == "file" else text
+
     def at_key(self) -> Origin:
         """The place of the key instead of the value."""
         if not self.key_line:

@@ -1,4 +1,4 @@
-"""Where the files of a set lie (pictures, sounds, texts), below a folder or in an archive, and of what part they are."""
+"""Where the files of a set lie (pictures, sounds, texts): below a folder or in an archive, and of which part each."""
 
 from __future__ import annotations
 

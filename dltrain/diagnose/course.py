@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dltrain.config.effects import name_of
 from dltrain.diagnose.health import Health, health_of
+from dltrain.runs.metrics import numbers
 from dltrain.training.session import Session
 
 if TYPE_CHECKING:
@@ -123,11 +124,9 @@ def course_of(run: Run, last: Run, goal: float) -> Course:
                 errors[part] = Measured(1 - results["accuracy"], int(tally.count))
             elif "r2" in results:
                 errors[part] = Measured(1 - results["r2"], int(tally.count), share=False)
-    records = [record for record in run.metrics if "loss" in record.get("train", {})]
-    losses = {
-        part: [record[part]["loss"] for record in records if "loss" in record.get(part, {})]
-        for part in ("train", "validation")
-    }
-    rates = [record.get("learning_rate") or 0.0 for record in records]
+    records = [record for record in run.metrics if "loss" in numbers(record.get("train"))]
+    measured = {part: [numbers(record.get(part)) for record in records] for part in ("train", "validation")}
+    losses = {part: [some["loss"] for some in found if "loss" in some] for part, found in measured.items()}
+    rates = [numbers(record).get("learning_rate", 0.0) for record in records]
     health = health_of(last.session) if isinstance(last.session, Session) else Health()
     return Course(errors, goal, {part: some for part, some in losses.items() if some}, rates, run.config, health)

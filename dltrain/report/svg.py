@@ -9,10 +9,10 @@ Source: Okabe, Ito: Color universal design, 2008.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from dltrain.report.scale import Scale
+from dltrain.report.text import escaped, seen
 
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 
@@ -23,6 +23,7 @@ LEFT, TOP, WIDTH, HEIGHT, BOTTOM = 76, 48, 520, 340, 56  # of the plot, and the 
 LETTER = 7.0  # width of a letter of the text, on average
 DOT = 5  # width of a point
 LONGEST = 24  # letters of a name in a legend
+MOST_SPOTS = 200  # places of a line chart that tell their values
 MOST_NUMBERS = 24  # rows and columns up to which a heat map shows its numbers
 LIGHT = {"paper": "#ffffff", "ink": "#1f2328", "dim": "#59636e", "grid": "#e3e6ea"}
 DARK = {"paper": "#15181c", "ink": "#e6e9ed", "dim": "#9aa4af", "grid": "#2e343b"}
@@ -33,6 +34,7 @@ PAINT = (
 )
 STYLE = (
     f"{PAINT.format(**LIGHT)}@media(prefers-color-scheme:dark){{{PAINT.format(**DARK)}}}"
+    ".spot{fill:none;stroke:#000;stroke-opacity:0;stroke-width:8;pointer-events:all}"
     "text{font:12px system-ui,sans-serif}.title{font-size:15px;font-weight:600}"
     ".end{text-anchor:end}.middle{text-anchor:middle}.strong{fill:#ffffff}"
 )
@@ -68,10 +70,34 @@ def line_chart(title: str, x_label: str, y_label: str, series: Series, log_x: bo
                 drawn.append(f'<circle cx="{run[0][0]:.1f}" cy="{run[0][1]:.1f}" r="2.5" fill="{colour(number)}"/>')
             else:
                 drawn.append(f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in run)}" {look}/>')
+    drawn += line_spots(x_label, series, x)
     return plot(title, x_label, y_label, x, y, list(series), drawn, line_key)
 
 
-def scatter_chart(title: str, x_label: str, y_label: str, groups: Series) -> str:
+def line_spots(x_label: str, series: Series, x: Scale) -> list[str]:
+    """What the pointer is told along the horizontal axis: the values of all series there."""
+    values: dict[float, list[str]] = {}
+    for name, (xs, ys) in series.items():
+        for a, b in zip(xs, ys, strict=True):
+            if x.shows(a):
+                values.setdefault(float(a), []).append(f"{name} {b:.4g}" if len(series) > 1 else f"{b:.4g}")
+    every = -(-len(values) // MOST_SPOTS) or 1
+    places = sorted(values)[::every]
+    return [
+        f'<path class="spot" d="M{LEFT + WIDTH * x.share(a):.1f} {TOP}v{HEIGHT}">'
+        f"<title>{escaped(f'{x_label} {a:.4g}: ' + ', '.join(values[a]))}</title></path>"
+        for a in places
+    ]
+
+
+def scatter_chart(
+    title: str,
+    x_label: str,
+    y_label: str,
+    groups: Series,
+    names: Mapping[str, Sequence[str]] | None = None,
+    log_x: bool = False,
+) -> str:
     """Points in groups; what is not finite is left out.
 
     Parameters:
@@ -79,6 +105,7 @@ def scatter_chart(title: str, x_label: str, y_label: str, groups: Series) -> str
         x_label: below the horizontal axis
         y_label: beside the vertical axis
         groups: {name: (xs, ys)}
+        names: {name: what the pointer is told of each point}; left out, it is told nothing
 
     Raises:
         ValueError: when xs and ys of a group are not of one length.
@@ -88,11 +115,16 @@ def scatter_chart(title: str, x_label: str, y_label: str, groups: Series) -> str
         >>> "cats &amp; dogs" in text, text.count("h.01")  # a point is a very short line; two more in the legend
         (True, 5)
     """
-    x, y = scales(groups)
+    x, y = scales(groups, log_x)
     drawn = []
     for number, (xs, ys) in enumerate(groups.values()):
         places = "".join(f"M{a:.1f} {b:.1f}h.01" for run in runs(xs, ys, x, y) for a, b in run)
         drawn.append(dots(places, number))
+    for group, texts in (names or {}).items():
+        for a, b, text in zip(*groups[group], texts, strict=True):
+            for (left, top), *_ in runs([a], [b], x, y):
+                spot = f'<circle class="spot" cx="{left:.1f}" cy="{top:.1f}" r="4">'
+                drawn.append(f"{spot}<title>{escaped(text)}</title></circle>")
     return plot(title, x_label, y_label, x, y, list(groups), drawn, dot_key)
 
 
@@ -136,7 +168,7 @@ def cell(place: tuple[float, float], size: float, value: float, most: float, nam
     share = max(0.0, float(value) / most) if most > 0 and Scale(0, 1).shows(value) else 0.0
     box = f'x="{place[0]:.1f}" y="{place[1]:.1f}" width="{size - 1:.1f}" height="{size - 1:.1f}"'
     said = f"{value:.4g}" if isinstance(value, float) else str(value)
-    hover = f"<title>{escape(name)}: {said}</title>"
+    hover = f"<title>{escaped(name)}: {said}</title>"
     found = [f'<rect class="grid" {box}/><rect {box} fill="{COLOURS[0]}" fill-opacity="{share:.3f}">{hover}</rect>']
     if number and value:
         look = "middle strong" if share > 0.55 else "middle"
@@ -179,7 +211,7 @@ def plot(
     around.append(f'<path class="axis" d="M{LEFT} {TOP}v{HEIGHT}h{WIDTH}"/>')
     around.append(label(LEFT + WIDTH / 2, TOP + HEIGHT + 42, x_label, "middle"))
     middle = TOP + HEIGHT / 2
-    around.append(f'<text class="middle" transform="translate(18 {middle:.1f}) rotate(-90)">{escape(y_label)}</text>')
+    around.append(f'<text class="middle" transform="translate(18 {middle:.1f}) rotate(-90)">{escaped(y_label)}</text>')
     shown = names if len(names) > 1 else []  # a single one is what the title says
     legend = []
     for number, name in enumerate(shown):
@@ -194,7 +226,7 @@ def figure(title: str, width: float, height: float, drawn: Sequence[str]) -> str
     """The whole text of a figure."""
     width = max(width, 40 + 8.5 * len(title))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}"'
-    head += f' height="{height:.0f}" role="img" aria-label="{escape(title)}">'
+    head += f' height="{height:.0f}" role="img" aria-label="{escaped(title)}">'
     paper = '<rect class="paper" width="100%" height="100%"/>'
     return "\n".join([head, f"<style>{STYLE}</style>", paper, label(20, 28, title, "title"), *drawn, "</svg>", ""])
 
@@ -202,13 +234,13 @@ def figure(title: str, width: float, height: float, drawn: Sequence[str]) -> str
 def label(x: float, y: float, text: str, look: str = "", raw: bool = False) -> str:
     """A text at a place."""
     look = f' class="{look}"' if look else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}"{look}>{text if raw else escape(str(text))}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}"{look}>{text if raw else escaped(text)}</text>'
 
 
 def word(name: Any) -> str:
     """A name, cut to a readable length and escaped."""
-    text = str(name)
-    return escape(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
+    text = seen(name)
+    return escaped(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
 
 
 def colour(number: int) -> str:

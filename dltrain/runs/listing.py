@@ -17,6 +17,15 @@ from dltrain.runs.folder import RunFolder, is_run, names, split_name
 from dltrain.runs.lock import holder
 from dltrain.runs.metrics import read_log
 
+STATES = {
+    "epochs": "done",
+    "steps": "done",
+    "time": "done",
+    "fitted": "done",
+    "early_stopping": "done early",
+    "signal": "interrupted",
+}  # why a run stopped, in words
+
 
 @dataclass(frozen=True)
 class RunRow:
@@ -37,6 +46,11 @@ class RunRow:
     step: int | None
     summary: dict[str, Any]
     bytes: int
+
+    @property
+    def state(self) -> str:
+        """Its status in words."""
+        return STATES.get(self.status, self.status)
 
 
 def rows(root: str | Path) -> list[RunRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -133,3 +134,22 @@ def read_log(path: str | Path) -> list[dict[str, Any]]:
         if not isinstance(record, dict):
             raise CorruptFileError("this line is not a record", where=f"{path}:{number}", expected="a JSON object")
     return records
+
+
+def as_map(value: Any) -> dict[str, Any]:
+    """A map of a file that anyone may have written, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def numbers(value: Any) -> dict[str, float]:
+    """The finite numbers of a map.
+
+    Example:
+        >>> numbers({"loss": 0.5, "accuracy": None, "name": "a"}), numbers("x")
+        ({'loss': 0.5}, {})
+    """
+    return {
+        str(key): float(one)
+        for key, one in as_map(value).items()
+        if isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one)
+    }

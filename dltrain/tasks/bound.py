@@ -194,8 +194,9 @@ class Bound:
     def tally(self, everything: bool = False) -> Tally:
         """An empty account of a pass over data, with what the metrics read or with everything the task counts."""
         wanted = {metric.statistic for metric in self.metrics.values()}
-        wanted |= {"confusion"} if everything else set()
-        known = {"timing": Timing()} | self.task.collectors(self.data, self.link)
+        counted = self.task.collectors(self.data, self.link)
+        wanted |= set(counted) if everything else set()
+        known = {"timing": Timing()} | counted
         return Tally(self, {name: collector for name, collector in known.items() if name in wanted})
 
     def higher_is_better(self, metric: str) -> bool:

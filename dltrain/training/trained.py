@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dltrain import config
+from dltrain.config.explain import rows
 from dltrain.data import DataSet, Loader, load_like
 from dltrain.data.fresh_texts import shown
 from dltrain.errors import CorruptFileError, DataError, UsageError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
 
 ORIGIN = "origin.json"
+PROVENANCE = "provenance.json"
 IN_RANGE = "are the features in the range of the training data?"
 
 
@@ -237,8 +239,9 @@ def step_of(path: Path) -> int:
 
 
 def store_experiment(run: RunFolder, experiment: Experiment) -> None:
-    """Write the complete config into a run's folder, and beside it where relative paths of its data start."""
+    """Write the complete config into a run's folder, where its values come from, and where paths of its data start."""
     run.write(run.config_path, config.dump(experiment.resolved))
+    run.write(run.path / PROVENANCE, {row.path: row.origin.short() for row in rows(experiment)})
     run.write(run.path / ORIGIN, {"folder": str(experiment.folder), **whose()})
 
 
