@@ -25,6 +25,7 @@ from dltrain.data import (
     splits,
     synthetic,
     tables,
+    tagged_texts,
     text,
     vocabulary,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "splits",
     "synthetic",
     "tables",
+    "tagged_texts",
     "text",
     "vocabulary",
 ]

@@ -1,6 +1,6 @@
 """The kinds of learning problems, one family a file."""
 
-from dltrain.tasks import language_model, multi_label, multi_task, segmentation, supervised
+from dltrain.tasks import language_model, multi_label, multi_task, segmentation, supervised, tagging
 from dltrain.tasks.base import Task
 from dltrain.tasks.bound import Bound
 from dltrain.tasks.heads import Heads, HeadsTally
@@ -19,4 +19,5 @@ __all__ = [
     "multi_task",
     "segmentation",
     "supervised",
+    "tagging",
 ]
