@@ -30,6 +30,7 @@ from dltrain.data import (
     splits,
     synthetic,
     tables,
+    tagged_texts,
     text,
     vocabulary,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "splits",
     "synthetic",
     "tables",
+    "tagged_texts",
     "text",
     "vocabulary",
 ]
