@@ -42,14 +42,14 @@ def evaluate(
     load_plugins(plugins)
     loaded, *others = load_runs(run, runs, checkpoint)
     members: list[dict[str, Any]] = []
+    says = translation.says_texts([loaded, *others], beam, data)
+    said = translation.said_right(loaded, split, beam) if says else {}
     if others:
         ensemble = Ensemble([loaded, *others])
         tally, tallies = ensemble.tally(split, data, everything=True)
         members = ensemble.per_member(tallies)
     else:
         tally = loaded.tally(split, data, everything=True)
-    says = translation.says_texts([loaded, *others], beam, data)
-    said = translation.said_right(loaded, split, beam) if says else {}
     heads = {name: head.counted() for name, head in tally.heads.items() if head.count}
     return {
         "run": None if members else str(loaded.folder.path),

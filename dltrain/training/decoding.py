@@ -110,7 +110,8 @@ def beam_search(
     """The likeliest texts that a beam finds for each of some models' memories, the best first.
 
     At every step each of the `beam` texts goes on by every token, and the likeliest stay; one that ends leaves the
-    beam, which is then one narrower.  Compared in the end is log p / length^power, the end counted.  A beam of 1 is greedy.
+    beam, which is then one narrower.  Compared in the end is log p / length^power, the end counted.  A beam of 1 is
+    greedy.
 
     Parameters:
         step: takes in a token of each of count·beam sequences
