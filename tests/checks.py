@@ -6,6 +6,7 @@ Each check raises an AssertionError (or lets an error or warning through) when t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -379,3 +380,15 @@ LAYER_CHECKS: list[Callable[[Layer], None]] = [
     micro_batches_add_up,
     arena_changes_nothing,
 ]
+
+
+def length_does_not_matter(case: Layer) -> None:
+    """A layer of any length treats a sequence that ends early as one that was built for that length."""
+    bench = Bench(case, np.float32, kernels="auto")
+    steps = case.shapes[0][0] - 1
+    short = Bench(replace(case, shapes=tuple((steps, *shape[1:]) for shape in case.shapes)), np.float32, kernels="auto")
+    short.graph.load_state(bench.graph.state())
+    inputs = {wire: x[:, :steps] for wire, x in bench.inputs.items()}
+    found, wanted = (each.run(each.mode(False), inputs, short.weights) for each in (bench, short))
+    for name, array in wanted.items():
+        np.testing.assert_allclose(found[name], array, rtol=2e-5, atol=2e-5)

@@ -312,6 +312,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     savemat(folder / "a.mat", {"X": arrays()["x"], "y": arrays()["y"][:, None]})
     pictures(folder / "pictures", "a b", count=20)
     (folder / "a.txt").write_text("".join(f"line {number} of a text\n" for number in range(20)))
+    for name in "ab":
+        (folder / "texts" / name).mkdir(parents=True)
+        lines = [f"{name} number {k} has some words" for k in range(10)]
+        (folder / f"{name}.lines").write_text("\n".join(lines))
+        for k, line in enumerate(lines):
+            (folder / "texts" / name / f"{k}.txt").write_text(line)
+    (folder / "texts.tsv").write_text("".join(f"text {k}\t{'ab'[k % 2]}\n" for k in range(20)))
     (folder / "images.idx").write_bytes(idx(images()))
     (folder / "labels.idx").write_bytes(idx(np.arange(40) % 2))
     return folder
@@ -325,14 +332,13 @@ def test_source(name: str, files: Path) -> None:
     pools = [create("source", spec).load(folders) for _ in range(2)]
     assert len(pools[0].columns["x"]) == len(pools[0].columns["y"]) == len(pools[0]) > 10
     assert all(pools[0].columns[key].tobytes() == pools[1].columns[key].tobytes() for key in ("x", "y"))
-    texts = needs in ("tokens", "pairs")
-    prepare = [] if texts else ["standardize"]
+    prepare = [] if pools[0].texts else ["standardize"]
     section = SimpleNamespace(source=spec, split=None, prepare=prepare, prepare_target=[])
     data = [load(section, needs=needs, seed=0, folders=folders, dtype="float32") for _ in range(2)]
     assert data[0].fingerprint == data[1].fingerprint
     assert (data[0].classes is None) == (needs == "values")
     train = data[0].parts["train"].columns
-    assert train["x"].dtype == (np.int64 if texts else np.float32)
+    assert train["x"].dtype == (np.int64 if pools[0].texts else np.float32)
     assert train["x"].shape[1:] == data[0].shape
     assert train["y"].ndim == {"values": 2, "tokens": 2, "pairs": 2, "masks": 3}.get(needs, 1)
 

@@ -16,7 +16,7 @@ from dltrain.cli.main import run as command
 from dltrain.config.shipped import find_shipped
 from dltrain.data import DataFolders, Loader
 from dltrain.data.examples import Examples
-from dltrain.data.loader import side_by_side
+from dltrain.data.orders import side_by_side
 from dltrain.errors import ConfigError, DataError, UsageError
 from dltrain.registry import create
 from dltrain.training.journal import NoJournal

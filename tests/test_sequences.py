@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import LAYERS, Layer
+from checks import Bench, length_does_not_matter
 from sequence_parity import CASES, LENGTHS, SIZE, STEPS, WIDTH
 from small_models import graph_of
 
@@ -162,3 +164,25 @@ def test_dense_and_dropout_treat_each_step_alike() -> None:
     y = model.forward({"x": x})[0]["y"]
     for t in range(4):
         np.testing.assert_allclose(y[:, t], one.forward({"x": x[:, t]})[0]["y"])
+
+
+def of_sequences(case: Layer) -> bool:
+    """Whether its first input is a sequence of vectors or tokens."""
+    return len(case.shapes[0]) == (1 if case.integers else 2) and case.shapes[0][0] > 2
+
+
+SEQUENCES = [case for case in LAYERS if of_sequences(case)]
+ANY_LENGTH = [case for case in SEQUENCES if Bench(case).graph.plan_nodes[0].layer.any_length]
+
+
+@pytest.mark.parametrize("case", ANY_LENGTH, ids=lambda case: case.name)
+def test_a_sequence_may_end_early(case: Layer) -> None:
+    length_does_not_matter(case)
+
+
+def test_a_layer_that_is_made_for_one_length_is_found_out() -> None:
+    kinds = {case.kind for case in ANY_LENGTH}
+    assert kinds >= {"embedding", "lstm", "gru", "simple_rnn", "conv", "dense", "masked_mean", "masked_max"}
+    fixed = next(case for case in SEQUENCES if case.kind == "position_embedding")
+    with pytest.raises((AssertionError, ValueError)):
+        length_does_not_matter(fixed)

@@ -175,7 +175,7 @@ def test_long_pairs_are_left_out_and_counted(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("eins\nzwei\ndrei drei drei\nvier\n")
     pool = loaded(tmp_path, max_length=1)
     assert pool.lines.tolist() == [1, 4]
-    assert pool.layout["pairs"] == {"max_length": 1, "longest": 3, "left_out": 2}
+    assert pool.layout["pairs"] == {"max_length": 1, "longest": 3, "cut": 2}
     with pytest.raises(DataError, match="no pairs to learn from"):
         loaded(tmp_path, max_length=1, max_pairs=3)
 

@@ -96,7 +96,7 @@ def test_columns_share_a_vocabulary_or_have_their_own() -> None:
 
 def test_a_wrong_pattern_is_one_sentence() -> None:
     with pytest.raises(DataError, match=r"pattern cannot be read.*regular expression.*\(\+"):
-        units_of("a b", {"words": {"pattern": "(+"}})
+        units_of(["a b"], {"words": {"pattern": "(+"}})
 
 
 def test_without_the_package_byte_pairs_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,6 +167,16 @@ def show(found: Mapping[str, Any]) -> None:
             headers = list(entries[0])
             cells = [[output.number(v) if isinstance(v, float) else v for v in entry.values()] for entry in entries]
             output.show("", output.table([title, *headers[1:]], cells, right=headers[1:]))
+    if "texts" in found:
+        output.show("", *lines_of(found["texts"]))
+
+
+def lines_of(texts: Mapping[str, Any]) -> list[str]:
+    """What there is to say of texts."""
+    unknown = ", ".join(f"{part} {share:.1%}" for part, share in texts["unknown"].items())
+    lengths = f"{texts['shortest']} to {texts['longest']} tokens, {texts['mean']:.1f} on average"
+    cut = f"; {texts['cut']:,} were longer and are cut off" if texts["cut"] else ""
+    return [f"vocabulary of {texts['vocabulary']:,} tokens; unknown: {unknown}", f"texts of {lengths}{cut}"]
 
 
 for _command in (list_data, show_data, lint_data, fetch_data):

@@ -12,6 +12,7 @@ from dltrain.cli import arguments
 from dltrain.cli.base import command
 
 SHOWN = 8  # rows of each table
+MOST_SHOWN = 90  # characters of a text
 
 
 @command("errors")
@@ -89,13 +90,25 @@ def samples(rows: list[dict[str, Any]]) -> Any:
     from dltrain.cli import output
 
     certain = rows[0]["confidence"] is not None
-    headers = ["sample", "is", "predicted", *["confidence"] * certain, "loss" if certain else "squared error"]
+    texts = "text" in rows[0]
+    loss = "loss" if certain else "squared error"
+    headers = ["sample", "is", "predicted", *["confidence"] * certain, loss, *["text"] * texts]
     cells = [
         [r["id"], text(r["label"]), text(r["prediction"]), *[output.number(r["confidence"])] * certain,
-         output.number(r["loss"])]
+         output.number(r["loss"]), *[shortened(r.get("text", ""))] * texts]
         for r in rows
     ]  # fmt: skip
-    return output.table(headers, cells, right=[headers[0], *headers[3 if certain else 1 :]])
+    return output.table(headers, cells, right=[headers[0], *headers[3 if certain else 1 : len(headers) - texts]])
+
+
+def shortened(words: str) -> str:
+    """The beginning of a text.
+
+    Example:
+        >>> shortened("a " * 60)[-4:]
+        'a …'
+    """
+    return words if len(words) <= MOST_SHOWN else words[: MOST_SHOWN - 1].rstrip() + " …"
 
 
 def text(value: Any) -> str:

@@ -87,10 +87,14 @@ def beginning_problems(init_from: Any) -> Problems:
     """Initial weights from nowhere, or from two places; renamings whose sides do not fit together."""
     if init_from is None:
         return []
-    given = [key for key in ("run", "file") if init_from.get(key) is not None]
+    given = [key for key in ("run", "file", "word_vectors") if init_from.get(key) is not None]
     if len(given) != 1:
         what, got = "weights come from one place", " and ".join(given) or "none"
-        return [Problem(("init_from",), what, "either `run` or `file`", got)]
+        return [Problem(("init_from",), what, "either `run`, `file` or `word_vectors`", got)]
+    idle = next((key for key in ("format", "map", "skip") if init_from.get(key)), None)
+    if given == ["word_vectors"] and idle:
+        what, hint = "this has no effect beside `word_vectors`, which are found by their words", "leave it out"
+        return [Problem(("init_from", idle), what, hint=hint)]
     if given == ["run"] and init_from.get("format") not in (None, "dltrain"):
         hint = "leave `format` out"
         return [Problem(("init_from", "format"), "a run has dltrain's names", got=init_from["format"], hint=hint)]

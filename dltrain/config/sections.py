@@ -145,6 +145,8 @@ class InitFrom:
     Parameters:
         run: name or folder of a run, whose best checkpoint is taken
         file: a .safetensors, .h5 or .npz file, relative to the config, ./data or $DLTRAIN_DATA
+        word_vectors: a file of word vectors (GloVe's text form, .gz is unpacked) for the model's embedding; words that
+            it lacks begin with random ones
         format: dltrain (names are paths in the model), torchvision (timm's and other PyTorch files too) or keras, both
             in the order of the layers; default: by the names
         map: other names, {in the file: in the model}; each * stands for the same on both sides, without one the name
@@ -162,8 +164,10 @@ class InitFrom:
         format: Literal["dltrain", "torchvision", "keras"] | None = None,
         map: Annotated[dict[str, str], Words("a map {name in the file: name in the model}")] = {},  # noqa: B006
         skip: list[str] = [],  # noqa: B006
+        word_vectors: str | None = None,
     ) -> None:
         self.run, self.file, self.format, self.map, self.skip = run, file, format, map, skip
+        self.word_vectors = word_vectors
 
 
 class Train:

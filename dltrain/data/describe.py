@@ -16,6 +16,7 @@ from dltrain.data.assemble import assemble, fingerprint
 from dltrain.data.examples import Array, DataSet, Pool, chunks
 from dltrain.data.folders import DataFolders
 from dltrain.data.targets import check_features, guess_needs
+from dltrain.data.vocabulary import NOTHING, PADDING
 from dltrain.registry import create, entries
 
 KINDS = {
@@ -63,11 +64,36 @@ def describe(data: DataSet) -> dict[str, Any]:
     else:
         y = [examples.columns["y"] for examples in data.parts.values()]
         found["targets"] = [{"name": n, **ranges([a[:, k] for a in y])} for k, n in enumerate(data.target_names)]
-    if data.input_names and len(data.shape) == 1 and len(data.input_names) <= MOST_FEATURES:
+    if data.vocabularies:
+        found["features"] = []
+        found["texts"] = texts_of(data)
+    elif data.input_names and len(data.shape) == 1 and len(data.input_names) <= MOST_FEATURES:
         found["features"] = [{"name": n, **ranges([a[:, k] for a in x])} for k, n in enumerate(data.input_names)]
     else:
         found["features"] = [{"name": "all", **ranges(x)}]
     return found
+
+
+def texts_of(data: DataSet) -> dict[str, Any]:
+    """How long texts are, how many were cut off, and how much of them is known.
+
+    Returns:
+        vocabulary (tokens), shortest, mean and longest (tokens of a text), unknown {part: share of the tokens}, and
+        cut, how many texts were longer than `max_length`.
+    """
+    vocabulary = data.vocabulary()
+    assert vocabulary is not None
+    found = {part: examples.columns["x"] for part, examples in data.parts.items() if len(examples)}
+    padding = 0 if vocabulary.names[0] == PADDING else NOTHING
+    lengths = np.concatenate([(x != padding).sum(1) for x in found.values()])
+    return {
+        "vocabulary": len(vocabulary),
+        "shortest": int(lengths.min()),
+        "mean": float(lengths.mean()),
+        "longest": int(lengths.max()),
+        "unknown": {part: float((x == vocabulary.unknown).sum() / (x != padding).sum()) for part, x in found.items()},
+        "cut": data.layout.get("texts", {}).get("cut", 0),
+    }
 
 
 def ranges(arrays: list[Array]) -> dict[str, float]:

@@ -210,6 +210,16 @@ class DataSet:
 
         return Vocabulary(**self.vocabularies[column]) if column in self.vocabularies else None
 
+    def notes(self) -> list[str]:
+        """What a user should know of how the data were read, a line each."""
+        found = []
+        for kind, done in (("texts", "cut off after"), ("pairs", "left out, longer than")):
+            facts = self.layout.get(kind, {})
+            if facts.get("cut"):
+                length, longest = f"{facts['max_length']:,}", f"{facts['longest']:,}"
+                found.append(f"{facts['cut']:,} {kind} are {done} {length} (`max_length`); the longest has {longest}")
+        return found
+
     def restore(self, values: Array, head: str = "") -> Array:
         """Values (N, M) of prepared targets, in float64 and in the unit in which the targets were read.
 

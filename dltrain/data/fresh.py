@@ -14,6 +14,7 @@ from dltrain.data.assemble import check_weights
 from dltrain.data.cifar import read_cifar
 from dltrain.data.entries import MISSING
 from dltrain.data.examples import Array, DataSet, Examples, Features, Pool
+from dltrain.data.fresh_texts import texts_like
 from dltrain.data.hdf5 import read as read_hdf5
 from dltrain.data.idx import read_idx
 from dltrain.data.image_folder import pictures_like
@@ -55,7 +56,7 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
 
     Parameters:
         source: a table, .npz, .npy, HDF5, MATLAB, IDX or CIFAR file, most recognised by their content; a picture, or a
-            folder or archive of pictures; or features (N, …)
+            folder or archive of pictures; or features (N, …); for a run of texts a file or folder of them, or a text
         like: the run's data set, `DataSet.from_info(...)`
         target: whether targets are wanted and must be there; otherwise they are passed over, whatever they are
 
@@ -68,6 +69,8 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
     """
     if isinstance(source, np.ndarray):
         pool = Pool({"x": source}, "the array given", feature_names=like.feature_names if source.ndim == 2 else [])
+    elif like.vocabularies:
+        pool = texts_like(str(source), like, target)
     else:
         pool = read_pool(Path(source), like, target)
     if target and "y" not in pool.columns:
@@ -84,6 +87,8 @@ def load_like(source: Path | str | Array, like: DataSet, *, target: bool = False
             columns["weight"] = check_weights(pool)
     described = Features(like.raw_shape, like.feature_names, pool.categories or like.raw().categories)
     examples = Examples(columns, np.arange(len(features)), described)
+    if like.vocabularies:
+        return examples
     prepared = pipeline.apply(like.prepare, like.constants, examples, like.dtype, pool.place)
     which = target_preparation.prepared(like.prepare_target, like.heads) if target else ()
     return target_preparation.apply(which, like.constants, prepared, like.dtype, pool.place)

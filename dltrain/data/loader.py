@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from dltrain.data.augmentations import Augmenter
 from dltrain.data.examples import Array, Examples
 from dltrain.data.lazy import Lazy
+from dltrain.data.lengths import grouped, lengths_of, steps_of
+from dltrain.data.orders import Balance, side_by_side
 from dltrain.errors import DataError
 from dltrain.seeds import generator
-
-SIZES: dict[str, Callable[[Iterable[int]], int]] = {"oversample": max, "undersample": min}
 
 
 class Mixed(NamedTuple):
@@ -76,6 +76,11 @@ class Batch:
         """(n,) positions of the examples in the source."""
         return self._all_ids[self.rows]
 
+    @property
+    def kind(self) -> tuple[int, ...]:
+        """What the memory of a step depends on: how many examples, and their shape, which differs where texts end."""
+        return len(self), *next(iter(self.inputs.values())).shape[1:]
+
     def pieces(self, size: int) -> list[Batch]:
         """This batch cut into micro-batches of at most so many examples, which are views; itself where it is no larger.
 
@@ -115,46 +120,13 @@ class Batch:
         return tuple(found)
 
 
-class Balance:
-    """Which examples an epoch sees where all classes are to be equally frequent.
-
-    With "oversample" every class is as frequent as the largest: all its examples as often as they fit, and of the
-    rest a draw without replacement, another one in every epoch.  With "undersample" every class is as frequent as
-    the smallest, of which all are seen; the others' are drawn anew in every epoch.
-
-    Parameters:
-        how: oversample or undersample
-        labels: (N,) class numbers
-
-    Example:
-        >>> labels = np.array([0, 0, 0, 0, 1])
-        >>> [sorted(Balance(how, labels).order(np.random.default_rng(0)).tolist()) for how in SIZES]
-        [[0, 1, 2, 3, 4, 4, 4, 4], [3, 4]]
-    """
-
-    def __init__(self, how: str, labels: Array) -> None:
-        members = [np.flatnonzero(labels == k) for k in range(int(labels.max()) + 1)]
-        self.members = [group for group in members if len(group)]
-        self.size = SIZES[how](len(group) for group in self.members)
-
-    def __len__(self) -> int:
-        return self.size * len(self.members)
-
-    def order(self, draw: np.random.Generator) -> Array:
-        """(len,) positions in the order of an epoch."""
-        chosen = []
-        for group in self.members:
-            whole, rest = divmod(self.size, len(group))
-            chosen += [np.tile(group, whole), draw.choice(group, rest, replace=False)]
-        return draw.permutation(np.concatenate(chosen))
-
-
 class Loader:
     """Cuts examples into batches.
 
     With `shuffle` each epoch has an order of its own that depends on seed and epoch only, and batches
     are gathered into buffers that are reused: a batch is valid until the next one is asked for.
-    Without, batches are views of the examples.  The last batch of an epoch may be smaller.
+    Without, batches are views of the examples.  The last batch of an epoch may be smaller.  Texts that are filled up
+    come by their length where `cut_padding` says so.
 
     Parameters:
         examples: what to cut
@@ -190,6 +162,7 @@ class Loader:
         self.stateful = stateful
         self.balance: Balance | None = None
         self.augmenter: Augmenter | None = None
+        self.lengths: Array | None = None
         self.weights = examples.columns.get("weight")
         self.steps_per_epoch = -(-len(examples) // self.batch_size)
         self._epoch, self._order = -1, np.empty(0, np.int64)
@@ -204,6 +177,13 @@ class Loader:
         """Balance the classes of a loader that shuffles: "oversample" or "undersample"."""
         self.balance = Balance(how, self.targets)
         self.steps_per_epoch = -(-len(self.balance) // self.batch_size)
+
+    def cut_padding(self) -> None:
+        """Cut off what fills up all texts of a batch; where they are shuffled, those of about the same length meet."""
+        (tokens,) = self.sources.values()
+        lengths = lengths_of(tokens, self.targets)
+        if lengths.min() < tokens.shape[1]:
+            self.lengths = lengths
 
     def augment(self, specs: Sequence[Any]) -> None:
         """Augment the pictures of all batches.
@@ -229,6 +209,8 @@ class Loader:
                 self._order = side_by_side(len(self.examples), self.batch_size)
             else:
                 self._order = self.balance.order(draw) if self.balance else draw.permutation(len(self.examples))
+                if self.lengths is not None:
+                    self._order = grouped(self._order, self.lengths, self.batch_size, draw)
             self._epoch = epoch
         return self._order
 
@@ -266,6 +248,8 @@ class Loader:
             inputs, target = {wire: x[rows] for wire, x in self.sources.items()}, self.targets[rows]
         else:
             inputs, target = self._taken(rows, kernels, fresh)
+        if self.lengths is not None:
+            inputs, target = self._cut(inputs, target, self.lengths[rows])
         weight = None if self.weights is None else self.weights[rows]
         batch = Batch(inputs, target, rows, epoch, index, self.examples.ids, weight)
         if self.augmenter is None:
@@ -288,6 +272,13 @@ class Loader:
         self.targets.take(rows, 0, target, "clip")
         return inputs, target
 
+    def _cut(self, inputs: dict[str, Array], target: Array, lengths: Array) -> tuple[dict[str, Array], Array]:
+        """Tokens, and targets that have one for each of them, up to the longest text."""
+        ((wire, tokens),) = inputs.items()
+        steps = steps_of(lengths, tokens.shape[1])
+        aligned = target.shape == tokens.shape and target.dtype.kind == "i"
+        return {wire: tokens[:, :steps]}, target[:, :steps] if aligned else target
+
     def _augmented(self, batch: Batch, start: int, augmenter: Augmenter, kernels: Any) -> Batch:
         """The batch with other pictures; of mixed targets the one with the larger share comes first."""
         places = np.arange(start, start + len(batch))
@@ -309,21 +300,3 @@ class Loader:
     def _allocate(self, count: int) -> tuple[dict[str, Array], Array]:
         inputs = {wire: np.empty((count, *x.shape[1:]), x.dtype) for wire, x in self.sources.items()}
         return inputs, np.empty((count, *self.targets.shape[1:]), self.targets.dtype)
-
-
-def side_by_side(count: int, size: int) -> Array:
-    """An order of consecutive examples in which each place of a batch goes on where it was in the batch before.
-
-    The examples are cut into as many runs as a batch has places; where they do not divide evenly, the first runs are
-    one longer, and the last batch holds only these.
-
-    Parameters:
-        count: of the examples
-        size: of a batch
-
-    Example:
-        >>> side_by_side(8, 3).tolist()  # the runs 0 1 2, 3 4 5 and 6 7
-        [0, 3, 6, 1, 4, 7, 2, 5]
-    """
-    runs = np.array_split(np.arange(count), min(size, count))
-    return np.array([run[k] for k in range(len(runs[0])) for run in runs if k < len(run)])

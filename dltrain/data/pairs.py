@@ -76,20 +76,15 @@ class ParallelText:
                 where = f"{other if other is not None and pairs[number][0] else file}:{number + 1}"
                 raise DataError("one side of a pair is empty", where=where, expected="a text and its translation")
         kinds, sides = (self.source_vocabulary, self.target_vocabulary), zip(*(pairs[n] for n in there), strict=True)
-        units = [units_of_all(texts, kind) for texts, kind in zip(sides, kinds, strict=False)] or [[], []]
+        units = [units_of(list(texts), kind) for texts, kind in zip(sides, kinds, strict=False)] or [[], []]
         lengths = [max(len(a), len(b)) for a, b in zip(*units, strict=True)]
         fitting = [k for k, length in enumerate(lengths) if length <= self.max_length]
         if len(fitting) < FEWEST:
             expected, got = f"at least {FEWEST} pairs of at most {self.max_length} tokens", str(len(fitting))
             raise DataError("there are no pairs to learn from", where=str(file), expected=expected, got=got)
-        facts = {"max_length": self.max_length, "longest": max(lengths), "left_out": len(lengths) - len(fitting)}
+        facts = {"max_length": self.max_length, "longest": max(lengths), "cut": len(lengths) - len(fitting)}
         source, target = ([side[k] for k in fitting] for side in units)
         return pool_of(source, target, kinds, str(file), [there[k] + 1 for k in fitting], facts)
-
-
-def units_of_all(texts: Sequence[str], vocabulary: object) -> list[list[str]]:
-    """What each text is made of."""
-    return [units_of(text, vocabulary) for text in texts]
 
 
 def aligned(file: Path, other: Path) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Where the pictures of a set lie: below a folder or in an archive, by name, and what part each belongs to."""
+"""Where the files of a set lie: below a folder or in an archive, by name, and what part each belongs to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from dltrain.data.archives import ARCHIVES, read_archive
 from dltrain.data.folders import inside
@@ -25,7 +26,7 @@ Listing = tuple[list["PictureFile"], list[PurePosixPath]]
 
 @dataclass(frozen=True)
 class PictureFile:
-    """A file that is a picture by its name.
+    """A file of a set, such as a picture.
 
     Parameters:
         name: below the folder of its set
@@ -54,21 +55,41 @@ def is_picture(name: str) -> bool:
     return path.suffix.lower() in SUFFIXES and not hidden
 
 
+class Kind(NamedTuple):
+    """A kind of files that a listing holds.
+
+    Parameters:
+        word: what errors call one
+        accepts: whether a name is that of one
+        most: bytes that one may have
+        such: endings, for errors
+    """
+
+    word: str
+    accepts: Callable[[str], bool]
+    most: int
+    such: tuple[str, ...]
+
+
+PICTURES = Kind("picture", is_picture, MOST_BYTES, SUFFIXES[:4])
+
+
 def is_archive(path: Path) -> bool:
     """Whether a file is an archive by its name."""
     return path.name.lower().endswith(ARCHIVES)
 
 
-def listing(path: Path) -> Listing:
-    """The pictures below a folder or in an archive, in the order of their names, and all folders there are.
+def listing(path: Path, kind: Kind = PICTURES) -> Listing:
+    """The files of a kind below a folder or in an archive, in the order of their names, and all folders there are.
 
     Raises:
         DataError: when there is none.
         CorruptFileError: when the archive is damaged, or there are too many.
     """
-    found, folders = in_archive(path) if is_archive(path) else in_folder(path)
+    found, folders = in_archive(path, kind) if is_archive(path) else in_folder(path, kind)
     if not found:
-        raise DataError("there is no picture", where=str(path), expected=f"files such as {', '.join(SUFFIXES[:4])}")
+        expected = f"files such as {', '.join(kind.such)}"
+        raise DataError(f"there is no {kind.word}", where=str(path), expected=expected)
     return sorted(found, key=lambda file: natural(file.name)), folders
 
 
@@ -84,43 +105,44 @@ def natural(name: object) -> tuple[list[tuple[int, str]], str]:
     return parts, text
 
 
-def in_archive(path: Path) -> Listing:
-    """The pictures of an archive, whose bytes are held.
+def in_archive(path: Path, kind: Kind) -> Listing:
+    """The files of an archive, whose bytes are held.
 
     Raises:
         CorruptFileError: when one lies below too many folders.
     """
-    content = read_archive(path, lambda name: MOST_BYTES * is_picture(name), MOST_FILES)
+    content = read_archive(path, lambda name: kind.most * kind.accepts(name), MOST_FILES)
     found = []
     for name, data in content.items():
         depth = len(PurePosixPath(name).parts) - 1
         if depth > DEPTH:
-            what, expected = "a picture of the archive lies too deep", f"at most {DEPTH} folders around it"
+            what, expected = f"a {kind.word} of the archive lies too deep", f"at most {DEPTH} folders around it"
             raise CorruptFileError(what, where=f"{path} {name[:80]}", expected=expected, got=str(depth))
         here = PurePosixPath(name), f"{path} {name}"
         found.append(PictureFile(*here, lambda data=data: data, lambda data=data: str(zlib.crc32(data))))  # type: ignore[misc]
     return found, []
 
 
-def in_folder(path: Path) -> Listing:
-    """The pictures below a folder; links to folders are not followed, links to files not out of it."""
+def in_folder(path: Path, kind: Kind) -> Listing:
+    """The files below a folder; links to folders are not followed, links to files not out of it."""
     found, inner = [], []
     for here, folders, names in os.walk(path):
         place = PurePosixPath(Path(here).relative_to(path))
         folders[:] = sorted(name for name in folders if not name.startswith(".") and len(place.parts) < DEPTH)
         inner += [place / name for name in folders]
-        for name in filter(is_picture, names):
+        for name in filter(kind.accepts, names):
             file = Path(here, name)
             if file.is_symlink():
                 inside(file, path, str(file))
             found.append(file_at(file, place / name))
         if len(found) > MOST_FILES:
-            raise CorruptFileError("there are too many pictures", where=str(path), expected=f"at most {MOST_FILES:,}")
+            what, expected = f"there are too many {kind.word}s", f"at most {MOST_FILES:,}"
+            raise CorruptFileError(what, where=str(path), expected=expected)
     return found, inner
 
 
 def file_at(path: Path, name: PurePosixPath) -> PictureFile:
-    """A picture that is a file of its own."""
+    """A file of a set that is one of its own."""
     return PictureFile(name, str(path), partial(read, path), partial(stamp, path))
 
 
@@ -132,7 +154,7 @@ def read(path: Path) -> bytes:
     """
     with files.reader(path) as file:
         if os.fstat(file.fileno()).st_size > MOST_BYTES:
-            raise too_large(path, MOST_BYTES, "the file is too large for a picture")
+            raise too_large(path, MOST_BYTES, "the file is too large")
         return file.read()
 
 

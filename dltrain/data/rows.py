@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -147,14 +147,21 @@ def text_lines(file: BinaryIO, where: str, most: int) -> Iterator[str]:
             raise CorruptFileError("the text is not UTF-8", where=place, got=got, hint="save it as UTF-8") from error
 
 
-def parse(lines: Iterator[str], delimiter: str, where: str) -> Iterator[Row]:
-    """Lines cut into entries, with the number of the line; blank lines are left out."""
+def parse(lines: Iterator[str], delimiter: str, where: str, tabs_quote: bool = True) -> Iterator[Row]:
+    """Lines cut into entries, with the number of the line; blank lines are left out.
+
+    Parameters:
+        lines: of the text
+        delimiter: between entries, or auto
+        where: the file, for errors
+        tabs_quote: whether double quotes hold an entry together between tabs too; else they are characters like others
+    """
     first = next(lines, None)
     if first is None:
         return
-    reader = csv.reader(
-        chain([first], lines), delimiter=separator(first, delimiter), skipinitialspace=True, strict=True
-    )
+    between = separator(first, delimiter)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if tabs_quote or between != "\t" else csv.QUOTE_NONE
+    reader = csv.reader(chain([first], lines), delimiter=between, quoting=quoting, skipinitialspace=True, strict=True)
     try:
         for row in reader:
             if row:

@@ -55,7 +55,7 @@ class Text:
             DataError: when the file is not UTF-8, or shorter than two windows.
         """
         file = folders.find(self.path)
-        codes, units = numbered([units_of(read_text(file), self.vocabulary)])
+        codes, units = numbered(units_of([read_text(file)], self.vocabulary))
         codes = codes[0]
         count = (len(codes) - 1) // self.steps
         if count < 2:
@@ -101,7 +101,7 @@ class TextLines:
             DataError: when the file is not UTF-8, has no two lines, or one that is too long.
         """
         file = folders.find(self.path)
-        found = [units_of(line.strip(), self.vocabulary) for line in read_text(file).split("\n")]
+        found = units_of([line.strip() for line in read_text(file).split("\n")], self.vocabulary)
         numbers = [number for number, line in enumerate(found, 1) if line]
         if len(numbers) < 2:
             raise DataError("the file has no lines to learn from", where=str(file), expected="at least 2")
@@ -117,11 +117,11 @@ class TextLines:
         return Pool({"x": x, "y": y}, str(file), lines=np.array(numbers), texts=(texts,))
 
 
-def units_of(text: str, vocabulary: object) -> list[str]:
-    """What a text is made of, as its vocabulary says.
+def units_of(texts: list[str], vocabulary: object) -> list[list[str]]:
+    """What each text is made of, as their vocabulary says.
 
     Parameters:
-        text: one text
+        texts: as they were read
         vocabulary: the spec of the vocabulary
 
     Raises:
@@ -129,7 +129,7 @@ def units_of(text: str, vocabulary: object) -> list[str]:
     """
     recipe: Recipe = create("vocabulary", vocabulary)
     try:
-        return recipe.split(text)
+        return [recipe.split(text) for text in texts]
     except re.error as error:
         expected, got = "a regular expression", f"{error.pattern!r}: {error.msg}"
         raise SettingError("the pattern cannot be read", where="vocabulary", expected=expected, got=got).about(
@@ -150,6 +150,11 @@ def read_text(file: Path) -> str:
             data += piece
             if len(data) > most:
                 raise too_large(file, most)
+    return decoded(data, str(file))
+
+
+def decoded(data: bytes | bytearray, file: str) -> str:
+    """The text of a file's bytes; see `read_text`."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

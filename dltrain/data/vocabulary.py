@@ -99,12 +99,14 @@ class Texts:
         spec: the registered vocabulary, as in a config
         units: those that the numbers stand for
         specials: names of the first tokens
+        known: words that the vocabulary has too, whether the training part has them or not
     """
 
     columns: tuple[str, ...]
     spec: Any
     units: list[str]
     specials: tuple[str, ...] = SPECIALS
+    known: tuple[str, ...] = ()
 
 
 def numbered(texts: Sequence[Sequence[str]]) -> tuple[Array, list[str]]:
@@ -160,6 +162,7 @@ def learned(texts: Texts, columns: Mapping[str, Array], train: Array) -> Vocabul
     amounts = np.bincount(codes[codes != NOTHING], minlength=len(texts.units))
     counts = {u: int(n) for u, n in zip(texts.units, amounts, strict=True) if n and u not in texts.specials}
     names, rules = create("vocabulary", texts.spec).learn(counts)
+    names = list(dict.fromkeys([*names, *(word for word in texts.known if word not in texts.specials)]))
     if not names:
         expected, hint = "a unit or more in the training part", "make `min_count` smaller, or correct the `pattern`"
         raise DataError("the vocabulary is empty", expected=expected, got=f"{len(counts)} different units", hint=hint)
@@ -240,6 +243,7 @@ class WordsAndMarks:
             blank; `\S+` takes what stands between blanks as it is
         min_count: rarer words of the training part are unknown
         size: most tokens of the vocabulary, without the special ones; left out: all
+        vectors: a file of word vectors (GloVe's text form), whose words are known too; `init_from` brings the vectors
 
     Example:
         >>> WordsAndMarks().split("Don't panic, it's Ann.")
@@ -258,8 +262,10 @@ class WordsAndMarks:
         pattern: Pattern = r"\w+(?:['’]\w+)*|[^\w\s]",
         min_count: PositiveInt = 1,
         size: PositiveInt | None = None,
+        vectors: str | None = None,
     ) -> None:
         self.lower_case, self.pattern, self.min_count, self.size = lower_case, pattern, min_count, size
+        self.vectors = vectors
 
     def split(self, text: str) -> list[str]:
         """All that the pattern finds, from left to right."""

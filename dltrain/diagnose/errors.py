@@ -103,6 +103,7 @@ def listed(mistakes: Mistakes, most: int) -> list[dict[str, Any]]:
             "prediction": mistakes.predictions[k],
             "confidence": None if mistakes.confidence is None else float(mistakes.confidence[k]),
             "loss": float(mistakes.loss[k]),
+            **({} if mistakes.texts is None else {"text": mistakes.texts[k]}),
         }
         for k in range(min(most, len(mistakes)))
     ]

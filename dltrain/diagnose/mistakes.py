@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dltrain.data.fresh_texts import shown
 from dltrain.data.lazy import select
 from dltrain.data.wanted import IGNORED
 from dltrain.errors import UsageError
@@ -37,6 +38,7 @@ class Mistakes:
         loss: (N,) -ln of the true class's probability; of a regression the squared error
         wrong: (N,) whether the prediction is another one; of a regression none is
         classes: names of the classes; None for a regression
+        texts: N texts as the model reads them, where it reads texts
     """
 
     ids: Array
@@ -47,6 +49,7 @@ class Mistakes:
     loss: Array
     wrong: Array
     classes: list[str] | None
+    texts: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -60,8 +63,9 @@ class Mistakes:
         """Some of them, in an order."""
         confidence = None if self.confidence is None else self.confidence[order]
         labels, predictions = ([each[k] for k in order] for each in (self.labels, self.predictions))
-        some = self.loss[order], self.wrong[order]
-        return Mistakes(self.ids[order], self.rows[order], labels, predictions, confidence, *some, self.classes)
+        some = self.loss[order], self.wrong[order], self.classes
+        texts = None if self.texts is None else [self.texts[k] for k in order]
+        return Mistakes(self.ids[order], self.rows[order], labels, predictions, confidence, *some, texts)
 
     def confused(self) -> list[dict[str, Any]]:
         """What is taken for what, most frequent first: [{label, prediction, count, share of all mistakes}]."""
@@ -115,7 +119,9 @@ def mistakes_of(run: Run, examples: Examples) -> Mistakes:
     target = examples.columns["y"][rows]
     found = judged(said, target, data.classes) if data.classes is not None else apart(said, data.restore(target))
     order = np.lexsort((examples.ids[rows], -found[3]))
-    return Mistakes(examples.ids[rows], rows, *found, data.classes).take(order)
+    vocabulary = data.vocabulary()
+    texts = None if vocabulary is None else shown(examples.columns["x"][rows], vocabulary)
+    return Mistakes(examples.ids[rows], rows, *found, data.classes, texts).take(order)
 
 
 def judged(said: list[dict[str, Any]], target: Array, classes: list[str]) -> Judgement:

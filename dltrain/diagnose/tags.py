@@ -25,13 +25,16 @@ def as_csv(mistakes: Mistakes, kept: Mapping[str, Mapping[str, str]]) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    added = [name for name in next(iter(kept.values()), {}) if name not in HEADER]
-    writer.writerow((*HEADER, *added))
+    header = HEADER if mistakes.texts is None else (*HEADER, "text")
+    added = [name for name in next(iter(kept.values()), {}) if name not in header]
+    writer.writerow((*header, *added))
     for k in range(len(mistakes)):
         earlier = kept.get(str(mistakes.ids[k]), {})
         confidence = "" if mistakes.confidence is None else f"{mistakes.confidence[k]:.4f}"
         facts = (mistakes.ids[k], mistakes.labels[k], mistakes.predictions[k], confidence, f"{mistakes.loss[k]:.4f}")
-        writer.writerow((*facts, *(earlier.get(column, "") for column in (*BY_HAND, *added))))
+        by_hand = (earlier.get(column, "") for column in BY_HAND)
+        texts = () if mistakes.texts is None else (mistakes.texts[k],)
+        writer.writerow((*facts, *by_hand, *texts, *(earlier.get(column, "") for column in added)))
     return text.getvalue()
 
 

@@ -24,6 +24,8 @@ class Activation(Layer):
         alpha: its parameter; not read by functions without one
     """
 
+    any_length = True
+
     def __init__(self, name: str, alpha: float = 0.0) -> None:
         self.name, self.alpha = name, alpha
         self.differentiable = name not in STRAIGHT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
 from dltrain.layers.dense import no_backward
-from dltrain.layers.geometry import Padding, Sizes, axes_of, fit
+from dltrain.layers.geometry import Geometry, Padding, Sizes, axes_of, fit
 from dltrain.registry import register
 from dltrain.types import Initializer, PositiveInt
 
@@ -49,6 +49,8 @@ class Conv(Layer):
     classification with deep convolutional neural networks, 2012.
     """
 
+    any_length = True
+
     def __init__(
         self,
         filters: PositiveInt,
@@ -68,8 +70,8 @@ class Conv(Layer):
     def build(self, *shapes: Shape) -> Shape:
         """(H, W, C) -> (H', W', O), and so for other numbers of axes."""
         space, channels = divided(shapes[0], self.filters, self.groups, "conv")
-        groups = self.groups
-        self.geometry = fit(space, self.kernel_size, self.strides, self.padding, self.dilation_rate, groups)
+        groups, self.space = self.groups, space
+        self.geometry = self.laid(space)
         points = prod(self.geometry.sizes)
         fans = (points * channels // groups, points * self.filters // groups)
         shape = (*self.geometry.sizes, channels // groups, self.filters)
@@ -77,6 +79,10 @@ class Conv(Layer):
         self.bias = Parameter("bias", (self.filters,), self.bias_initializer, fans=fans) if self.use_bias else None
         self.parameters = (self.kernel,) if self.bias is None else (self.kernel, self.bias)
         return (*self.geometry.places, self.filters)
+
+    def laid(self, space: Shape) -> Geometry:
+        """How the kernel is laid over an image of this size, or a sequence that is shorter than it was built for."""
+        return fit(space, self.kernel_size, self.strides, self.padding, self.dilation_rate, self.groups)
 
     def forward(self, mode: Mode, *inputs: Array) -> tuple[Array, Backward]:
         """y = x * W + b, and the two backwards of the convolution."""
@@ -114,9 +120,11 @@ class ConvActivation(Layer):
 
 def convolve(layer: Conv, activation: str, mode: Mode, x: Array, needs_dx: bool) -> tuple[Array, Backward]:
     """y = f(x * W + b) and its backward, for f that the kernels can fuse."""
-    kernel, bias, k, empty, window = layer.kernel, layer.bias, mode.kernels(x), mode.empty, layer.geometry.window
+    kernel, bias, k, empty = layer.kernel, layer.bias, mode.kernels(x), mode.empty
+    geometry = layer.geometry if x.shape[1:-1] == layer.space else layer.laid(x.shape[1:-1])
+    window = geometry.window
     b = None if bias is None else bias.value
-    y = mode.output((len(x), *layer.geometry.places, layer.filters), x.dtype)
+    y = mode.output((len(x), *geometry.places, layer.filters), x.dtype)
     if not mode.backward:
         return k.convolution_inference(x, kernel, b, activation, window, y, empty, kernel.derived), no_backward
     k.convolution(x, kernel.value, b, activation, window, y, empty)

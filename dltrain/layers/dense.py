@@ -35,6 +35,8 @@ class Dense(Layer):
     Source: Rumelhart, Hinton, Williams: Learning representations by back-propagating errors, 1986.
     """
 
+    any_length = True
+
     def __init__(
         self,
         units: PositiveInt,

@@ -40,6 +40,7 @@ class Dropout(Layer):
     Source: Srivastava et al.: Dropout, a simple way to prevent neural networks from overfitting, 2014.
     """
 
+    any_length = True
     draws = True
 
     def __init__(self, rate: Rate) -> None:
@@ -77,6 +78,7 @@ class SpatialDropout(Layer):
     Source: Tompson et al.: Efficient object localization using convolutional networks, 2015.
     """
 
+    any_length = True
     draws = True
 
     def __init__(self, rate: Rate) -> None:

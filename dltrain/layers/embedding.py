@@ -45,6 +45,7 @@ class Embedding(Layer):
     Source: Bengio et al.: A neural probabilistic language model, 2003.
     """
 
+    any_length = True
     takes_integers = True
 
     def __init__(
@@ -176,6 +177,8 @@ class SinusoidalPositions(Layer):
 
     Source: Vaswani et al.: Attention is all you need, 2017.
     """
+
+    any_length = True
 
     def build(self, *shapes: Shape) -> Shape:
         """The shape stays."""

@@ -33,6 +33,7 @@ class Add(Layer):
     Source: He et al.: Deep residual learning for image recognition, 2015.
     """
 
+    any_length = True
     merges = True
 
     def build(self, *shapes: Shape) -> Shape:
@@ -144,6 +145,7 @@ class Concat(Layer):
     Source: Szegedy et al.: Going deeper with convolutions, 2014.
     """
 
+    any_length = True
     merges = True
 
     def build(self, *shapes: Shape) -> Shape:

@@ -69,6 +69,8 @@ class LayerNorm(Affine):
     Source: Ba, Kiros, Hinton: Layer normalization, 2016.
     """
 
+    any_length = True
+
     def __init__(self, epsilon: PositiveFloat = 1e-5, center: bool = True, scale: bool = True) -> None:
         super().__init__(epsilon, center, scale)
 

@@ -18,6 +18,7 @@ class Recurrent(Layer):
     product for each of dW, dU and dx.
     """
 
+    any_length = True
     further = ("mask", "state")
     draws = True  # where there is dropout
 

@@ -32,6 +32,7 @@ class PaddingMask(Layer):
         [[1.0, 1.0, 0.0]]
     """
 
+    any_length = True
     takes_integers = True
 
     def __init__(self, padding: NonNegativeInt = 0) -> None:
@@ -67,6 +68,7 @@ class LastStep(Layer):
         [[7.0]]
     """
 
+    any_length = True
     further = ("mask",)
 
     def build(self, *shapes: Shape) -> Shape:
@@ -108,6 +110,7 @@ class MaskedMean(Layer):
         [[2.0]]
     """
 
+    any_length = True
     merges = True
 
     def build(self, *shapes: Shape) -> Shape:
@@ -147,6 +150,7 @@ class MaskedMax(Layer):
         [[3.0]]
     """
 
+    any_length = True
     merges = True
 
     def build(self, *shapes: Shape) -> Shape:

@@ -71,7 +71,9 @@ class Task(ABC):
 
     def variables(self, data: DataSet) -> dict[str, Any]:
         """Values for $name in the model."""
-        return {"classes": len(data.classes or ()), "outputs": self.units(data)}
+        known = {"classes": len(data.classes or ()), "outputs": self.units(data)}
+        texts = data.vocabularies.get("x")
+        return known | ({"vocabulary_size": len(texts["names"])} if texts else {})
 
     def widths(self, data: DataSet) -> int | dict[str, int]:
         """Width of a last layer that leaves it out; where there are several outputs, by their wires."""

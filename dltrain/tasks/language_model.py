@@ -59,10 +59,6 @@ class LanguageModel(Task):
         """(T, V)."""
         return (*data.shape, self.units(data))
 
-    def variables(self, data: DataSet) -> dict[str, Any]:
-        """The size of the vocabulary, for embeddings."""
-        return {"vocabulary_size": self.units(data), "classes": self.units(data), "outputs": self.units(data)}
-
     def rows(self, outputs: Array) -> Array:
         """(N, T, V) -> (N·T, V)."""
         return outputs.reshape(-1, outputs.shape[-1])

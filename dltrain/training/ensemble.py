@@ -93,7 +93,9 @@ class Ensemble:
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
         """Predictions for a file or an array of raw features, one dict for each sample; see `Run.predict`."""
-        return self.runs[0].session.task.predict(self.combine([run.outputs(inputs) for run in self.runs]))
+        first = self.runs[0]
+        said = first.session.task.predict(self.combine([run.outputs(inputs) for run in self.runs]))
+        return first.with_texts(inputs, said)
 
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs whose predictions are the mean of the members', which may have other names for their wires."""

@@ -87,9 +87,9 @@ class Evaluator:
     def _take(self, batch: Batch, index: int, tally: Tally) -> dict[str, Array]:
         mode, task = self.mode, self.task
         if tally.timed and index == 0:  # what is loaded, compiled and planned once is not timed
-            mode.begin(index, len(batch))
+            mode.begin(index, batch.kind)
             self.graph.forward(task.inputs(batch), mode=mode, wires=task.evaluated_wires)
-        mode.begin(index, len(batch))
+        mode.begin(index, batch.kind)
         started = time.perf_counter()
         outputs, _ = self.graph.forward(task.inputs(batch), mode=mode, wires=task.evaluated_wires)
         if tally.timed:

@@ -35,7 +35,7 @@ def reuse_features(session: Session, trainer: Trainer) -> str:
     trunk = cut(graph, optimizer.frozen(graph.parameters, None))
     training = trainer.loader.loader
     loaders = [training, *(loader for loader in trainer.held_out.values() if loader is not None)]
-    one_input = all(len(loader.sources) == 1 for loader in loaders)
+    one_input = all(len(loader.sources) == 1 and loader.lengths is None for loader in loaders)
     if trunk is None or training.augmenter is not None or trainer.tally.timed or not one_input:
         return ""
     samples = sum(len(loader.examples) for loader in loaders)

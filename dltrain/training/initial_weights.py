@@ -48,6 +48,7 @@ class Report:
         matched: {path in the model: name in the file}
         left_in_file: names that were skipped
         left_in_model: paths that keep their own initial values
+        note: what else there is to say
     """
 
     source: str
@@ -57,9 +58,12 @@ class Report:
     matched: dict[str, str]
     left_in_file: list[str]
     left_in_model: list[str]
+    note: str = ""
 
     def line(self) -> str:
         """One line for the user."""
+        if self.note:
+            return f"initial weights: {self.note} ({self.source})"
         total = len(self.matched) + len(self.left_in_model)
         text = f"initial weights: {len(self.matched)} of {total} tensors from {self.source} ({self.format})"
         begun, left = (

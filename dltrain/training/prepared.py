@@ -61,9 +61,16 @@ class Prepared(ABC):
         if stateful:  # as many texts side by side in an evaluation as in training
             batch_size = self.batch_size
             self.check_consecutive(examples)
-        return Loader(
-            examples, batch_size, shuffle=shuffle, seed=self.experiment.seed, inputs=inputs, stateful=stateful
-        )
+        settings: Any = {"shuffle": shuffle, "seed": self.experiment.seed, "inputs": inputs, "stateful": stateful}
+        loader = Loader(examples, batch_size, **settings)
+        if self.cuts_padding and not stateful:
+            loader.cut_padding()
+        return loader
+
+    @property
+    def cuts_padding(self) -> bool:
+        """Whether the data are texts whose padding can be cut off without any change."""
+        return False
 
     @property
     def batch_size(self) -> int:

@@ -88,6 +88,8 @@ def train(
             at_once=stop.at_once,
             message=progress.message,
         )
+        for note in session.data.notes():
+            progress.message(note)
         trainer = session.trainer(journal, progress)
         resumed = journal.restore(trainer)
         with stop.at_once():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from dltrain.config.effects import named
 from dltrain.data import DataSet, Loader
-from dltrain.data.loader import Balance
+from dltrain.data.orders import Balance
 from dltrain.data.prefetch import Prefetch
 from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.kernels import select
@@ -56,8 +57,19 @@ class Session(Prepared):
     def begin(self, runs: Path) -> Report | None:
         """Give the network the weights that the config has it begin with; None where it names none."""
         from dltrain.training.initial_weights import initialize  # reads runs, which are sessions again
+        from dltrain.training.word_vectors import begin_with_vectors
 
+        vectors = (self.experiment.init_from or {}).get("word_vectors")
+        if vectors is not None:
+            return begin_with_vectors(self.graph, self.data, self.experiment, vectors)
         return initialize(self.graph, self.experiment, runs)
+
+    @cached_property
+    def cuts_padding(self) -> bool:
+        """Whether the data are texts whose padding can be cut off without any change."""
+        from dltrain.training.padding import changes_nothing  # builds graphs as this module does
+
+        return bool(self.data.vocabularies) and len(self.graph.inputs) == 1 and changes_nothing(self)
 
     def reuse_features(self, trainer: Trainer) -> str:
         """Compute once what frozen layers make of each sample; returns a line for the user, or nothing."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from dltrain import config
 from dltrain.data import DataSet, Loader, load_like
+from dltrain.data.fresh_texts import shown
 from dltrain.errors import CorruptFileError, DataError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.graph import Graph
@@ -70,7 +71,16 @@ class Run:
 
     def predict(self, inputs: str | Path | Array) -> list[dict[str, Any]]:
         """Predictions for a file or an array of raw features, one dict for each sample; see `outputs`."""
-        return self.session.task.predict(self.outputs(inputs))
+        return self.with_texts(inputs, self.session.task.predict(self.outputs(inputs)))
+
+    def with_texts(self, inputs: str | Path | Array, said: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Predictions with the texts that they are about, as the model reads them; others as they are."""
+        data = self.session.data
+        vocabulary = data.vocabulary()
+        if vocabulary is None:
+            return said
+        texts = shown(load_like(inputs, data).columns["x"], vocabulary)
+        return [{"text": text, **row} for text, row in zip(texts, said, strict=True)]
 
     def outputs(self, inputs: str | Path | Array) -> dict[str, Array]:
         """The values of the task's wires for a file or an array of raw features.
@@ -79,7 +89,7 @@ class Run:
             DataError: when the features are not those the model was trained on, or lead out of the finite numbers.
         """
         session = self.session
-        source = inputs if isinstance(inputs, np.ndarray) else Path(inputs)
+        source = inputs if isinstance(inputs, (np.ndarray, str)) else Path(inputs)
         examples = load_like(source, session.data)
         outputs = session.evaluator().outputs(dict.fromkeys(session.graph.inputs, examples.columns["x"]))
         finite = session.task.finite(outputs)

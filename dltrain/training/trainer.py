@@ -154,7 +154,7 @@ class Trainer:
             mode.states = {}
         value = None
         for number, part in enumerate(batch.pieces(self.micro_batch)):
-            mode.begin(self.step, len(part), number)
+            mode.begin(self.step, part.kind, number)
             value = self.objective(part, mode, value)
             if not (np.isfinite(value.loss) and kernels.all_finite(vector.grad)):
                 raise not_finite(self.objective, part, mode, self.step)

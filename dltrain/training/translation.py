@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dltrain.data.fresh_texts import is_path
 from dltrain.data.text import read_text
 from dltrain.data.vocabulary import BEGIN, PADDING, UNKNOWN
 from dltrain.errors import UsageError
@@ -123,10 +124,10 @@ def texts_in(inputs: Sequence[str | Path]) -> list[str]:
     """
     found: list[str] = []
     for one in inputs:
-        path = Path(one)
-        if path.is_dir():
+        path, named = Path(one), is_path(Path(one), str(one))
+        if named and path.is_dir():
             raise UsageError("a folder is no text", where=str(path), expected="a text, or a file of texts, one a line")
-        found += [line for line in (read_text(path).split("\n") if path.is_file() else [str(one)]) if line.strip()]
+        found += [line for line in (read_text(path).split("\n") if named else [str(one)]) if line.strip()]
     if not found:
         expected = "a text, or a file of texts, one a line"
         raise UsageError("there is no text to read", where=", ".join(map(repr, map(str, inputs))), expected=expected)
