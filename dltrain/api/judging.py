@@ -199,6 +199,7 @@ def show(
     sample: int = 0,
     split: str = "test",
     input: str | Path | None = None,
+    text: str | None = None,
     class_: str | None = None,
     checkpoint: str | int = "best",
     runs: str | Path = "runs",
@@ -217,6 +218,7 @@ def show(
         sample: position of the picture in the part, or in the file
         split: the part of the run's data that the picture is taken from
         input: a file with the picture instead: a picture, or anything that `predict` takes
+        text: of a view that reads one: the text, in place of that of a sample
         class_: the class that is asked about; default the one that the network sees
         checkpoint: whose weights, as in `evaluate`
         runs: folder of the run folders, and of the folder of the pictures
@@ -239,6 +241,7 @@ def show(
         sample=sample,
         split=split,
         file=None if input is None else Path(input),
+        text=text,
         class_=class_,
     )
 
