@@ -290,6 +290,39 @@ def test_a_beam_for_a_run_that_says_no_texts(tmp_path: Path) -> None:
         api.evaluate(other, beam=2)
 
 
+def test_token_accuracy_counts_what_is_no_padding(run: Path) -> None:
+    loaded_run = api.load_run(run)
+    columns = loaded_run.loader("test").examples.columns
+    fed = {wire: columns[wire] for wire in ("x", "given")}
+    said = loaded_run.graph.forward(fed, mode=Mode(backward=False))[0]["logits"].argmax(-1)
+    there = columns["y"] >= 0
+    expected = (said == columns["y"])[there].mean()
+    assert api.evaluate(run)["metrics"]["token_accuracy"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_attention_of_a_run(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row for each token that is said, a column for each that is read; each row sums up to 1."""
+    out = tmp_path / "seen"
+    assert command(["show", "attention", str(run), "--text", "3 may 1999", "--out", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["result"]["read"]["x"] == list("3␣may␣1999")
+    with np.load(out / "arrays.npz") as arrays:
+        weights = arrays["context.0.luong_attention"]
+    assert weights.shape == (1, len(told["result"]["said"]), 10)
+    np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+    assert ">3</text>" in (out / "context.0.luong_attention.svg").read_text()
+    assert command(["show", "attention", str(run), "--sample", "2", "--out", str(tmp_path / "other")]) == 0
+    for wrong, words in (
+        (["--text", "3 may " * 20], "too many tokens"),
+        (["--sample", "9999"], "no such sample"),
+        (["--input", "a.png"], "the view reads a text"),
+        (["--layer", "logits"], "the layer is none of attention"),
+    ):
+        capsys.readouterr()
+        assert command(["show", "attention", str(run), *wrong, "--out", str(tmp_path / "wrong")]) == 2
+        assert words in capsys.readouterr().err
+
+
 def test_bleu_of_the_right_texts_is_100() -> None:
     pytest.importorskip("sacrebleu")
     right = ["a man in a red coat", "two dogs run on the beach"]

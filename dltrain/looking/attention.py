@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from dltrain.errors import UsageError
-from dltrain.layers.attention import Attention
 from dltrain.looking.reading import Reading
 from dltrain.looking.seen import Seen, Tell
 from dltrain.model.mode import Mode
@@ -48,7 +49,7 @@ class AttentionMap:
     def look(self, subject: Reading, tell: Tell) -> Seen:
         """A figure for each layer and head."""
         graph, nodes = subject.inside.graph, subject.inside.nodes
-        attending = [path for path, node in nodes.items() if isinstance(node.layer, Attention)]
+        attending = [path for path, node in nodes.items() if hasattr(node.layer, "weights")]
         paths = attending if subject.layer is None else [subject.inside.layer(subject.layer)]
         if not paths or not set(paths) <= set(attending):
             what = "the layer is none of attention" if attending else "the network has no attention"
@@ -60,8 +61,7 @@ class AttentionMap:
         for path in paths:
             node = nodes[path]
             mode.node = node
-            layer = node.layer
-            assert isinstance(layer, Attention)
+            layer: Any = node.layer
             weights = layer.weights(mode, *(values[other] for other in node.inputs))[0]
             memory = dict(zip(layer.given, node.inputs[1:], strict=True)).get("memory", node.inputs[0])
             asks, looked = steps[node.inputs[0]], steps[memory]
