@@ -191,6 +191,7 @@ CHAPTERS: dict[str, list[Row]] = {
     ],
     "Texts, by characters": [
         Row("shakespeare-lstm", "1.5 nats a character", "loss", "validation", most=1.5),
+        Row("shakespeare-transformer", "–", "loss", "validation", most=2.0),
         Row("dinosaur-names", "–", "perplexity", "validation", most=6.0),
     ],
     "Forecasts of series, beside naive ones of the same windows": [
@@ -201,6 +202,10 @@ CHAPTERS: dict[str, list[Row]] = {
     ],
     "Sound": [
         Row("spoken-digits", "95 %", least=0.95, seeds=3),
+    ],
+    "Texts made from texts": [
+        Row("dates-attention", "98 %", "exact_match", least=0.98),
+        Row("multi30k-attention", "–", "bleu", least=20.0),
     ],
     "The class of every pixel": [
         Row("shapes-u-net", "0.2 if all is background", "mean_iou", least=0.88),

@@ -510,6 +510,7 @@ VIEWS: dict[str, Any] = {
     "grad_cam": "grad_cam",
     "maximize": {"maximize": {"steps": 12, "jitter": 1, "most": 2}},
     "class_map": {"class_map": 2},
+    "attention": {"attention": 1},
 }
 
 # {name: spec}; equality with scikit-learn called by hand is in test_baselines.py

@@ -64,6 +64,7 @@ from dltrain.explore import Subject
 from dltrain.kernels import select
 from dltrain.looking import Inside, Unit
 from dltrain.looking import Subject as LookedAt
+from dltrain.looking.reading import Reading
 from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores, Spans
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
@@ -448,9 +449,19 @@ def test_view(name: str) -> None:
     x.setflags(write=False)
     before, gradient = graph.vector.value.copy(), graph.vector.grad.copy()
     units = [Unit("a", "logits", 0), Unit("b", "logits", 1)]
-    subject = LookedAt(Inside(graph), x, units=units, window=(6, 6))
+    subject: Any = LookedAt(Inside(graph), x, units=units, window=(6, 6))
+    if create("view", VIEWS[name]).reads == "text":
+        chain = [{"embedding": {"vocabulary_size": 5, "units": 4}}, {"multi_head_attention": 2}]
+        graph = build_model({"graph": {"y": chain}}, {"x": (3,)})
+        before, gradient = graph.vector.value.copy(), graph.vector.grad.copy()
+        subject = Reading(Inside(graph), {"x": np.array([[3, 1, 0]])}, {"x": ["a", "b"]}, [])
     first, again = (create("view", VIEWS[name]).look(subject, lambda text: None) for _ in range(2))
-    assert first.sheets and first.lines and json.loads(json.dumps(first.result, allow_nan=False)) == again.result
+    assert (
+        (first.sheets or first.figures)
+        and first.figures == again.figures
+        and first.lines
+        and json.loads(json.dumps(first.result, allow_nan=False)) == again.result
+    )
     assert all(np.isfinite(array).all() for array in first.arrays.values())
     for key, sheet in first.sheets.items():
         pictures = sheet.stacked()

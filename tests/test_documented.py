@@ -49,6 +49,7 @@ EXEMPT: dict[tuple[str, str], dict[str, str]] = {
     ("loss", "crf"): {"peer": "PyTorch has none; compared with sums over all sequences of tags"},
     ("metric", "span_f1"): {"peer": "scikit-learn has none; compared with stored results of seqeval"},
     ("metric", "perplexity"): {"peer": "exp of the loss, which is compared itself"},
+    ("metric", "token_accuracy"): {"peer": "the accuracy, which is compared itself; of tokens it is counted by hand"},
     ("metric", "bits_per_character"): {"peer": "the loss by log 2, which is compared itself"},
     ("optimizer", "averaged_momentum"): {"peer": "PyTorch has none; compared with a transcription of the paper"},
     ("optimizer", "lion"): {"peer": "PyTorch has none; compared with a transcription of the paper"},

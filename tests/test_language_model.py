@@ -18,7 +18,9 @@ from dltrain.data import DataFolders, Loader
 from dltrain.data.examples import Examples
 from dltrain.data.orders import side_by_side
 from dltrain.errors import ConfigError, DataError, UsageError
+from dltrain.model.mode import Mode
 from dltrain.registry import create
+from dltrain.training.generation import Writer
 from dltrain.training.journal import NoJournal
 from dltrain.training.progress import SilentProgress
 from dltrain.training.session import prepare
@@ -188,6 +190,25 @@ def test_a_model_that_looks_ahead_writes_nothing(folder: Path) -> None:
     run = api.fit(config(model=model, train={"steps": 2, "batch_size": 4}), runs="runs")["run"]
     with pytest.raises(UsageError, match="step by step"):
         api.generate(run, "the")
+
+
+def test_a_transformer_writes_more_than_it_can_see(folder: Path) -> None:
+    """Step by step what it says at once; a text longer than its places goes on from the last half of them."""
+    attention = {"multi_head_attention": {"heads": 2, "causal": True}}
+    chain = [MODEL["graph"]["h"][0], "position_embedding", {"residual": ["layer_norm", attention]}]
+    model = {"graph": {"h": chain, "logits": ["dense"]}}
+    loaded = api.load_run(api.fit(config(model=model, train={"steps": 40, "batch_size": 4}), runs="runs")["run"])
+    writer = Writer(loaded)
+    written = writer.write("the cat", 3 * writer.steps, temperature=0)
+    assert len(written) == 3 * writer.steps
+    assert writer.steps // 2 < len(writer.seen) <= writer.steps
+    text = np.zeros((1, writer.steps), np.int64)
+    text[0, : len(writer.seen)] = writer.seen
+    at_once = loaded.graph.forward({"x": text}, mode=Mode(backward=False))[0]["logits"][0]
+    writer.mode.states, kept = {}, list(writer.seen)
+    writer.seen = []
+    one_by_one = np.stack([writer.read(token) for token in kept])
+    np.testing.assert_allclose(one_by_one, at_once[: len(kept)], atol=1e-4)
 
 
 def test_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,14 +45,14 @@ def evaluate(
     load_plugins(plugins)
     loaded, *others = load_runs(run, runs, checkpoint)
     members: list[dict[str, Any]] = []
+    says = translation.says_texts([loaded, *others], beam, data)
+    said = translation.said_right(loaded, split, beam) if says else {}
     if others:
         ensemble = Ensemble([loaded, *others])
         tally, tallies = ensemble.tally(split, data, everything=True)
         members = ensemble.per_member(tallies)
     else:
         tally = loaded.tally(split, data, everything=True)
-    says = translation.says_texts([loaded, *others], beam, data)
-    said = translation.said_right(loaded, split, beam) if says else {}
     heads = {name: head.counted() for name, head in tally.heads.items() if head.count}
     return {
         "run": None if members else str(loaded.folder.path),
@@ -251,6 +251,7 @@ def show(
     sample: int = 0,
     split: str = "test",
     input: str | Path | None = None,
+    text: str | None = None,
     class_: str | None = None,
     checkpoint: str | int = "best",
     runs: str | Path = "runs",
@@ -269,6 +270,7 @@ def show(
         sample: position of the picture in the part, or in the file
         split: the part of the run's data that the picture is taken from
         input: a file with the picture instead: a picture, or anything that `predict` takes
+        text: of a view that reads one: the text, in place of that of a sample
         class_: the class that is asked about; default the one that the network sees
         checkpoint: whose weights, as in `evaluate`
         runs: folder of the run folders, and of the folder of the pictures
@@ -291,6 +293,7 @@ def show(
         sample=sample,
         split=split,
         file=None if input is None else Path(input),
+        text=text,
         class_=class_,
     )
 

@@ -35,6 +35,7 @@ def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
     help="Part of the run's data; default test.",
 )
 @click.option("--input", type=click.Path(), metavar="FILE", help="A picture, or a file of several, instead.")
+@click.option("--text", metavar="TEXT", help="For `attention`: a text, in place of a sample.")
 @click.option("--class", "class_", metavar="NAME", help="The class that is asked about; default the one that is seen.")
 @arguments.checkpoint
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the pictures.")
@@ -44,10 +45,10 @@ def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
 def cli(view: str, run: str, split: str | None, threads: int | None, as_json: bool, **options: Any) -> None:
     """Look into a trained network; what is seen is written as pictures into a folder.
 
-    VIEW is filters, activations, saliency, occlusion, grad-cam, maximize or class-map, or one with parameters:
-    'occlusion: {size: 8}' (`dltrain list views`, `dltrain explain occlusion`).
+    VIEW is filters, activations, saliency, occlusion, grad-cam, maximize, class-map or attention, or one with
+    parameters: 'occlusion: {size: 8}' (`dltrain list views`, `dltrain explain occlusion`).
 
-    RUN is a run folder, or the name of a run (its newest), whose data are pictures.
+    RUN is a run folder, or the name of a run (its newest), whose data are pictures, or for `attention` texts.
     """
     from dltrain.cli import threads as pool
     from dltrain.errors import UsageError
@@ -60,9 +61,11 @@ def cli(view: str, run: str, split: str | None, threads: int | None, as_json: bo
     from dltrain.cli import output
     from dltrain.data.pictures import pillow
 
-    pillow()  # before anything is read
+    asked = view_of(view)
+    if "attention" not in asked:
+        pillow()  # before anything is read
     with progress() as tell:
-        found = api.show(view_of(view), run, split=split or "test", tell=tell, **options)
+        found = api.show(asked, run, split=split or "test", tell=tell, **options)
     if as_json:
         output.emit({key: found[key] for key in KEYS})
     else:

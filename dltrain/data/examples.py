@@ -214,14 +214,15 @@ class DataSet:
 
     def notes(self) -> list[str]:
         """What a user should know of how the data were read, a line each."""
-        texts = self.layout.get("texts", {})
         found = []
-        if extra := texts.get("extra_tags"):
+        if extra := self.layout.get("texts", {}).get("extra_tags"):
             found.append(f"{len(extra)} tags are not in the training file and count as wrong: {', '.join(extra[:5])}")
-        if not texts.get("cut"):
-            return found
-        length, longest = f"{texts['max_length']:,}", f"{texts['longest']:,}"
-        return [*found, f"{texts['cut']:,} texts are cut off after {length} (`max_length`); the longest has {longest}"]
+        for kind, done in (("texts", "cut off after"), ("pairs", "left out, longer than")):
+            facts = self.layout.get(kind, {})
+            if facts.get("cut"):
+                length, longest = f"{facts['max_length']:,}", f"{facts['longest']:,}"
+                found.append(f"{facts['cut']:,} {kind} are {done} {length} (`max_length`); the longest has {longest}")
+        return found
 
     def restore(self, values: Array, head: str = "") -> Array:
         """Values (N, M) of prepared targets, in float64 and in the unit in which the targets were read.

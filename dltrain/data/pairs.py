@@ -82,7 +82,7 @@ class ParallelText:
         if len(fitting) < FEWEST:
             expected, got = f"at least {FEWEST} pairs of at most {self.max_length} tokens", str(len(fitting))
             raise DataError("there are no pairs to learn from", where=str(file), expected=expected, got=got)
-        facts = {"max_length": self.max_length, "longest": max(lengths), "left_out": len(lengths) - len(fitting)}
+        facts = {"max_length": self.max_length, "longest": max(lengths), "cut": len(lengths) - len(fitting)}
         source, target = ([side[k] for k in fitting] for side in units)
         return pool_of(source, target, kinds, str(file), [there[k] + 1 for k in fitting], facts)
 

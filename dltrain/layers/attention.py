@@ -31,6 +31,7 @@ class Attention(Layer):
     Only the largest score of a row and the sum of its exponentials are kept for the way back, never all weights.
     """
 
+    any_length = True
     further = ("memory", "mask")  # left out, a sequence attends to itself, and all its steps count
     heads = 1
     causal = False

@@ -93,6 +93,7 @@ class Layer(ABC):
     draws = False  # whether it draws random numbers in training
     takes_integers = False  # whether whole numbers (tokens) are handed to it as they are
     any_length = False  # whether a sequence may be shorter than it was built for, and nothing changes but its end
+    knows_places = False  # whether it has something of its own for each place of a sequence
     further: tuple[str, ...] = ()  # what may come beside its input, by `with`: a mask (N, T), a state …
 
     given: tuple[str, ...] = ()  # what of `further` does, in the order of the inputs

@@ -121,6 +121,9 @@ class PositionEmbedding(Layer):
     Source: Gehring et al.: Convolutional sequence to sequence learning, 2017.
     """
 
+    any_length = True
+    knows_places = True
+
     def __init__(self, embeddings_initializer: Initializer = "normal") -> None:
         self.embeddings_initializer = embeddings_initializer
 

@@ -41,6 +41,7 @@ class Seen:
         result: its numbers as plain data
         sheets: {name: sheet}, each a PNG file
         arrays: {name: array}, the numbers behind the pictures
+        figures: {name: figure}, each an SVG file
         lines: what a terminal shows
         notes: what one should know about it
     """
@@ -48,6 +49,7 @@ class Seen:
     result: dict[str, Any]
     sheets: dict[str, Sheet]
     arrays: dict[str, Array] = field(default_factory=dict)
+    figures: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

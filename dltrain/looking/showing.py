@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dltrain.errors import UsageError
+from dltrain.looking.reading import reading
 from dltrain.looking.seen import Seen, Tell
 from dltrain.looking.subject import subject
 from dltrain.registry import create, parse
@@ -27,7 +29,7 @@ def show(spec: Any, run: Run, *, runs: Path, out: Path | None, tell: Tell, **ask
         runs: folder in which `<run>-<view>-<number>` is made
         out: the folder itself, in place of that
         tell: is told how far the work is
-        asked: layer, sample, split, file and class_, as for `subject`
+        asked: layer, sample, split, file and class_, as for `subject`, and text, as for `reading`
 
     Returns:
         What `result.json` holds, and under `lines` what a terminal shows.
@@ -39,7 +41,7 @@ def show(spec: Any, run: Run, *, runs: Path, out: Path | None, tell: Tell, **ask
     """
     entry, _ = parse(spec, "view")
     view = create("view", spec)
-    seen = view.look(subject(run, view.reads, **asked), tell)
+    seen = view.look(subject_of(run, view.reads, **asked), tell)
     facts = {
         "view": entry.name,
         "parameters": {a.name: getattr(view, a.name) for a in entry.arguments},
@@ -52,12 +54,30 @@ def show(spec: Any, run: Run, *, runs: Path, out: Path | None, tell: Tell, **ask
     return {**written, "lines": seen.lines}
 
 
+def subject_of(run: Run, reads: str, *, text: str | None, **asked: Any) -> Any:
+    """What a view looks at: a picture or a network, or a text.
+
+    Raises:
+        UsageError: when something is named that the view does not read.
+    """
+    if reads != "text":
+        if text is not None:
+            raise UsageError("the view reads no text", where="--text", expected="the view `attention`", got=repr(text))
+        return subject(run, reads, **asked)
+    wrong = next((name for name in ("file", "class_") if asked[name] is not None), None)
+    if wrong is not None:
+        where = {"file": "--input", "class_": "--class"}[wrong]
+        raise UsageError("the view reads a text", where=where, expected="--text, or --split and --sample")
+    return reading(run, text=text, sample=asked["sample"], split=asked["split"], layer=asked["layer"])
+
+
 def files_of(seen: Seen) -> dict[str, bytes]:
-    """The sheets as PNG files, and the numbers behind them in arrays.npz."""
+    """The sheets as PNG files, the figures as SVG, and the numbers behind them in arrays.npz."""
     files = {
         f"{name}.png": contact_sheet(sheet.stacked(), sheet.labels, sheet.columns)[0]
         for name, sheet in seen.sheets.items()
     }
     stream = io.BytesIO()
     np.savez_compressed(stream, **{name.replace("/", "-"): array for name, array in seen.arrays.items()})  # type: ignore[arg-type]
-    return {**files, "arrays.npz": stream.getvalue()}
+    figures = {f"{name}.svg": figure.encode() for name, figure in seen.figures.items()}
+    return {**files, **figures, "arrays.npz": stream.getvalue()}

@@ -47,6 +47,7 @@ class Mode:
         self.empty: Callable[..., Array] = np.empty if arena is None else arena.empty
         self.states: dict[str, Array] | None = None  # of recurrent layers, where batches go on in a text
         self.stepwise = False  # whether a sequence is read step by step: then attention and positions go on too
+        self.limited = False  # whether what is read step by step must not become longer than in training
         self.node: Node
 
     def begin(self, step: int, key: Hashable = None, part: int = 0) -> None:
@@ -95,7 +96,7 @@ class Mode:
         """Values (N, t, D) of the running node, behind those of earlier steps where a sequence is read step by step."""
         if not self.stepwise or self.states is None:
             return values
-        path = f"{self.node.path}/{name}"
+        self.limited, path = True, f"{self.node.path}/{name}"
         earlier = [self.states[path][0]] if path in self.states else []
         self.states[path] = np.concatenate([*earlier, values], axis=1)[None]
         return self.states[path][0]
@@ -109,7 +110,7 @@ class Mode:
         """
         if not self.stepwise or self.states is None:
             return 0
-        path = f"{self.node.path}/place"
+        self.limited, path = True, f"{self.node.path}/place"
         place = int(self.states[path][0, 0]) if path in self.states else 0
         self.states[path] = np.full((1, count), place + steps)
         return place

@@ -41,18 +41,21 @@ class Writer:
         self.vocabulary = data.vocabulary("y") or Vocabulary("characters", data.classes or ())
         self.tokens = self.vocabulary.names
         self.input = next(iter(run.graph.inputs))
-        self.graph = build_graph(experiment, data, experiment.seed, experiment.dtype, {self.input: (1,)})
-        shapes = {path: parameter.shape for path, parameter in run.graph.parameters.items()}
-        if shapes != {path: parameter.shape for path, parameter in self.graph.parameters.items()}:
-            raise self._unfit()
-        self.graph.load_state(run.graph.state())
+        short = build_graph(experiment, data, experiment.seed, experiment.dtype, {self.input: (1,)})
+        for node, other in zip(run.graph.plan_nodes, short.plan_nodes, strict=True):
+            sizes = [[p.shape for p in one.layer.parameters] for one in (node, other)]
+            if sizes[0] != sizes[1] and not node.layer.knows_places:
+                raise self._unfit()
+        self.graph = run.graph.part(run.graph.nodes, {self.input: (1,)})
         self.mode = Mode(False, kernels=session.kernels, backward=False)
+        self.mode.stepwise, self.steps = True, data.shape[0]
+        self.seen: list[int] = []
         self._check(run)
-        self.mode.states = {}
+        self.begin()
 
     def _unfit(self) -> UsageError:
         what = "the model does not go through a text step by step"
-        expected = "recurrent layers that go forwards, and layers that treat each step alike"
+        expected = "recurrent layers that go forwards, causal attention, and layers that treat each step alike"
         return UsageError(what, where=self.name, expected=expected)
 
     def _check(self, run: Run) -> None:
@@ -64,14 +67,28 @@ class Writer:
         steps = run.graph.inputs[self.input][0]
         text = generator(0, "generate check").integers(0, len(self.tokens), (1, steps))
         at_once = run.graph.forward({self.input: text}, mode=Mode(False, backward=False))[0]
-        self.mode.states = {}
+        self.begin()
         one_by_one = np.stack([self.read(int(token)) for token in text[0]])
         expected = at_once[self.wire][0]
         if not np.allclose(one_by_one, expected, rtol=1e-3, atol=1e-3 * max(1.0, float(np.abs(expected).max()))):
             raise self._unfit()
 
+    def begin(self) -> None:
+        """Forget what was read."""
+        self.mode.states, self.seen = {}, []
+
     def read(self, token: int) -> Array:
-        """Take in a token; returns the logits (V,) of the next one."""
+        """Take in a token; returns the logits (V,) of the next one.
+
+        A model that knows places, or looks back at all that was, has learned no more steps than a text of its data has:
+        then it goes on from the last half of them.
+        """
+        if self.mode.limited and len(self.seen) == self.steps:
+            kept = self.seen[-(self.steps // 2) :]
+            self.begin()
+            for earlier in kept:
+                self.read(earlier)
+        self.seen.append(token)
         self.mode.begin(0, 1)
         x = np.full((1, 1), token)
         logits: Array = self.graph.forward({self.input: x}, mode=self.mode)[0][self.wire][0, 0]
@@ -118,7 +135,7 @@ class Writer:
         Raises:
             UsageError: when the prompt has a character or word that the model does not know.
         """
-        self.mode.states = {}
+        self.begin()
         draw = generator(seed, "generate")
         start = next((c for c in STARTS if c in self.tokens), self.tokens[-1])
         begun = self.tokens_of(prompt) if prompt else [self.vocabulary.numbers[start]]

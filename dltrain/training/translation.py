@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dltrain.data.fresh_texts import is_path
 from dltrain.data.text import read_text
 from dltrain.data.vocabulary import BEGIN, PADDING, UNKNOWN
 from dltrain.errors import UsageError
@@ -116,11 +117,20 @@ def says_texts(runs: Sequence[Run], beam: int, data: object = None) -> bool:
 
 
 def texts_in(inputs: Sequence[str | Path]) -> list[str]:
-    """Texts: the lines of files, and what names no file."""
+    """Texts: the lines of files, and what names no file.
+
+    Raises:
+        UsageError: when there is none.
+    """
     found: list[str] = []
     for one in inputs:
-        lines = read_text(Path(one)).splitlines() if Path(str(one)).is_file() else [str(one)]
-        found += [line for line in lines if line.strip()]
+        path, named = Path(one), is_path(Path(one), str(one))
+        if named and path.is_dir():
+            raise UsageError("a folder is no text", where=str(path), expected="a text, or a file of texts, one a line")
+        found += [line for line in (read_text(path).split("\n") if named else [str(one)]) if line.strip()]
+    if not found:
+        expected = "a text, or a file of texts, one a line"
+        raise UsageError("there is no text to read", where=", ".join(map(repr, map(str, inputs))), expected=expected)
     return found
 
 
