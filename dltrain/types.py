@@ -63,7 +63,8 @@ class Need(NamedTuple):
 
     Parameters:
         kind: classes, binary (two classes), values (numbers), labels (any number of labels a sample), masks (a class
-            for each pixel), tokens (the next one at each step) or tags (one for each word)
+            for each pixel), tokens (the next one at each step), tags (one for each word), pairs (a text from another)
+            or steps (0 or 1 for each step)
         columns: names or positions of the targets it takes; none: all that the source gives
         ignore: the label of samples whose class is not known
         separator: what stands between the labels of a sample in text

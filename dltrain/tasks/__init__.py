@@ -1,6 +1,7 @@
 """The kinds of learning problems, one family a file."""
 
 from dltrain.tasks import (
+    event_detection,
     language_model,
     multi_label,
     multi_task,
@@ -22,6 +23,7 @@ __all__ = [
     "Tally",
     "Task",
     "Weighing",
+    "event_detection",
     "language_model",
     "multi_label",
     "multi_task",
