@@ -55,7 +55,9 @@ def cli(run: str, threads: int | None, as_json: bool, **options: Any) -> None:
 def show(found: Mapping[str, Any]) -> None:
     """Print what was found as tables."""
     from dltrain.cli import output
+    from dltrain.cli.evaluate import decision_lines
 
+    output.show(*decision_lines(found["decision"]))
     if found["errors"] is None:
         output.show(f"{found['split']}: {found['samples']:,} samples", "")
         for row in found["concentration"]:

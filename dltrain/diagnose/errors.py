@@ -61,6 +61,7 @@ def look(run: Run, part: str, examples: Examples, folder: Path, most: int, tags:
     return {
         "run": str(run.folder.path),
         "checkpoint": run.step,
+        "decision": run.decision,
         "split": part,
         "samples": len(found),
         "errors": int(found.wrong.sum()) if found.classes is not None else None,

@@ -99,6 +99,12 @@ class Heads:
                 gradients[bound.wire] = gradient
         return total, gradients
 
+    def calibrated(self, outputs: dict[str, Array]) -> dict[str, Array]:
+        """The outputs of an evaluation by the temperatures of the heads' decisions."""
+        for bound in self.evaluated.values():
+            outputs = bound.calibrated(outputs)
+        return outputs
+
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose predictions are the means of the members' predictions."""
         return {wire: array for bound in self.evaluated.values() for wire, array in bound.combine(outputs).items()}

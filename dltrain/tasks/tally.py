@@ -66,7 +66,8 @@ class Tally:
         if self._list:
             scores, targets = self.bound.judged(scores, batch)
             for collector in self._list:
-                collector.update(scores, targets, kernels)
+                decided = self.bound.decision.shifted(scores) if collector.decides else scores
+                collector.update(decided, targets, kernels)
 
     def results(self) -> dict[str, float]:
         """{metric: value}, the loss first; without those that were not measured."""
