@@ -77,8 +77,7 @@ def test_a_threshold_is_stored_and_used() -> None:
     assert before["decision"] is None and after["decision"] == {
         "": {"temperature": 1.0, "thresholds": [row["threshold"]]}
     }
-    assert (
-        row["validation"] == pytest.approx([before["metrics"]["f1"], after["metrics"]["f1"]])
+    assert row["validation"] == pytest.approx([before["metrics"]["f1"], after["metrics"]["f1"]])
     assert after["metrics"]["f1"] > before["metrics"]["f1"]
     for same in ("loss", "log_loss", "roc_auc", "calibration_error"):
         assert after["metrics"][same] == before["metrics"][same]

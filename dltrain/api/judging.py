@@ -99,6 +99,8 @@ def errors(
     checkpoint: str | int = "best",
     tags: str | Path | None = None,
     most: int = 8,
+    head: str | None = None,
+    by: str | None = None,
     out: str | Path | None = None,
     runs: str | Path = "runs",
     plugins: Sequence[str | Path] = (),
@@ -111,6 +113,8 @@ def errors(
         checkpoint: best, last, a step, steps with commas between them, or average
         tags: an `errors.csv` with tags filled in: what mending each could gain at most
         most: how many single examples are listed
+        head: of a multi_task, or one of many labels; left out: the one with the largest error
+        by: a column of the data, whose values or ranges are compared
         out: folder of the files; left out: `errors-<split>` in the run's folder
         runs: folder of the run folders
         plugins: Python files that register further things
@@ -121,7 +125,7 @@ def errors(
     loaded = load_run(run, runs=runs, checkpoint=checkpoint)
     examples = loaded.loader(split).examples
     folder = loaded.folder.path / f"errors-{split}" if out is None else Path(out).absolute()
-    return look(loaded, split, examples, folder, most, None if tags is None else Path(tags))
+    return look(loaded, split, examples, folder, most, None if tags is None else Path(tags), head, by)
 
 
 def threshold(

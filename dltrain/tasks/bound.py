@@ -178,6 +178,10 @@ class Bound:
         """A batch as the only head sees it."""
         return batch
 
+    def targets_of(self, head: str, y: Array) -> Array:
+        """The targets of the only head."""
+        return y
+
     @property
     def evaluated(self) -> dict[str, Bound]:
         """The bound tasks by the names of the heads; here there is one without a name."""

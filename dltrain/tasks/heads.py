@@ -76,8 +76,12 @@ class Heads:
 
     def part(self, name: str, batch: Batch) -> Any:
         """A batch as one head sees it: its own targets."""
+        return batch.told(lambda y: self.targets_of(name, y))
+
+    def targets_of(self, name: str, y: Array) -> Array:
+        """The targets (N, …) of one head, of those of all."""
         columns, numbered = self.columns[name], self.bound[name].task.needs in ("classes", "binary")
-        return batch.told(lambda y: y[:, columns][:, 0].astype(np.int64) if numbered else y[:, columns])
+        return y[:, columns][:, 0].astype(np.int64) if numbered else y[:, columns]
 
     def loss(self, outputs: Mapping[str, Array], batch: Batch, mode: Mode) -> tuple[Any, dict[str, Array]]:
         """The weighted sum of the heads' losses, and its gradient in every wire."""
