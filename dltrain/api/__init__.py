@@ -13,7 +13,19 @@ from dltrain.api.examining import (
     trace,
 )
 from dltrain.api.given import Config, load_experiment
-from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, replay, report, show
+from dltrain.api.judging import (
+    calibrate,
+    convert,
+    diagnose,
+    errors,
+    evaluate,
+    generate,
+    predict,
+    replay,
+    report,
+    show,
+    threshold,
+)
 from dltrain.api.sweeping import best_of_sweep, report_of_sweep, resume_sweep, sweep, sweep_table
 from dltrain.api.training import build_model, fit, resume
 from dltrain.tracing.expression import trace_expression
@@ -23,6 +35,7 @@ __all__ = [
     "Config",
     "best_of_sweep",
     "build_model",
+    "calibrate",
     "check",
     "convert",
     "diagnose",
@@ -49,6 +62,7 @@ __all__ = [
     "show",
     "sweep",
     "sweep_table",
+    "threshold",
     "trace",
     "trace_expression",
 ]

@@ -58,6 +58,7 @@ def evaluate(
         "run": None if members else str(loaded.folder.path),
         "checkpoint": None if members else loaded.step,
         "members": members,
+        "decision": None if members else loaded.decision,
         "split": split if data is None else str(data),
         "samples": tally.count,
         "metrics": {**tally.results(), **said},
@@ -98,6 +99,7 @@ def predict(
     return {
         "run": paths[0] if len(paths) == 1 else None,
         "members": paths if len(paths) > 1 else [],
+        "decision": loaded[0].decision if len(paths) == 1 else None,
         "samples": len(predictions),
         "predictions": predictions,
     }
@@ -110,6 +112,8 @@ def errors(
     checkpoint: str | int = "best",
     tags: str | Path | None = None,
     most: int = 8,
+    head: str | None = None,
+    by: str | None = None,
     out: str | Path | None = None,
     runs: str | Path = "runs",
     plugins: Sequence[str | Path] = (),
@@ -122,6 +126,8 @@ def errors(
         checkpoint: best, last, a step, steps with commas between them, or average
         tags: an `errors.csv` with tags filled in: what mending each could gain at most
         most: how many single examples are listed
+        head: of a multi_task, or one of many labels; left out: the one with the largest error
+        by: a column of the data, whose values or ranges are compared
         out: folder of the files; left out: `errors-<split>` in the run's folder
         runs: folder of the run folders
         plugins: Python files that register further things
@@ -132,7 +138,66 @@ def errors(
     loaded = load_run(run, runs=runs, checkpoint=checkpoint)
     examples = loaded.loader(split).examples
     folder = loaded.folder.path / f"errors-{split}" if out is None else Path(out).absolute()
-    return look(loaded, split, examples, folder, most, None if tags is None else Path(tags))
+    return look(loaded, split, examples, folder, most, None if tags is None else Path(tags), head, by)
+
+
+def threshold(
+    run: str | Path,
+    *,
+    objective: str = "f1",
+    false_positive: float = 1.0,
+    false_negative: float = 1.0,
+    reset: bool = False,
+    checkpoint: str | int = "best",
+    runs: str | Path = "runs",
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Tune the probability from which on a run says yes, on its validation part; evaluate and predict then use it.
+
+    Parameters:
+        run: path or name of a run that says yes or no: binary, or of each of many labels
+        objective: f1, accuracy or cost
+        false_positive: with cost, what a wrong yes costs
+        false_negative: with cost, what a missed one costs
+        reset: go back to one half, and to the probabilities of the training
+        checkpoint: best, last or a step
+        runs: folder of the run folders
+        plugins: Python files that register further things
+
+    Returns:
+        See `training.thresholds.tune`.
+    """
+    from dltrain.training.decisions import forget
+    from dltrain.training.thresholds import tune
+
+    load_plugins(plugins)
+    if reset:
+        return forget(RunFolder.find(run, runs))
+    return tune(load_run(run, runs=runs, checkpoint=checkpoint), objective, false_positive, false_negative)
+
+
+def calibrate(
+    run: str | Path,
+    *,
+    checkpoint: str | int = "best",
+    runs: str | Path = "runs",
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Fit a temperature on the validation part, by which probabilities say how often they are right; then it is used.
+
+    Parameters:
+        run: path or name of a classifier's run
+        checkpoint: best, last or a step
+        runs: folder of the run folders
+        plugins: Python files that register further things
+
+    Returns:
+        See `training.calibration.calibrate`.
+    """
+    from dltrain.training.calibration import calibrate as fit
+
+    load_plugins(plugins)
+    return fit(load_run(run, runs=runs, checkpoint=checkpoint))
 
 
 def diagnose(

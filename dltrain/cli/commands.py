@@ -13,6 +13,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("dltrain.cli.predict", "Say what a trained run makes of new samples."),
     "errors": ("dltrain.cli.errors", "Show which examples a run gets wrong, and what mending them could gain."),
     "diagnose": ("dltrain.cli.diagnose", "Say what holds a run back, bias or variance, and what to try next."),
+    "threshold": ("dltrain.cli.threshold", "Tune from which probability on a run says yes."),
+    "calibrate": ("dltrain.cli.calibrate", "Let the probabilities of a run say how often they are right."),
     "replay": ("dltrain.cli.replay", "Run the step that left the finite numbers again, to the very operation."),
     "report": ("dltrain.cli.report", "Write everything about a run or a sweep on one page of HTML."),
     "generate": ("dltrain.cli.generate", "Write a text with a trained language model."),

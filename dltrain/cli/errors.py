@@ -27,6 +27,8 @@ MOST_SHOWN = 90  # characters of a text
 @arguments.checkpoint
 @click.option("--tags", type=click.Path(path_type=Path), metavar="FILE", help="errors.csv with tags filled in.")
 @click.option("--most", type=click.IntRange(1), default=SHOWN, show_default=True, metavar="N", help="Mistakes listed.")
+@click.option("--head", metavar="NAME", help="Head of a multi_task, or a label; default: the one that does worst.")
+@click.option("--by", metavar="COLUMN", help="Compare the values or ranges of a column, worst first.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the files; default: the run's.")
 @arguments.runs
 @arguments.threads
@@ -56,7 +58,13 @@ def cli(run: str, threads: int | None, as_json: bool, **options: Any) -> None:
 def show(found: Mapping[str, Any]) -> None:
     """Print what was found as tables."""
     from dltrain.cli import output
+    from dltrain.cli.evaluate import decision_lines
 
+    output.show(*decision_lines(found["decision"]))
+    if found["heads"]:
+        rows = [[r["head"], output.number(r["error"]), r["errors"], r["samples"]] for r in found["heads"]]
+        headers = ["head", "error", "errors", "samples"]
+        output.show(output.table(headers, rows, right=headers[1:]), "", f"{found['head']}:")
     if found["errors"] is None:
         output.show(f"{found['split']}: {found['samples']:,} samples", "")
         for row in found["concentration"]:
@@ -72,6 +80,8 @@ def show(found: Mapping[str, Any]) -> None:
         )
         pairs = [[r["label"], r["prediction"], r["count"], f"{r['share']:.1%}"] for r in found["confused"][:SHOWN]]
         output.show("", output.table(["is", "taken for", "errors", "of all"], pairs, right=["errors", "of all"]))
+    if found["slices"] is not None:
+        output.show("", slice_table(found["slices"]))
     titles = {"most_confident": "the most confident mistakes", "worst": "the largest losses"}
     for key, title in titles.items():
         if found[key]:
@@ -83,6 +93,20 @@ def show(found: Mapping[str, Any]) -> None:
     if found["files"]:
         hint = "" if found["tags"] else "; fill in `tags`, and give it to --tags"
         output.show("", f"{found['folder']}: {', '.join(found['files'])}{hint}")
+
+
+def slice_table(rows: list[dict[str, Any]]) -> Any:
+    """A table of slices, each with its interval."""
+    from dltrain.cli import output
+
+    shares = not rows or rows[0]["errors"] is not None
+    show = (lambda value: f"{value:.1%}") if shares else output.number
+    cells = [
+        [r["slice"], show(r["error"]), f"{show(r['low'])} to {show(r['high'])}", r["errors"], r["samples"]]
+        for r in rows
+    ]  # fmt: skip
+    headers = ["slice", "error" if shares else "squared error", "95 % interval", "errors", "samples"]
+    return output.table(headers, cells, right=headers[1:])
 
 
 def samples(rows: list[dict[str, Any]]) -> Any:

@@ -12,7 +12,10 @@ from dltrain.cli import arguments
 from dltrain.cli.base import command
 
 LARGEST_CONFUSION = 30  # classes; a larger matrix is unreadable, its worst pairs are listed instead
-KEYS = ("run", "checkpoint", "members", "split", "samples", "metrics", "naive", "per_class", "confusion", "heads")
+KEYS = (
+    *("run", "checkpoint", "members", "decision", "split", "samples", "metrics", "naive", "per_class", "confusion"),
+    "heads",
+)
 
 
 @command("evaluate")
@@ -74,7 +77,7 @@ def show(result: Mapping[str, Any]) -> None:
 
     members = result["members"]
     weights = f"ensemble of {len(members)} runs" if members else weights_of(result["checkpoint"])
-    output.show(f"{result['split']}: {result['samples']} samples, {weights}", "")
+    output.show(f"{result['split']}: {result['samples']} samples, {weights}", *decision_lines(result["decision"]), "")
     beside = [(Path(member["run"]).name, member["metrics"]) for member in members]
     beside += [(forecast["name"], forecast["metrics"]) for forecast in result["naive"]]
     names = ["ensemble" if members else "value", *(name for name, _ in beside)]
@@ -89,6 +92,26 @@ def show(result: Mapping[str, Any]) -> None:
             output.show("", output.table(rows[0], rows[1:], right=rows[0][1:]))
         if part["confusion"]:
             output.show("", confusion(part["confusion"], names_of(part)))
+
+
+def decision_lines(decision: Mapping[str, Any] | None) -> list[str]:
+    """In words: what was tuned after the training, and is used.
+
+    Example:
+        >>> decision_lines({"": {"temperature": 1.5, "thresholds": [0.31]}})
+        ['decided with temperature 1.5, yes from 0.31 on (`dltrain threshold`, `dltrain calibrate`)']
+        >>> decision_lines(None)
+        []
+    """
+    lines = []
+    for head, found in (decision or {}).items():
+        shares = ", ".join(f"{share:.3g}" for share in found["thresholds"][:8])
+        shares += ", …" if len(found["thresholds"]) > 8 else ""
+        parts = [f"temperature {found['temperature']:.3g}"] * (found["temperature"] != 1)
+        parts += [f"yes from {shares} on"] * bool(shares)
+        source = "(`dltrain threshold`, `dltrain calibrate`)"
+        lines.append(f"{head}: " * bool(head) + f"decided with {', '.join(parts)} {source}")
+    return lines
 
 
 def weights_of(checkpoint: int | Sequence[int]) -> str:

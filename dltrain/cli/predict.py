@@ -54,6 +54,7 @@ def cli(
     pool.prepare(threads)
     from dltrain import api
     from dltrain.cli import output
+    from dltrain.cli.evaluate import decision_lines
 
     result = api.predict([run, *others], inputs, checkpoint=checkpoint, beam=beam, runs=runs, plugins=plugins)
     found = [row.pop("mask", None) for row in result["predictions"]]
@@ -64,6 +65,8 @@ def cli(
     if out is not None:
         write(Path(out), result)
         output.note(f"{result['samples']} predictions written to {out}")
+    for line in decision_lines(result["decision"]):
+        output.note(line)
     if as_json:
         output.emit(result)
     elif out is None:

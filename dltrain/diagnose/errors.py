@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,13 @@ import numpy as np
 
 from dltrain.data import DataSet, pipeline
 from dltrain.diagnose.mistakes import Mistakes, mistakes_of
+from dltrain.diagnose.slices import slices
 from dltrain.diagnose.tags import analysis, as_csv, is_tagged, read_tags
 from dltrain.errors import UsageError
 from dltrain.report.contact_sheet import contact_sheet
 from dltrain.runs.files import atomic_write, make_folders
+from dltrain.runs.folder import safe_name
+from dltrain.suggest import hint as suggestion
 from dltrain.training.batch_preview import as_bytes
 
 if TYPE_CHECKING:
@@ -24,7 +28,16 @@ PICTURES = 48  # of a sheet
 TABLE, SHEET = "errors.csv", "errors.png"
 
 
-def look(run: Run, part: str, examples: Examples, folder: Path, most: int, tags: Path | None) -> dict[str, Any]:
+def look(
+    run: Run,
+    part: str,
+    examples: Examples,
+    folder: Path,
+    most: int,
+    tags: Path | None,
+    head: str | None = None,
+    by: str | None = None,
+) -> dict[str, Any]:
     """What a run gets wrong, as numbers, and as files to look at.
 
     Parameters:
@@ -34,13 +47,20 @@ def look(run: Run, part: str, examples: Examples, folder: Path, most: int, tags:
         folder: of the files; a table that is there keeps its tags
         most: how many single mistakes are listed
         tags: a table with tags, to be added up
+        head: of a multi_task, or a label; left out: the one with the largest error
+        by: a column, whose values or ranges are compared
 
     Raises:
         UsageError: when the task has no such mistakes.
         DataError: when the table of tags does not fit.
         StorageError: when the system refuses.
     """
-    found = mistakes_of(run, examples)
+    heads = mistakes_of(run, examples)
+    head = worst_of(heads) if head is None else head
+    if head not in heads:
+        advice = suggestion(head, heads, f"there are {', '.join(heads)}" if "" not in heads else "it has one task")
+        raise UsageError("the run has no such head or label", where=run.folder.name, got=repr(head), hint=advice)
+    found, folder = heads[head], folder / safe_name(head) if head else folder
     wrong = found.take(np.flatnonzero(found.wrong)) if found.classes is not None else found
     certain = wrong if wrong.confidence is None else wrong.take(np.argsort(-wrong.confidence, kind="stable"))
     table = analysis(read_tags(tags), found, str(tags)) if tags is not None else None
@@ -61,7 +81,11 @@ def look(run: Run, part: str, examples: Examples, folder: Path, most: int, tags:
     return {
         "run": str(run.folder.path),
         "checkpoint": run.step,
+        "decision": run.decision,
         "split": part,
+        "head": head or None,
+        "heads": [] if "" in heads else [told(name, each) for name, each in heads.items()],
+        "slices": None if by is None else slices(run, found, by),
         "samples": len(found),
         "errors": int(found.wrong.sum()) if found.classes is not None else None,
         "error": found.error if found.classes is not None else None,
@@ -75,6 +99,18 @@ def look(run: Run, part: str, examples: Examples, folder: Path, most: int, tags:
         "files": files,
         "notes": notes,
     }
+
+
+def worst_of(heads: Mapping[str, Mistakes]) -> str:
+    """The head that is wrong most often; where none has mistakes, the one with the largest loss."""
+    return max(heads, key=lambda name: (heads[name].error, float(heads[name].loss.mean()) if len(heads[name]) else 0.0))
+
+
+def told(name: str, found: Mistakes) -> dict[str, Any]:
+    """A head as a line of a table."""
+    wrong = None if found.classes is None else int(found.wrong.sum())
+    error = float(found.loss.mean()) if found.classes is None else found.error
+    return {"head": name, "samples": len(found), "errors": wrong, "error": error}
 
 
 def tags_kept(path: Path, wrong: Mistakes) -> dict[str, dict[str, str]]:

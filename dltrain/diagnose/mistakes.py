@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +17,13 @@ from dltrain.layers.base import Array
 
 if TYPE_CHECKING:
     from dltrain.data.examples import Examples
+    from dltrain.tasks import Bound
     from dltrain.training.trained import Run
 
 Judgement = tuple[list[Any], list[Any], Array | None, Array, Array]
 
+KINDS = ("classes", "binary", "values", "labels")  # of targets whose mistakes are listed
+ANSWERS = ["no", "yes"]  # to the question for one of many labels
 SMALLEST = 1e-12  # probability that is told from 0
 SHARES = (0.01, 0.1)  # of the examples, whose share of the squared error is told
 
@@ -94,8 +97,8 @@ class Mistakes:
         return [{"share": share, "of_loss": float(ordered[:count].sum()) / total} for share, count in counts]
 
 
-def mistakes_of(run: Run, examples: Examples) -> Mistakes:
-    """What a trained model makes of some examples, the worst first.
+def mistakes_of(run: Run, examples: Examples) -> dict[str, Mistakes]:
+    """{head: what it makes of some examples, the worst first}; a single task is the head "", each label is a head.
 
     Examples whose label is ignored are left out.
 
@@ -104,24 +107,61 @@ def mistakes_of(run: Run, examples: Examples) -> Mistakes:
         examples: prepared
 
     Raises:
-        UsageError: when the task is neither a classification nor a regression of one number.
+        UsageError: when no head is a classification, a regression or one of many labels.
     """
-    session, data = run.session, run.session.data
-    if run.kind not in ("classification", "binary_classification", "regression"):
-        what, expected = f"the mistakes of a {run.kind} are not listed yet", "a classification or a regression"
+    session = run.session
+    found: dict[str, Mistakes] = {}
+    inputs = dict.fromkeys(session.graph.inputs, select(examples.columns["x"], np.arange(len(examples))))
+    outputs = session.evaluator().outputs(inputs)
+    for name, bound in session.task.evaluated.items():
+        target = session.task.targets_of(name, examples.columns["y"])
+        if bound.task.needs in KINDS:
+            found |= of_head(name, bound, bound.predict(outputs), target, examples.ids)
+    if not found:
+        what, expected = f"the mistakes of a {run.kind} are not listed yet", "a classification, a regression or labels"
         raise UsageError(what, where=run.folder.name, expected=expected)
-    counted = np.ones(len(examples), bool)
-    if data.classes is not None:
-        counted = examples.columns["y"].reshape(-1) != IGNORED
-    rows = np.flatnonzero(counted)
-    inputs = dict.fromkeys(session.graph.inputs, select(examples.columns["x"], rows))
-    said = session.task.predict(session.evaluator().outputs(inputs))
-    target = examples.columns["y"][rows]
-    found = judged(said, target, data.classes) if data.classes is not None else apart(said, data.restore(target))
-    order = np.lexsort((examples.ids[rows], -found[3]))
-    vocabulary = data.vocabulary()
-    texts = None if vocabulary is None else shown(examples.columns["x"][rows], vocabulary)
-    return Mistakes(examples.ids[rows], rows, *found, data.classes, texts).take(order)
+    vocabulary = session.data.vocabulary()
+    if vocabulary is None:
+        return found
+    texts = shown(examples.columns["x"], vocabulary)
+    return {head: replace(some, texts=[texts[k] for k in some.rows]) for head, some in found.items()}
+
+
+def of_head(name: str, bound: Bound, said: list[dict[str, Any]], target: Array, ids: Array) -> dict[str, Mistakes]:
+    """{head: its mistakes}; of many labels one for each, as a question of yes or no.
+
+    Parameters:
+        name: of the head
+        bound: its task
+        said: predictions
+        target: of the examples
+        ids: positions in the source
+    """
+    classes, rows = bound.data.classes, np.arange(len(ids))
+    if bound.task.needs == "labels":
+        return {
+            f"{name}.{label}" if name else label: worst(ids, rows, asked(said, label, target[:, k]), ANSWERS)
+            for k, label in enumerate(bound.data.target_names)
+        }
+    if classes is None:
+        return {name: worst(ids, rows, apart(said, bound.data.restore(target)), None)}
+    rows = np.flatnonzero(target.reshape(-1) != IGNORED)
+    return {name: worst(ids[rows], rows, judged([said[k] for k in rows], target[rows], classes), classes)}
+
+
+def worst(ids: Array, rows: Array, found: Judgement, classes: list[str] | None) -> Mistakes:
+    """Mistakes, the largest loss first."""
+    return Mistakes(ids, rows, *found, classes).take(np.lexsort((ids, -found[3])))
+
+
+def asked(said: list[dict[str, Any]], label: str, there: Array) -> Judgement:
+    """(labels, predictions, confidence, loss, wrong) of one of many labels."""
+    shares = [one["probabilities"][label] for one in said]
+    told = [
+        {"label": ANSWERS[label in one["labels"]], "probabilities": {"no": 1 - share, "yes": share}}
+        for one, share in zip(said, shares, strict=True)
+    ]
+    return judged(told, (there > 0.5).astype(np.int64), ANSWERS)
 
 
 def judged(said: list[dict[str, Any]], target: Array, classes: list[str]) -> Judgement:

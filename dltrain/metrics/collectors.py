@@ -25,6 +25,9 @@ class Sums:
         arrays: {name: array of zeros}
     """
 
+    decides = False  # whether it counts yes and no, by logits above 0
+    of_sequences = False  # whether it is given whole sequences, one a sample
+
     def __init__(self, **arrays: Array) -> None:
         self.arrays = arrays
 
@@ -65,6 +68,8 @@ class Confusion(Sums):
 class BinaryConfusion(Sums):
     """Counts yes and no, with yes predicted where the logit is above 0: counts[label, predicted]."""
 
+    decides = True
+
     def __init__(self) -> None:
         super().__init__(counts=np.zeros((2, 2), np.int64))
 
@@ -100,6 +105,8 @@ class LabelSets(Sums):
     Parameters:
         labels: number of labels; one is predicted where its logit is above 0
     """
+
+    decides = True
 
     def __init__(self, labels: int) -> None:
         super().__init__(counts=np.zeros((labels, 2, 2), np.int64), sets=np.zeros(2, np.int64))
@@ -177,6 +184,8 @@ class Scores:
         width: of the scores
         link: how outputs become probabilities, which many classes are ordered by; None: scores as they are
     """
+
+    decides = of_sequences = False
 
     def __init__(self, width: int, link: str | None = None) -> None:
         self.width, self.link, self.count = width, link, 0

@@ -191,6 +191,11 @@ class RunFolder:
         return self.path / "summary.json"
 
     @property
+    def decision_path(self) -> Path:
+        """Thresholds and temperature that were tuned after the training."""
+        return self.path / "decision.json"
+
+    @property
     def autopsy_path(self) -> Path:
         """The step that met a number that is not finite, for `dltrain replay`."""
         return self.path / "autopsy.h5"

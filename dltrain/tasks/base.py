@@ -53,8 +53,17 @@ class Task(ABC):
         """The batch's targets in the form that loss and collectors take."""
 
     @abstractmethod
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
-        """What the outputs say, one dict for each sample."""
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
+        """What the outputs say, one dict for each sample.
+
+        Parameters:
+            outputs: of the model
+            data: for names
+            link: how the loss turns outputs into probabilities
+            cut: of tasks that say yes or no, the logits above which yes is said; None: 0
+        """
 
     def combine(self, outputs: Sequence[Array], link: str = "softmax") -> Array:
         """The outputs of an ensemble: those whose prediction is the mean of the members' predictions.

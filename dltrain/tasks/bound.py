@@ -11,6 +11,7 @@ from dltrain.errors import ConfigError, Problem, UsageError
 from dltrain.layers.base import Array
 from dltrain.metrics import Timing
 from dltrain.registry import create, entries, parse, titles
+from dltrain.tasks.decision import Decision
 from dltrain.tasks.tally import Tally
 from dltrain.tasks.weighing import Weighing
 
@@ -81,6 +82,7 @@ class Bound:
         if problems:
             raise ConfigError(problems)
         name = next((n for n, known in entries("task").items() if known.make is type(task)), "")
+        self.decision = Decision()
         self._prepared = bool(getattr(data, "prepare_target", None))
         self._weighing = Weighing(task, data, (*path, "task", name))
 
@@ -191,6 +193,23 @@ class Bound:
     def _restored(self, values: Array) -> Array:
         return self.data.restore(values) if self._prepared else values
 
+    def calibrated(self, outputs: dict[str, Array]) -> dict[str, Array]:
+        """The outputs of an evaluation by the temperature of the decision."""
+        return {wire: self.decision.scaled(y) if wire == self.wire else y for wire, y in outputs.items()}
+
+    def part(self, head: str, batch: Batch) -> Batch:
+        """A batch as the only head sees it."""
+        return batch
+
+    def targets_of(self, head: str, y: Array) -> Array:
+        """The targets of the only head."""
+        return y
+
+    @property
+    def evaluated(self) -> dict[str, Bound]:
+        """The bound tasks by the names of the heads; here there is one without a name."""
+        return {"": self}
+
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose prediction is the mean of the members' predictions."""
         scores = [found[self.wire] for found in outputs]
@@ -213,7 +232,10 @@ class Bound:
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""
-        return self.task.predict(self._restored(self._decoded(outputs[self.wire])), self.data, self.link)
+        scores = self._restored(self._decoded(outputs[self.wire]))
+        if self.decision.thresholds:
+            return self.task.predict(scores, self.data, self.link, self.decision.cut)
+        return self.task.predict(scores, self.data, self.link)
 
     def tally(self, everything: bool = False) -> Tally:
         """An empty account of a pass over data, with what the metrics read or with everything the task counts."""

@@ -67,12 +67,14 @@ class EventDetection(Task):
         """0 or 1 for each step (N·T, 1), in the outputs' type."""
         return batch.target.reshape(-1, 1).astype(outputs.real.dtype)
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
         """The seconds at which something happens, and the largest probability."""
         step = data.layout["events"]["seconds"] / outputs.shape[1]
         found = []
         for row in outputs.real[..., 0]:
-            there = row > 0
+            there = row > (0 if cut is None else cut)
             rises = np.flatnonzero(there & ~np.concatenate([[False], there[:-1]]))
             highest = float(probabilities(row.max().reshape(1, 1))[0, 1])
             found.append({"events": [round(float(k * step), 3) for k in rises], "highest": highest})

@@ -76,8 +76,12 @@ class Heads:
 
     def part(self, name: str, batch: Batch) -> Any:
         """A batch as one head sees it: its own targets."""
+        return batch.told(lambda y: self.targets_of(name, y))
+
+    def targets_of(self, name: str, y: Array) -> Array:
+        """The targets (N, …) of one head, of those of all."""
         columns, numbered = self.columns[name], self.bound[name].task.needs in ("classes", "binary")
-        return batch.told(lambda y: y[:, columns][:, 0].astype(np.int64) if numbered else y[:, columns])
+        return y[:, columns][:, 0].astype(np.int64) if numbered else y[:, columns]
 
     def loss(self, outputs: Mapping[str, Array], batch: Batch, mode: Mode) -> tuple[Any, dict[str, Array]]:
         """The weighted sum of the heads' losses, and its gradient in every wire."""
@@ -98,6 +102,12 @@ class Heads:
             else:
                 gradients[bound.wire] = gradient
         return total, gradients
+
+    def calibrated(self, outputs: dict[str, Array]) -> dict[str, Array]:
+        """The outputs of an evaluation by the temperatures of the heads' decisions."""
+        for bound in self.evaluated.values():
+            outputs = bound.calibrated(outputs)
+        return outputs
 
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose predictions are the means of the members' predictions."""

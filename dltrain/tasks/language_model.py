@@ -71,7 +71,9 @@ class LanguageModel(Task):
         """Tokens (N·T,)."""
         return batch.target.reshape(-1)
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
         """The likeliest token after the last step, and the probabilities of all."""
         tokens = data.classes or []
         return [

@@ -59,15 +59,17 @@ class MultiLabel(Task):
         """0 and 1 in the outputs' shape and type."""
         return batch.target.astype(outputs.real.dtype, copy=False)
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
-        """The labels whose probability is above one half, and all probabilities."""
-        names = data.target_names
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
+        """The labels whose probability is above one half (whose logit is above the cut), and all probabilities."""
+        names, said = data.target_names, outputs > (0 if cut is None else cut)
         return [
             {
-                "labels": [name for name, p in zip(names, row, strict=True) if p > 0.5],
+                "labels": [name for name, yes in zip(names, there, strict=True) if yes],
                 "probabilities": dict(zip(names, map(float, row), strict=True)),
             }
-            for row in logistic(outputs)
+            for there, row in zip(said, logistic(outputs), strict=True)
         ]
 
     def combine(self, outputs: Sequence[Array], link: str = "softmax") -> Array:

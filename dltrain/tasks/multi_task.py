@@ -101,7 +101,9 @@ class MultiTask(Task):
         """The targets of all heads, side by side (N, columns)."""
         return batch.target
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
         """Nothing: each head predicts by itself."""
         return [{} for _ in outputs]
 

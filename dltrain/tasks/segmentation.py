@@ -67,7 +67,9 @@ class Segmentation(Task):
         """Labels (N·H·W,)."""
         return batch.target.reshape(-1).astype(np.int64)
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
         """The likeliest class of each pixel, and the share of each class in the picture."""
         classes = data.classes or []
         masks = outputs.real.argmax(axis=-1).astype(np.uint8 if len(classes) <= 256 else np.int32)

@@ -72,7 +72,9 @@ class SequenceToSequence(Task):
         """Tokens (N·T,)."""
         return batch.target.reshape(-1)
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
         """The likeliest token at every step, up to the first end: what is said where the right tokens are given."""
         vocabulary: Any = data.vocabulary("y")
         return [{"text": vocabulary.decode(until_end(row, vocabulary.end))} for row in outputs.argmax(-1).tolist()]

@@ -67,7 +67,9 @@ class Classification(Task):
         """Labels (N,)."""
         return batch.target
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
         """The likeliest class and all probabilities."""
         classes = data.classes or []
         return [
@@ -121,12 +123,14 @@ class BinaryClassification(Task):
         """0 or 1 in the outputs' shape (N, 1) and type."""
         return batch.target.reshape(-1, 1).astype(outputs.real.dtype)
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
-        """The likelier class and both probabilities."""
-        classes = data.classes or []
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
+        """The likelier class (or the second where its logit is above the cut) and both probabilities."""
+        classes, yes = data.classes or [], outputs[:, 0] > (0 if cut is None else cut[0])
         return [
-            {"label": classes[int(row[1] > 0.5)], "probabilities": dict(zip(classes, map(float, row), strict=True))}
-            for row in probabilities(outputs)
+            {"label": classes[int(said)], "probabilities": dict(zip(classes, map(float, row), strict=True))}
+            for said, row in zip(yes, probabilities(outputs), strict=True)
         ]
 
     def combine(self, outputs: Sequence[Array], link: str = "softmax") -> Array:
@@ -177,6 +181,8 @@ class Regression(Task):
         """(N, columns)."""
         return batch.target
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
         """The value of each target column."""
         return [dict(zip(data.target_names, map(float, row), strict=True)) for row in outputs]

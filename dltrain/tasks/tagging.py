@@ -66,7 +66,9 @@ class Tagging(Task):
         """Tags (N·T,)."""
         return batch.target.reshape(-1)
 
-    def predict(self, outputs: Array, data: DataSet, link: str = "softmax") -> list[dict[str, Any]]:
+    def predict(
+        self, outputs: Array, data: DataSet, link: str = "softmax", cut: Array | None = None
+    ) -> list[dict[str, Any]]:
         """The tag of each step, those of the padding too."""
         tags = data.classes or []
         return [{"tags": [tags[int(k)] for k in row]} for row in outputs.real.argmax(-1)]

@@ -66,8 +66,11 @@ class Tally:
         if self._list:
             judged = self.bound.judged(scores, batch)
             for collector in self._list:
-                whole = getattr(collector, "of_sequences", False)
-                collector.update(*(self.bound.sequences(scores, batch) if whole else judged), kernels)
+                if collector.of_sequences:
+                    said, targets = self.bound.sequences(scores, batch)
+                else:
+                    said, targets = judged
+                collector.update(self.bound.decision.shifted(said) if collector.decides else said, targets, kernels)
 
     def results(self) -> dict[str, float]:
         """{metric: value}, the loss first; without those that were not measured."""

@@ -111,6 +111,7 @@ class Evaluator:
         outputs, _ = self.graph.forward(task.inputs(batch), mode=mode, wires=task.evaluated_wires)
         if tally.timed:
             tally.time(time.perf_counter() - started, len(batch))
+        outputs = task.calibrated(outputs)
         loss, _ = task.loss(outputs, batch, mode)
         tally.add(loss, 0.0, outputs, batch, mode.kernels(outputs[task.evaluated_wires[0]]))
         return outputs
@@ -129,4 +130,4 @@ class Evaluator:
             outputs, _ = self.graph.forward(batch, mode=self.mode, wires=self.task.evaluated_wires)
             for wire, parts in found.items():
                 parts.append(outputs[wire].copy())
-        return {wire: np.concatenate(parts) for wire, parts in found.items()}
+        return self.task.calibrated({wire: np.concatenate(parts) for wire, parts in found.items()})

@@ -24,6 +24,7 @@ from dltrain.runs.metrics import read_log
 from dltrain.tasks import Tally
 from dltrain.training import checkpoint as checkpoints
 from dltrain.training.averaging import mean_of
+from dltrain.training.decisions import take
 from dltrain.training.prepared import Prepared, read_parts
 from dltrain.training.session import prepare
 from dltrain.training.state import part, weights_of
@@ -49,6 +50,7 @@ class Run:
 
     def __init__(self, folder: RunFolder, session: Prepared, step: int | list[int]) -> None:
         self.folder, self.session, self.step = folder, session, step
+        self.decision: dict[str, Any] | None = None  # thresholds and temperatures that it uses, by head
 
     @property
     def graph(self) -> Graph:
@@ -140,7 +142,7 @@ class Run:
         return found
 
 
-def load_run(run: str | Path, *, runs: str | Path = "runs", checkpoint: str | int = "best") -> Run:
+def load_run(run: str | Path, *, runs: str | Path = "runs", checkpoint: str | int = "best", decide: bool = True) -> Run:
     """Load a run with the weights of a checkpoint, or with the mean of the weights of several.
 
     Weights that were averaged in training are taken in place of those that were trained.
@@ -150,6 +152,7 @@ def load_run(run: str | Path, *, runs: str | Path = "runs", checkpoint: str | in
         runs: folder of the run folders
         checkpoint: best, last or a step; steps with commas between them, or `average` for all there are, mean the mean
             of their weights
+        decide: use the thresholds and the temperature that were tuned for this checkpoint
     """
     folder = RunFolder.find(run, runs)
     loaded = [checkpoints.load(path) for path in checkpoint_paths(folder, checkpoint)]
@@ -158,19 +161,22 @@ def load_run(run: str | Path, *, runs: str | Path = "runs", checkpoint: str | in
     session = prepare(stored_experiment(folder), data=data)
     session.graph.load_state(mean_of([weights_of(arrays) for arrays, _ in loaded]))
     steps = [int(meta["trainer"]["step"]) for _, meta in loaded]
-    return Run(folder, session, steps if len(steps) > 1 else steps[0])
+    found = Run(folder, session, steps if len(steps) > 1 else steps[0])
+    if decide:
+        found.decision = take(folder, session.task, found.step)
+    return found
 
 
 def load_runs(
     names: str | Path | Sequence[str | Path], runs: str | Path = "runs", checkpoint: str | int = "best"
 ) -> list[Run]:
-    """One run or several, each with the weights of a checkpoint.
+    """One run or several, each with the weights of a checkpoint; several decide as if nothing had been tuned.
 
     Raises:
         UsageError: when there is none, or one is named twice.
     """
     given = [names] if isinstance(names, (str, Path)) else list(names)
-    loaded = [load_run(name, runs=runs, checkpoint=checkpoint) for name in given]
+    loaded = [load_run(name, runs=runs, checkpoint=checkpoint, decide=len(given) == 1) for name in given]
     if not loaded:
         raise UsageError("no run is named", expected="one run, or several for an ensemble")
     for position, one in enumerate(loaded):
