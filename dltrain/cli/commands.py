@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "errors": ("dltrain.cli.errors", "Show which examples a run gets wrong, and what mending them could gain."),
     "diagnose": ("dltrain.cli.diagnose", "Say what holds a run back, bias or variance, and what to try next."),
     "report": ("dltrain.cli.report", "Write everything about a run or a sweep on one page of HTML."),
+    "ui": ("dltrain.cli.ui", "Show all runs in the browser while they train."),
     "generate": ("dltrain.cli.generate", "Write a text with a trained language model."),
     "convert": ("dltrain.cli.convert", "Turn a trained classifier into one that takes pictures of any size."),
     "gradcheck": ("dltrain.cli.gradcheck", "Prove the gradients of a config or run by numerical ones."),
