@@ -13,7 +13,7 @@ from dltrain.pages import run, study
 from dltrain.pages.furniture import STYLE, TELL
 from dltrain.pages.material import Material
 from dltrain.pages.page import built, framed
-from dltrain.report.html import Element, document, element, number, table
+from dltrain.report.html import Element, document, element, table
 from dltrain.runs.folder import RunFolder, is_run, names, split_name
 from dltrain.sweeps.folder import SweepFolder, is_sweep
 
@@ -88,7 +88,7 @@ def listed(paths: list[Path]) -> Element:
     if not paths:
         return element("p", "There are no runs yet; `dltrain fit digits-mlp` makes one.")
     return table(
-        ["run", "status", "evaluations", "best", "", "KiB"], [line(Material(RunFolder(path))) for path in paths]
+        ["run", "status", "evaluations", "metric", "best", "KiB"], [line(Material(RunFolder(path))) for path in paths]
     )
 
 
@@ -98,8 +98,8 @@ def line(run: Material) -> list[Element | str | float | None]:
     evaluations: int | str = "damaged"
     with suppress(DltrainError):
         evaluations, best = len(run.records), run.best
-    said = ("", "") if best is None else (number(best[1]), best[0])
-    return [link(row.name), row.state, evaluations, *said, row.bytes // 1024]
+    metric, value = ("", None) if best is None else best[:2]
+    return [link(row.name), row.state, evaluations, metric, value, row.bytes // 1024]
 
 
 def link(name: str) -> Element:
