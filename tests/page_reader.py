@@ -24,16 +24,20 @@ LOADING = {
 }
 ADDRESSES = {"href", "src", "action", "formaction", "data", "poster", "srcset", "xlink:href", "style", "background"}
 
+INSIDE, NEIGHBOUR = r"#[\w.-]+|data:image/png;base64,[\w+/]+=*", r"\.\./|[\w.%~-]+/"
+
 
 class PageReader(HTMLParser):
     """Reads a page, and collects its faults.
 
     Parameters:
         text: the page
+        served: whether it may lead to its neighbours
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, served: bool = False) -> None:
         super().__init__(convert_charrefs=True)
+        self.allowed = re.compile(INSIDE + (rf"|{NEIGHBOUR}" if served else ""))
         self.faults: list[str] = []
         self.open: list[str] = []
         self.ids: list[str] = []
@@ -46,7 +50,7 @@ class PageReader(HTMLParser):
         self.close()
         self.faults += [f"<{tag}> has no end" for tag in self.open]
         self.faults += [f"two elements are {one}" for one in {*self.ids} if self.ids.count(one) > 1]
-        self.faults += [f"nothing is {place}" for place in self.links if place[1:] not in self.ids]
+        self.faults += [f"nothing is {place}" for place in self.links if place[0] == "#" and place[1:] not in self.ids]
         self.faults += [f"there are {len(found)} <{tag}>" for tag, found in self.raw.items() if len(found) != 1]
 
     @property
@@ -73,7 +77,7 @@ class PageReader(HTMLParser):
         """One attribute of an element."""
         if name.startswith("on"):
             self.faults.append(f"{name}={value[:30]}")
-        if name in ADDRESSES and not re.fullmatch(r"#[\w.-]+|data:image/png;base64,[\w+/]+=*", value):
+        if name in ADDRESSES and not self.allowed.fullmatch(value):
             self.faults.append(f"<{tag} {name}={value[:30]}>")
         if name == "href":
             self.links.append(value)

@@ -139,8 +139,8 @@ def sweep(folder: Path) -> dict[str, Any]:
     return {
         "name": "search",
         "config": iris(train__epochs=1),
-        "trials": 10,
-        "sampler": {"coarse_to_fine": {"points": 5}},
+        "trials": 8,
+        "sampler": {"coarse_to_fine": {"points": 4}},
         "space": {
             "optimizer.adam.learning_rate": {"log_uniform": [0.0001, 0.1]},
             "train.batch_size": {"choice": [15, 30]},

@@ -21,8 +21,8 @@ ALLOWED: dict[str, set[str]] = {
     "__init__": {"api"},
     "__main__": {"cli"},
     "cli": {
-        *("__init__", "api", "config", "data", "explore", "kernels", "looking", "model", "report", "runs"),
-        *("sweeps", "training"),
+        *("__init__", "api", "config", "data", "explore", "kernels", "looking", "model", "pages", "report"),
+        *("runs", "sweeps", "training"),
     },
     "api": {
         *("config", "data", "diagnose", "explore", "kernels", "layers", "looking", "metrics", "model", "optim"),

@@ -233,7 +233,7 @@ def shown(browser: Any, file: Path, told: list[str], **options: Any) -> Any:
     return page
 
 
-QUICK, SLOW = ("iris", "hostile"), ("pictures", "plane", "values", "labels", "text")
+QUICK, SLOW = ("hostile",), ("iris", "pictures", "plane", "values", "labels", "text")
 
 
 @pytest.mark.parametrize("kind", [*QUICK, *(pytest.param(kind, marks=pytest.mark.slow) for kind in SLOW)])

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("dltrain.cli.calibrate", "Let the probabilities of a run say how often they are right."),
     "replay": ("dltrain.cli.replay", "Run the step that left the finite numbers again, to the very operation."),
     "report": ("dltrain.cli.report", "Write everything about a run or a sweep on one page of HTML."),
+    "ui": ("dltrain.cli.ui", "Show all runs in the browser while they train."),
     "generate": ("dltrain.cli.generate", "Write a text with a trained language model."),
     "convert": ("dltrain.cli.convert", "Turn a trained classifier into one that takes pictures of any size."),
     "gradcheck": ("dltrain.cli.gradcheck", "Prove the gradients of a config or run by numerical ones."),

@@ -22,6 +22,20 @@ def page(title: str, about: str, sections: Sequence[Section], subject: Any) -> t
         sections: in their order
         subject: what they are about
     """
+    made, left_out = built(sections, subject)
+    ids = {section.title: section.id for section in sections}
+    links = [(name, f"#{ids[name]}") for name in made]
+    body = framed(title, about, links, [*made.values(), *ending(left_out)])
+    return document(title, body, STYLE, TELL), list(made), left_out
+
+
+def built(sections: Sequence[Section], subject: Any) -> tuple[dict[str, Element], dict[str, str]]:
+    """{title: section} of those that apply, and {title: reason} of the others.
+
+    Parameters:
+        sections: in their order
+        subject: what they are about
+    """
     made: dict[str, Element] = {}
     left_out: dict[str, str] = {}
     for section in sections:
@@ -30,13 +44,9 @@ def page(title: str, about: str, sections: Sequence[Section], subject: Any) -> t
         except DltrainError as error:
             left_out[section.title] = reason(error)
         else:
-            made[section.title] = element(
-                "section", element("h2", section.title, id=section.id), children, aria_label=section.title
-            )
-    ids = {section.title: section.id for section in sections}
-    links = [(name, f"#{ids[name]}") for name in made]
-    body = framed(title, about, links, [*made.values(), *ending(left_out)])
-    return document(title, body, STYLE, TELL), list(made), left_out
+            heading = element("h2", section.title, id=section.id)
+            made[section.title] = element("section", heading, children, aria_label=section.title)
+    return made, left_out
 
 
 def reason(error: DltrainError) -> str:

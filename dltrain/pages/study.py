@@ -223,3 +223,4 @@ SECTIONS = (
     Section("Rounds", rounds),
     Section("Trials that ended early", failures),
 )
+LIVE = tuple(section for section in SECTIONS if section.build is not shares)  # all but what takes a forest

@@ -23,16 +23,17 @@ PAGE = "html head title body header main nav section article footer div span p h
 PARTS = "code pre table caption thead tbody tr th td figure figcaption details summary output time"
 FIGURE = "svg g path rect circle line polyline polygon text"
 TAGS = VOID | {*PAGE.split(), *PARTS.split(), *FIGURE.split()}
-GENERAL = "aria-hidden aria-label aria-live class data-live id lang role tabindex title"
+GENERAL = "aria-hidden aria-label aria-live class id lang role tabindex title"
 OF_ONE = "alt charset content datetime height href http-equiv name open scope src width"
 DRAWN = "cx cy d fill fill-opacity opacity points r shape-rendering transform viewBox x x1 x2 y y1 y2"
 LINES = "stroke stroke-dasharray stroke-linecap stroke-linejoin stroke-opacity stroke-width"
 ATTRIBUTES = frozenset({*GENERAL.split(), *OF_ONE.split(), *DRAWN.split(), *LINES.split()})
-ADDRESS = re.compile(r"#[\w.-]+|\.{0,2}/?(?:[\w.%-]+/)*")  # a place in this page, or a folder beneath it
+ADDRESS = re.compile(r"#[\w.-]+|\.{0,2}/?(?:[\w.%~-]+/)*")  # a place in this page, or a folder beneath it
 PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/]+=*")
 SVG = "{http://www.w3.org/2000/svg}"
 POLICY = (
-    "default-src 'none'; img-src data:; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; img-src data:; style-src {style}; script-src {script}; connect-src {connect}; "
+    "base-uri 'none'; form-action 'none'"
 )
 
 Child = Any  # an Element, a text or number, None, or several of them

@@ -14,6 +14,7 @@ from dltrain.report.svg import scatter_chart
 
 MOST = 400  # points
 TARGETS = 4  # of which charts are drawn
+DOTS = 40  # of the line on which predictions are right
 
 
 def predicted(run: Material) -> Iterator[Child]:
@@ -26,9 +27,9 @@ def predicted(run: Material) -> Iterator[Child]:
     kept = np.unique(np.linspace(0, len(found) - 1, MOST).astype(np.int64))
     for column, name in enumerate(run.data.target_names[:TARGETS]):
         a, b = true[kept, column], said[kept, column]
-        ends = [float(min(a.min(), b.min())), float(max(a.max(), b.max()))]
+        ideal = np.linspace(min(a.min(), b.min()), max(a.max(), b.max()), DOTS).tolist()
         texts = [f"sample {i}: {x:.4g}, predicted {y:.4g}" for i, x, y in zip(found.ids[kept], a, b, strict=True)]
-        groups = {run.part: (a.tolist(), b.tolist()), "right": (ends, ends)}
+        groups = {run.part: (a.tolist(), b.tolist()), "right": (ideal, ideal)}
         figure = scatter_chart(f"{name}: predicted over true", "true", "predicted", groups, {run.part: texts})
         rows = [[int(i), float(x), float(y)] for i, x, y in zip(found.ids[kept], a, b, strict=True)]
         yield chart(figure, ["sample", "true", "predicted"], rows)
