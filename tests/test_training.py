@@ -189,7 +189,7 @@ def test_every_shipped_config_is_tried_and_has_its_figure() -> None:
     assert {name for name in names if f"| `{name}`" in page} == names
 
 
-# known figures of one run of the course, from points or a start that are not ours; our mean of five lies below them
+# known figures of one start of the course, which few others reach (docs/results.md); our mean of five lies below them
 BELOW = ("cats-two-layers", "cats-four-layers", "football-dropout", "planar-flower", "circles-init")
 
 
