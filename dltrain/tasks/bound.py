@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dltrain.tasks.base import Task
 
 ALWAYS = ("loss", "timing")  # statistics that every task has
+MOST_CLASSES = 1000  # whose confusion is told; the table of a vocabulary would take gigabytes
 PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")  # layers whose outputs a loss of scores would squash again
 
 
@@ -218,7 +219,8 @@ class Bound:
     def tally(self, everything: bool = False) -> Tally:
         """An empty account of a pass over data, with what the metrics read or with everything the task counts."""
         wanted = {metric.statistic for metric in self.metrics.values()}
-        wanted |= {"confusion"} if everything else set()
+        if everything and len(self.data.classes or ()) <= MOST_CLASSES:
+            wanted |= {"confusion"}
         known = {"timing": Timing()} | self.task.collectors(self.data, self.link)
         return Tally(self, {name: collector for name, collector in known.items() if name in wanted})
 
