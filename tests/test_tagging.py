@@ -184,6 +184,7 @@ def test_columns_of_conll_u_and_broken_lines(folder: Path) -> None:
             r"b:3: .*lacks this tag.*B-new",
         ),
         ({"a": ""}, {"conll": "a"}, "no sentence"),
+        ({"a": "to O\n"}, {"conll": {"path": "a", "vocabulary": "byte_pairs"}}, "does not fit.*expected words"),
         ({"a": "to boston\tO\n"}, {"tagged_lines": "a"}, r"a:1: words and tags differ in number.*2 words and 1 tags"),
         ({"a": "BOS EOS\tO x\n"}, {"tagged_lines": "a"}, r"a:1: the sentence is empty"),
     ],

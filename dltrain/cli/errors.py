@@ -129,8 +129,8 @@ def shortened(words: str) -> str:
     """The beginning of a text.
 
     Example:
-        >>> shortened("so good " * 20)[-9:]
-        'so good …'
+        >>> shortened("abcd" * 30)[-5:]
+        'cda …'
     """
     return words if len(words) <= MOST_SHOWN else words[: MOST_SHOWN - 1].rstrip() + " …"
 

@@ -148,7 +148,8 @@ def show(predictions: Sequence[Mapping[str, Any]]) -> None:
     else:
         rows = [_row(number, prediction) for number, prediction in enumerate(predictions[:SHOWN])]
         headers = list(rows[0]) if rows else ["sample"]
-        output.show(output.table(headers, [list(row.values()) for row in rows], right=headers))
+        numbers = [name for name in headers if name != "text"]
+        output.show(output.table(headers, [list(row.values()) for row in rows], right=numbers))
     if len(predictions) > SHOWN:
         output.show("", f"{SHOWN} of {len(predictions)}; --out FILE.csv writes all")
 

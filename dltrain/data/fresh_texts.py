@@ -95,6 +95,8 @@ def entries_of(given: str, like: DataSet, target: bool) -> Iterable[Entry]:
 
 def is_path(path: Path, given: str) -> bool:
     """Whether what was given names a file, also one that is not there."""
+    if not given.strip():
+        return False
     try:
         there = path.exists()
     except (OSError, ValueError):  # a text may be longer than a name, or hold a zero

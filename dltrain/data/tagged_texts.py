@@ -12,7 +12,7 @@ import numpy as np
 
 from dltrain.data.examples import Pool
 from dltrain.data.folders import DataFolders
-from dltrain.data.text import read_text
+from dltrain.data.text import check_fits, read_text
 from dltrain.data.text_entries import known_words
 from dltrain.data.vocabulary import NOTHING, Texts, numbered
 from dltrain.errors import DataError
@@ -199,6 +199,7 @@ def side_by_side(lines: list[str], where: str) -> Iterator[tuple[list[str], list
 
 def pool_of_tags(source: Conll | TaggedLines, folders: DataFolders, layout: dict[str, Any]) -> Pool:
     """The pool of all files of a source."""
+    check_fits(source.vocabulary, "of_words")
     found: list[Sentence] = []
     paths = {"train": source.path, "validation": source.validation_path, "test": source.test_path}
     for part, path in paths.items():

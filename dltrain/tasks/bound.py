@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dltrain.tasks.base import Task
 
 ALWAYS = ("loss", "timing")  # statistics that every task has
+MOST_CLASSES = 1000  # whose confusion is told; the table of a vocabulary would take gigabytes
 PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")  # layers whose outputs a loss of scores would squash again
 
 
@@ -241,7 +242,8 @@ class Bound:
         """An empty account of a pass over data, with what the metrics read or with everything the task counts."""
         wanted = {metric.statistic for metric in self.metrics.values()}
         counted = self.task.collectors(self.data, self.link)
-        wanted |= set(counted) if everything else set()
+        if everything:
+            wanted |= set(counted) - ({"confusion"} if len(self.data.classes or ()) > MOST_CLASSES else set())
         known = {"timing": Timing()} | counted
         return Tally(self, {name: collector for name, collector in known.items() if name in wanted})
 
