@@ -62,6 +62,8 @@ def of_tokens(kind: str, vocabulary: int, steps: int, **arguments: Any) -> Layer
 
 
 LAYERS = [
+    layer("crf", (4, 3)),
+    masked("crf", (4, 3), (4,)),
     layer("dense", (4,), units=3),
     layer("dense", (1,), units=1),
     layer("dense", (7,), units=5, use_bias=False),
@@ -314,6 +316,8 @@ LOSSES = [
     Loss("focal", (3,), "binary", {"gamma": 1.5}),
     Loss("focal", (3,), "labels", {"gamma": 0.5}),
     Loss("focal", (2,), "labels", {"gamma": 0.0}),
+    Loss("crf", (9, 4), "tags"),  # 3 steps and 4 tags
+    Loss("crf", (5, 2), "tags"),
 ]
 
 # {name: spec}: every kind has its checks in test_contracts.py; parity with plain transcriptions of the papers and with
@@ -370,6 +374,7 @@ METRICS = {
     "dice": ("dice", 1.0, True),
     "loss": ("loss", 0.0, False),
     "accuracy": ("accuracy", 1.0, True),
+    "span_f1": ("span_f1", 1.0, True),
     "precision": ({"precision": "macro"}, 1.0, True),
     "recall": ({"recall": "micro"}, 1.0, True),
     "f1": ({"f1": "weighted"}, 1.0, True),
@@ -468,6 +473,8 @@ SOURCES = {
     "text_folder": ({"text_folder": {"path": "texts", "max_length": 5}}, "classes"),
     "text_table": ({"text_table": {"path": "texts.tsv", "vocabulary": "characters"}}, "classes"),
     "text_files": ({"text_files": {"classes": {"a": "a.lines", "b": "b.lines"}}}, "classes"),
+    "conll": ({"conll": {"path": "a.conll"}}, "tags"),
+    "tagged_lines": ({"tagged_lines": "a.iob"}, "tags"),
     "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
     "parallel_text": ({"parallel_text": {"path": "a.txt", "target_path": "a.txt", "max_length": 5}}, "pairs"),
     "dates": ({"dates": 40}, "pairs"),
@@ -481,6 +488,7 @@ TASKS = {
     "language_model": 5,
     "sequence_to_sequence": 6,
     "segmentation": 3,
+    "tagging": 3,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
 EXPLORATIONS: dict[str, Any] = {

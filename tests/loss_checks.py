@@ -42,6 +42,7 @@ class Surface:
         draw = {
             "labels": lambda: rng.integers(0, case.shape[0], len(z)),
             "binary": lambda: rng.integers(0, 2, shape).astype(real),
+            "tags": lambda: rng.integers(0, shape[2], (len(z), shape[1] - shape[2] - 2)),
             "values": lambda: np.random.default_rng(5).standard_normal(shape).astype(real),
         }
         self.targets = draw[case.targets]()

@@ -78,13 +78,15 @@ def heads_case(size: int, rng: np.random.Generator, **options: Any) -> tuple[Obj
     return Objective(graph, bound), Batch({"x": x}, target, slice(None), 0, 0, np.arange(size))
 
 
-def text_case(tokens: int, size: int, rng: np.random.Generator, **options: Any) -> tuple[Objective, Batch]:
-    """A small language model, and a batch of texts of which some are short."""
+def text_case(
+    tokens: int, size: int, rng: np.random.Generator, task: str = "language_model", **options: Any
+) -> tuple[Objective, Batch]:
+    """A small language model, or a tagger, and a batch of texts of which some are short."""
     data: Any = SimpleNamespace(classes=["<unknown>", *"abcdefgh"[: tokens - 1]], shape=(4,), target_names=["token"])
     embedding = {"embedding": {"vocabulary_size": tokens, "units": 3}}
     chain = [embedding, {"lstm": {"units": 6, "return_sequences": True}}, {"dense": tokens}]
     graph = graph_of({"graph": {"y": chain}}, {"x": (4,)}, **options)
-    bound = create("task", "language_model").bind(data, graph.outputs, None, None)
+    bound = create("task", task).bind(data, graph.outputs, None, None)
     bound.check(graph)
     target = rng.integers(0, tokens, (size, 4))
     target[::3, 2:] = -1

@@ -63,7 +63,7 @@ from dltrain.kernels import select
 from dltrain.looking import Inside, Unit
 from dltrain.looking import Subject as LookedAt
 from dltrain.looking.reading import Reading
-from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores
+from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores, Spans
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.registry import create
@@ -191,6 +191,12 @@ def classes_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return labels, 800 * np.eye(3)[labels]
 
 
+def tags_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Tags of sentences, and logits that are sure of them."""
+    tags = rng.integers(0, 3, (30, 7))
+    return tags, np.eye(3)[tags]
+
+
 def labels_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Sets of labels, and logits that are right."""
     sets = rng.integers(0, 2, (30, 3)).astype(np.float64)
@@ -208,6 +214,7 @@ COLLECTED: dict[str, Callable[[Any], Any]] = {
     "confusion": lambda rng: (lambda: Confusion(3), *classes_of(rng)),
     "certainty": lambda rng: (lambda: Certainty(3), *classes_of(rng)),
     "scores": lambda rng: (lambda: Scores(3, "softmax"), *classes_of(rng)),
+    "spans": lambda rng: (lambda: Spans(["O", "B-x", "I-x"]), *tags_of(rng)),
     "label_sets": lambda rng: (lambda: LabelSets(3), *labels_of(rng)),
     "moments": lambda rng: (lambda: Moments(2), *values_of(rng)),
 }
@@ -319,6 +326,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.lines").write_text("\n".join(lines))
         for k, line in enumerate(lines):
             (folder / "texts" / name / f"{k}.txt").write_text(line)
+    (folder / "a.conll").write_text("".join(f"Ann B-x\nhas O\n{k} B-y\n\n" for k in range(20)))
+    (folder / "a.iob").write_text("".join(f"BOS from {k} EOS\tO O B-x ask\n" for k in range(20)))
     (folder / "texts.tsv").write_text("".join(f"text {k}\t{'ab'[k % 2]}\n" for k in range(20)))
     (folder / "images.idx").write_bytes(idx(images()))
     (folder / "labels.idx").write_bytes(idx(np.arange(40) % 2))
@@ -341,7 +350,7 @@ def test_source(name: str, files: Path) -> None:
     train = data[0].parts["train"].columns
     assert train["x"].dtype == (np.int64 if pools[0].texts else np.float32)
     assert train["x"].shape[1:] == data[0].shape
-    assert train["y"].ndim == {"values": 2, "tokens": 2, "pairs": 2, "masks": 3}.get(needs, 1)
+    assert train["y"].ndim == {"values": 2, "tokens": 2, "pairs": 2, "tags": 2, "masks": 3}.get(needs, 1)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -351,8 +360,8 @@ def test_task(name: str) -> None:
     rng, outputs = np.random.default_rng(0), max(width, 2)
     if name == "multi_task":
         objective, batch = heads_case(9, rng)
-    elif name == "language_model":
-        objective, batch = text_case(width, 9, rng)
+    elif name in ("language_model", "tagging"):
+        objective, batch = text_case(width, 9, rng, task=name)
     elif name == "sequence_to_sequence":
         objective, batch = pairs_case(width, 9, rng)
     else:

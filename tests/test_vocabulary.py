@@ -11,7 +11,7 @@ import pytest
 from cases import VOCABULARIES
 
 from dltrain import api
-from dltrain.data import DataSet
+from dltrain.data import DataFolders, DataSet
 from dltrain.data.text import units_of
 from dltrain.data.vocabulary import (
     PADDING,
@@ -99,6 +99,12 @@ def test_a_wrong_pattern_is_one_sentence() -> None:
         units_of(["a b"], {"words": {"pattern": "(+"}})
 
 
+def test_windows_are_not_cut_of_byte_pairs(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("to be or not to be")
+    with pytest.raises(DataError, match="does not fit the source; expected characters or words; got byte_pairs"):
+        create("source", {"text": {"path": "a.txt", "vocabulary": "byte_pairs"}}).load(DataFolders(tmp_path))
+
+
 def test_without_the_package_byte_pairs_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "tokenizers", None)
     with pytest.raises(UsageError, match=r'pip install "dltrain\[tokens\]"'):
@@ -127,6 +133,10 @@ def test_words_of_a_language_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert text == " sat on the mat and the"
     with pytest.raises(UsageError, match="does not know.*'cow'"):
         api.generate(run, "the cow")
+    session = api.load_run(run).session
+    assert "confusion" in session.task.tally(everything=True).collectors
+    session.task.data.classes = [str(k) for k in range(2000)]  # a table of 2000 × 2000 is read by nobody
+    assert "confusion" not in session.task.tally(everything=True).collectors
     loaded = api.load_run(run).session.data
     stored = DataSet.from_info(json.loads(json.dumps(loaded.info())), {})
     vocabulary = stored.vocabulary("x")

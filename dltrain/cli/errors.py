@@ -105,8 +105,8 @@ def shortened(words: str) -> str:
     """The beginning of a text.
 
     Example:
-        >>> shortened("a " * 60)[-4:]
-        'a …'
+        >>> shortened("abcd" * 30)[-5:]
+        'cda …'
     """
     return words if len(words) <= MOST_SHOWN else words[: MOST_SHOWN - 1].rstrip() + " …"
 

@@ -139,11 +139,25 @@ def show(predictions: Sequence[Mapping[str, Any]]) -> None:
     """Print a table: the label with its probability and the runner-up, or the values."""
     from dltrain.cli import output
 
-    rows = [_row(number, prediction) for number, prediction in enumerate(predictions[:SHOWN])]
-    headers = list(rows[0]) if rows else ["sample"]
-    output.show(output.table(headers, [list(row.values()) for row in rows], right=headers))
+    if predictions and "words" in predictions[0]:
+        output.show(*map(tagged, predictions[:SHOWN]))
+    else:
+        rows = [_row(number, prediction) for number, prediction in enumerate(predictions[:SHOWN])]
+        headers = list(rows[0]) if rows else ["sample"]
+        numbers = [name for name in headers if name != "text"]
+        output.show(output.table(headers, [list(row.values()) for row in rows], right=numbers))
     if len(predictions) > SHOWN:
         output.show("", f"{SHOWN} of {len(predictions)}; --out FILE.csv writes all")
+
+
+def tagged(prediction: Mapping[str, Any]) -> str:
+    """A sentence, each word with its tag.
+
+    Example:
+        >>> tagged({"words": ["to", "Boston"], "tags": ["O", "B-city"]})
+        'to/O Boston/B-city'
+    """
+    return " ".join(map("/".join, zip(prediction["words"], prediction["tags"], strict=True)))
 
 
 def _row(sample: int, prediction: Mapping[str, Any]) -> dict[str, str]:

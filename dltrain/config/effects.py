@@ -29,6 +29,7 @@ NO_HEADS = {
     "heads": ("a head has a single task", "a task of one loss", "write its heads beside the others"),
     "masks": ("a head cannot learn the class of every pixel", SAMPLES, "train it by itself: `task: segmentation`"),
     "pairs": ("a head cannot learn texts", SAMPLES, "train it by itself: `task: sequence_to_sequence`"),
+    "tags": ("a head cannot learn a tag for every word", SAMPLES, "train it by itself: `task: tagging`"),
     "tokens": ("a head cannot learn every character", SAMPLES, "train it by itself: `task: language_model`"),
 }
 

@@ -27,6 +27,7 @@ from dltrain.data import (
     splits,
     synthetic,
     tables,
+    tagged_texts,
     text,
     vocabulary,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "splits",
     "synthetic",
     "tables",
+    "tagged_texts",
     "text",
     "vocabulary",
 ]

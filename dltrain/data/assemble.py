@@ -95,7 +95,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     split = create("split", section.split or ("stratified" if alike else "random"))
     positions = split.split(*groups_of(target, heads, pool), seed)
     drawn = positions["train"]
-    counts = None if classes is None else class_counts(y[drawn], classes, pool)
+    counts = None if classes is None else class_counts(y[drawn], classes, pool, needs_of(needs) != "tags")
     sets = label_counts(y[drawn]) if needs_of(needs) == "labels" else None
     for name, head in heads.items():
         if plain[name]["kind"] == "labels":
@@ -220,14 +220,20 @@ def check_weights(pool: Pool) -> Array:
     return weights
 
 
-def class_counts(labels: Array, classes: list[str], pool: Pool) -> list[int]:
+def class_counts(labels: Array, classes: list[str], pool: Pool, complete: bool = True) -> list[int]:
     """How many examples each class has to learn from.
+
+    Parameters:
+        labels: numbers of classes, -1 for what is ignored
+        classes: their names
+        pool: for errors
+        complete: whether every class must have one
 
     Raises:
         DataError: when one has none.
     """
     counts = np.bincount(labels[labels >= 0], minlength=len(classes))
-    if not counts.all():
+    if complete and not counts.all():
         name = classes[int(np.flatnonzero(counts == 0)[0])]
         hint = "use `split: stratified`, or collect more examples"
         raise DataError(f"class {name!r} has no example in the training part", where=pool.where, hint=hint)

@@ -213,6 +213,8 @@ class DataSet:
     def notes(self) -> list[str]:
         """What a user should know of how the data were read, a line each."""
         found = []
+        if extra := self.layout.get("texts", {}).get("extra_tags"):
+            found.append(f"{len(extra)} tags are not in the training file and count as wrong: {', '.join(extra[:5])}")
         for kind, done in (("texts", "cut off after"), ("pairs", "left out, longer than")):
             facts = self.layout.get(kind, {})
             if facts.get("cut"):

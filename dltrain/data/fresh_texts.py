@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dltrain.data.examples import Array, DataSet, Pool
 from dltrain.data.picture_files import is_archive
+from dltrain.data.tagged_texts import lowered, pool_of_sentences, sentences
+from dltrain.data.text import units_of
 from dltrain.data.text_entries import Columns, Entry, in_folders, in_lines, in_table, pool_of_texts
-from dltrain.data.vocabulary import Vocabulary, tokens_of
+from dltrain.data.vocabulary import NOTHING, Vocabulary, tokens_of
 from dltrain.errors import DataError
 
 TABLES = (".csv", ".tsv")
@@ -29,16 +32,46 @@ def texts_like(given: str, like: DataSet, target: bool) -> Pool:
     Raises:
         DataError: when a file has no labels that are wanted, or a text is empty.
     """
-    entries = list(entries_of(given, like, target))
-    vocabulary = like.vocabulary()
+    vocabulary, steps = like.vocabulary(), like.shape[0]
     assert vocabulary is not None
-    most = like.layout.get("texts", {}).get("max_length", like.shape[0])
-    pool = pool_of_texts(entries, given, vocabulary.spec, most)
+    if target and "sentences" in like.layout:
+        return sentences_like(given, like, vocabulary)
+    most = like.layout.get("texts", {}).get("max_length", steps)
+    pool = pool_of_texts(list(entries_of(given, like, target)), given, vocabulary.spec, most)
     x = tokens_of(pool.columns["x"], pool.texts[0].units, vocabulary, 0)
-    columns = {**pool.columns, "x": brought_to(x, like.shape[0])}
+    columns = {**pool.columns, "x": brought_to(x, steps)}
     if not target:
         del columns["y"]
     return replace(pool, columns=columns, texts=(), classes=like.classes)
+
+
+def sentences_like(given: str, like: DataSet, vocabulary: Vocabulary) -> Pool:
+    """Sentences with tags, from a file in the layout of the run's own.
+
+    Raises:
+        DataError: when it cannot be read, or holds a tag that the run does not know.
+    """
+    found = list(sentences(Path(given), like.layout["sentences"]))
+    if not found:
+        raise DataError("the file has no sentence", where=given, expected="one or more")
+    steps = like.shape[0]
+    words = lowered([sentence.words for sentence in found], vocabulary.spec)
+    pool = pool_of_sentences(found, words, list(like.classes or ()), steps)
+    x = np.zeros((len(found), steps), np.int64)
+    for row, some in zip(x, words, strict=True):
+        tokens = vocabulary.tokens(some[:steps])
+        row[: len(tokens)] = tokens
+    return replace(pool, columns={"x": x, "y": brought_to(pool.columns["y"], steps, NOTHING)})
+
+
+def words_like(given: str, like: DataSet) -> list[list[str]]:
+    """The words of new texts, as far as the run reads them."""
+    vocabulary = like.vocabulary()
+    assert vocabulary is not None
+    recipe: Any = vocabulary.recipe
+    written = {"words": {"pattern": recipe.pattern, "lower_case": False}}  # not in the letters that the model reads
+    texts = [entry.text for entry in entries_of(given, like, target=False)]
+    return [words[: like.shape[0]] for words in units_of(texts, written)]
 
 
 def entries_of(given: str, like: DataSet, target: bool) -> Iterable[Entry]:
@@ -62,6 +95,8 @@ def entries_of(given: str, like: DataSet, target: bool) -> Iterable[Entry]:
 
 def is_path(path: Path, given: str) -> bool:
     """Whether what was given names a file, also one that is not there."""
+    if not given.strip():
+        return False
     try:
         there = path.exists()
     except (OSError, ValueError):  # a text may be longer than a name, or hold a zero
@@ -69,14 +104,14 @@ def is_path(path: Path, given: str) -> bool:
     return there or (given.lower().endswith(FILES) and not any(c.isspace() for c in given))
 
 
-def brought_to(x: Array, steps: int) -> Array:
-    """Tokens (N, T) with T steps: cut off, or filled up with padding.
+def brought_to(x: Array, steps: int, fill: int = 0) -> Array:
+    """Tokens (N, T) with T steps: cut off, or filled up.
 
     Example:
         >>> brought_to(np.array([[5, 6, 7]]), 2).tolist(), brought_to(np.array([[5]]), 2).tolist()
         ([[5, 6]], [[5, 0]])
     """
-    out = np.zeros((len(x), steps), np.int64)
+    out = np.full((len(x), steps), fill, np.int64)
     kept = min(steps, x.shape[1])
     out[:, :kept] = x[:, :kept]
     return out

@@ -30,7 +30,7 @@ class TextFolder:
         test_path: a folder or archive that is the test part
 
     Example:
-        >>> from tempfile import TemporaryDirectory
+        >>> from pathlib import Path; from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     for name, text in (("bad", "so dull"), ("good", "so good!")):
         ...         Path(folder, "set", name).mkdir(parents=True)
@@ -87,7 +87,7 @@ class TextTable:
         test_path: a file that is the test part
 
     Example:
-        >>> from tempfile import TemporaryDirectory
+        >>> from pathlib import Path; from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     _ = Path(folder, "a.tsv").write_text('so "good"\\t1\\nso dull\\t0\\n')
         ...     pool = TextTable("a.tsv", vocabulary={"words": {"pattern": r"\\S+"}}).load(DataFolders(folder))
@@ -141,7 +141,7 @@ class TextFiles:
         max_length: most words (characters) of a text; what is behind them is cut off, counted and told
 
     Example:
-        >>> from tempfile import TemporaryDirectory
+        >>> from pathlib import Path; from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     for name, text in (("neg", "so dull\\n"), ("pos", "so good\\nso nice\\n")):
         ...         _ = Path(folder, name).write_text(text)

@@ -12,7 +12,7 @@ from dltrain.data.folders import DataFolders, SettingError
 from dltrain.data.opening import stream, too_large
 from dltrain.data.vocabulary import NOTHING, UNKNOWN, Recipe, Texts, WholeUnits, numbered
 from dltrain.errors import DataError
-from dltrain.registry import create, register
+from dltrain.registry import create, entries, parse, register
 from dltrain.types import PositiveInt
 
 RUNNING = (UNKNOWN,)  # the special tokens of a text that goes on: nothing has to be told from padding
@@ -54,6 +54,7 @@ class Text:
         Raises:
             DataError: when the file is not UTF-8, or shorter than two windows.
         """
+        check_fits(self.vocabulary, "one_token_a_unit")
         file = folders.find(self.path)
         codes, units = numbered(units_of([read_text(file)], self.vocabulary))
         codes = codes[0]
@@ -100,6 +101,7 @@ class TextLines:
         Raises:
             DataError: when the file is not UTF-8, has no two lines, or one that is too long.
         """
+        check_fits(self.vocabulary, "one_token_a_unit")
         file = folders.find(self.path)
         found = units_of([line.strip() for line in read_text(file).split("\n")], self.vocabulary)
         numbers = [number for number, line in enumerate(found, 1) if line]
@@ -115,6 +117,24 @@ class TextLines:
         x[y == NOTHING] = NOTHING
         texts = Texts(("x", "y"), self.vocabulary, units, RUNNING)
         return Pool({"x": x, "y": y}, str(file), lines=np.array(numbers), texts=(texts,))
+
+
+def check_fits(vocabulary: object, having: str) -> None:
+    """Refuse a vocabulary that a source cannot take.
+
+    Parameters:
+        vocabulary: its spec
+        having: what it must have: "one_token_a_unit" where windows are cut before, "of_words" where words are given
+
+    Raises:
+        SettingError: naming those that the source takes.
+    """
+    entry, _ = parse(vocabulary, "vocabulary")
+    fitting = [name for name, other in entries("vocabulary").items() if hasattr(other.make, having)]
+    if entry.name not in fitting:
+        what, expected = "this vocabulary does not fit the source", " or ".join(fitting)
+        error = SettingError(what, where="vocabulary", expected=expected, got=entry.name)
+        raise error.about(vocabulary, "vocabulary")
 
 
 def units_of(texts: list[str], vocabulary: object) -> list[list[str]]:

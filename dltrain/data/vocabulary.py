@@ -255,6 +255,7 @@ class WordsAndMarks:
     """
 
     one_token_a_unit = True
+    of_words = True
 
     def __init__(
         self,

@@ -57,6 +57,8 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
         pool = replace(pool, classes=list(known))
     if need.kind in ("tokens", "pairs"):
         return Target((sequences_of if need.kind == "tokens" else pairs_of)(pool), None, ["token"])
+    if need.kind == "tags":
+        return Target(tags_of(pool), pool.classes, ["tag"])
     if need.kind == "values":
         y, names = values_of(pool, dtype)
         return Target(y, None, names)
@@ -97,6 +99,20 @@ def pairs_of(pool: Pool) -> Array:
         expected, hint = "texts and what is to be made of them", "take the source `parallel_text` or `dates`"
         raise DataError("the data are no pairs of texts", where=pool.where, expected=expected, hint=hint)
     return pool.columns["y"]
+
+
+def tags_of(pool: Pool) -> Array:
+    """Targets (N, T): the number of a tag for each word.
+
+    Raises:
+        DataError: when the source gives something else.
+    """
+    x, y = pool.columns["x"], pool.columns["y"]
+    if y.dtype.kind != "i" or y.shape != x.shape or pool.classes is None:
+        hint = "take the source `conll` or `tagged_lines`"
+        expected, got = "a tag for each word (N, T)", f"targets of shape {y.shape}"
+        raise DataError("the data are no sentences with tags", where=pool.where, expected=expected, got=got, hint=hint)
+    return y
 
 
 def read_targets(pool: Pool, needs: Mapping[str, Need], dtype: str) -> tuple[Array, dict[str, dict[str, Any]]]:

@@ -35,3 +35,6 @@ def check_labels(labels: Array, classes: int) -> None:
 def rows_of(x: Array) -> Array:
     """x as a matrix of its last axis: (…, C) -> (rows, C)."""
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+PADDED = -1e4  # all scores of a step that fills up a sequence of tags

@@ -5,12 +5,14 @@ take logits where there are probabilities, so that they stay finite and exact ho
 """
 
 from dltrain.losses.classification import BinaryCrossEntropy, SoftmaxCrossEntropy
+from dltrain.losses.crf import ConditionalRandomFieldLoss
 from dltrain.losses.focal import Focal
 from dltrain.losses.margins import Hinge, SquaredHinge
 from dltrain.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError, Quadratic
 
 __all__ = [
     "BinaryCrossEntropy",
+    "ConditionalRandomFieldLoss",
     "Focal",
     "Hinge",
     "Huber",

@@ -3,10 +3,11 @@
 A collector adds up counts or sums; a metric is computed from them once, at the end.
 """
 
-from dltrain.metrics import certainty, decisions, measured, overlap, ranking, regression
+from dltrain.metrics import certainty, decisions, measured, overlap, ranking, regression, spans
 from dltrain.metrics.collectors import BinaryConfusion, Certainty, Confusion, Hits, LabelSets, Moments, Scores, Timing
 from dltrain.metrics.decisions import per_class
 from dltrain.metrics.probabilities import logistic, mean_outputs, probabilities
+from dltrain.metrics.spans import Spans
 
 __all__ = [
     "BinaryConfusion",
@@ -16,6 +17,7 @@ __all__ = [
     "LabelSets",
     "Moments",
     "Scores",
+    "Spans",
     "Timing",
     "certainty",
     "decisions",
@@ -27,4 +29,5 @@ __all__ = [
     "probabilities",
     "ranking",
     "regression",
+    "spans",
 ]

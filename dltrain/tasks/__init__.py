@@ -1,6 +1,14 @@
 """The kinds of learning problems, one family a file."""
 
-from dltrain.tasks import language_model, multi_label, multi_task, segmentation, sequence_to_sequence, supervised
+from dltrain.tasks import (
+    language_model,
+    multi_label,
+    multi_task,
+    segmentation,
+    sequence_to_sequence,
+    supervised,
+    tagging,
+)
 from dltrain.tasks.base import Task
 from dltrain.tasks.bound import Bound
 from dltrain.tasks.heads import Heads, HeadsTally
@@ -20,4 +28,5 @@ __all__ = [
     "segmentation",
     "sequence_to_sequence",
     "supervised",
+    "tagging",
 ]

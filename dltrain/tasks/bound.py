@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dltrain.tasks.base import Task
 
 ALWAYS = ("loss", "timing")  # statistics that every task has
+MOST_CLASSES = 1000  # whose confusion is told; the table of a vocabulary would take gigabytes
 PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")  # layers whose outputs a loss of scores would squash again
 
 
@@ -52,10 +53,14 @@ class Bound:
         self.evaluated_wires = self.wires  # of heads that only help the training, nothing is evaluated
         self.loss_name = parse(loss or task.losses[0], "loss", (*path, "loss"))[0].name
         problems = []
+        if task.class_weight is not None and self.loss_name == "crf":
+            what, hint = "`loss: crf` weighs whole sequences, not tags", "leave `class_weight` out"
+            problems.append(Problem((*path, "task", "tagging", "class_weight"), what, hint=hint))
         if self.loss_name not in task.losses:
             expected = " or ".join(task.losses)
             problems.append(Problem((*path, "loss"), "this loss does not fit the task", expected, self.loss_name))
         self._loss = create("loss", loss or task.losses[0])
+        self._whole = getattr(self._loss, "of_sequences", False)  # whether it takes sequences, not a row a decision
         self.link: str = task.link or self._loss.link
         self.metrics: dict[str, Any] = {}
         fitting = (*task.statistics, *ALWAYS)
@@ -67,6 +72,9 @@ class Bound:
                 names = [n for n, known in entries("metric").items() if getattr(known.make, "statistic", "") in fitting]
                 at = (*path, "metrics", position)
                 problems.append(Problem(at, "this metric does not fit the task", ", ".join(names), entry.name))
+            elif metric.statistic == "spans" and not task.collectors(data, self.link)["spans"].fitting:
+                what, got = "the tags make no spans", ", ".join((data.classes or [])[:6])
+                problems.append(Problem((*path, "metrics", position), what, "tags such as O, B-city, I-city", got))
             elif metric.statistic == "confusion":
                 problems += self.averaging(metric, (*path, "metrics", position))
             if entry.name != "loss":
@@ -88,6 +96,12 @@ class Bound:
     def check(self, graph: Graph) -> None:
         """Raise a ConfigError unless the model's output fits the targets."""
         shape, wanted = graph.wires[self.wire], self.task.output_shape(self.data)
+        if self._whole:
+            wanted = self._loss.output_shape(wanted)
+        if shape != wanted and self._whole:
+            hint = "let the last chain end in `crf`, behind a layer with a score for each tag"
+            what = f"the loss {self.loss_name} needs what the layer crf gives"
+            raise ConfigError([Problem(("model", "graph", self.wire), what, str(wanted), str(shape), hint)])
         if shape != wanted:
             hint = "leave the last layer's width out, or write `units: $outputs` (`filters` of a convolution)"
             what = "the model's output does not fit the data"
@@ -107,7 +121,7 @@ class Bound:
 
         The gradients of micro-batches add up to that of the batch they were cut from.
         """
-        scores = self.task.rows(outputs[self.wire])
+        scores = outputs[self.wire] if self._whole else self.task.rows(outputs[self.wire])
         if batch.mixed is None:
             loss, gradient = self._value(scores, batch, mode)
         else:
@@ -118,6 +132,9 @@ class Bound:
 
     def _value(self, scores: Array, batch: Batch, mode: Mode) -> tuple[Any, Array]:
         """The mean loss over one target a sample, and its gradient in the scores."""
+        if self._whole:
+            value: tuple[Any, Array] = self._loss.forward(scores, batch.target, mode, batch.weight)
+            return value
         targets, weights = self._weighed(self.task.targets(batch, scores), batch.weight)
         decisions = scores.reshape(targets.shape) if self._weighing.sets else scores
         loss, gradient = self._loss.forward(decisions, targets, mode, weights)
@@ -159,18 +176,26 @@ class Bound:
 
     def judged(self, scores: Array, batch: Batch) -> tuple[Array, Array]:
         """Outputs and targets that metrics count: without samples of an ignored label, numbers in the data's unit."""
-        targets, scores = self.task.targets(batch, scores), self.task.rows(scores)
+        targets, scores = self.task.targets(batch, scores), self.task.rows(self._decoded(scores))
         if self._weighing.ignores:
             known = targets.reshape(-1) >= 0
             return scores[known], targets[known]
         return self._restored(scores), self._restored(targets)
+
+    def sequences(self, scores: Array, batch: Batch) -> tuple[Array, Array]:
+        """Outputs (N, T, K) and targets (N, T) for metrics that look at several steps together."""
+        return self._decoded(scores), batch.target
+
+    def _decoded(self, scores: Array) -> Array:
+        return self._loss.decode(scores) if self._whole else scores
 
     def _restored(self, values: Array) -> Array:
         return self.data.restore(values) if self._prepared else values
 
     def combine(self, outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         """The outputs of an ensemble: those whose prediction is the mean of the members' predictions."""
-        return {self.wire: self.task.combine([found[self.wire] for found in outputs], self.link)}
+        scores = [found[self.wire] for found in outputs]
+        return {self.wire: np.mean(scores, axis=0) if self._whole else self.task.combine(scores, self.link)}
 
     @property
     def ends(self) -> dict[str, str]:
@@ -189,12 +214,13 @@ class Bound:
 
     def predict(self, outputs: Mapping[str, Array]) -> list[dict[str, Any]]:
         """What the outputs say, one dict for each sample."""
-        return self.task.predict(self._restored(outputs[self.wire]), self.data, self.link)
+        return self.task.predict(self._restored(self._decoded(outputs[self.wire])), self.data, self.link)
 
     def tally(self, everything: bool = False) -> Tally:
         """An empty account of a pass over data, with what the metrics read or with everything the task counts."""
         wanted = {metric.statistic for metric in self.metrics.values()}
-        wanted |= {"confusion"} if everything else set()
+        if everything and len(self.data.classes or ()) <= MOST_CLASSES:
+            wanted |= {"confusion"}
         known = {"timing": Timing()} | self.task.collectors(self.data, self.link)
         return Tally(self, {name: collector for name, collector in known.items() if name in wanted})
 

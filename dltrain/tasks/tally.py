@@ -64,9 +64,10 @@ class Tally:
         self.loss_sum += loss * weight
         self.penalty_sum += penalty * count
         if self._list:
-            scores, targets = self.bound.judged(scores, batch)
+            judged = self.bound.judged(scores, batch)
             for collector in self._list:
-                collector.update(scores, targets, kernels)
+                whole = getattr(collector, "of_sequences", False)
+                collector.update(*(self.bound.sequences(scores, batch) if whole else judged), kernels)
 
     def results(self) -> dict[str, float]:
         """{metric: value}, the loss first; without those that were not measured."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from dltrain import config
 from dltrain.data import DataSet, Loader, load_like
-from dltrain.data.fresh_texts import shown
+from dltrain.data.fresh_texts import shown, words_like
 from dltrain.errors import CorruptFileError, DataError, UsageError
 from dltrain.layers.base import Array
 from dltrain.model.graph import Graph
@@ -79,6 +79,9 @@ class Run:
         vocabulary = data.vocabulary()
         if vocabulary is None:
             return said
+        if said and "tags" in said[0]:
+            words = words_like(str(inputs), data)
+            return [{"words": some, "tags": row["tags"][: len(some)]} for some, row in zip(words, said, strict=True)]
         texts = shown(load_like(inputs, data).columns["x"], vocabulary)
         return [{"text": text, **row} for text, row in zip(texts, said, strict=True)]
 
