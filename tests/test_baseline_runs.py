@@ -63,7 +63,8 @@ def test_a_run_is_loaded_by_fitting_again(tmp_path: Path) -> None:
 def test_nothing_that_scikit_learn_made_is_saved(tmp_path: Path) -> None:
     summary = api.fit(flowers(), runs=tmp_path)
     files = {str(path.relative_to(summary["run"])) for path in Path(summary["run"]).rglob("*") if path.is_file()}
-    known = {".dltrain-run.json", "config.yaml", "environment.json", "metrics.jsonl", "origin.json", "summary.json"}
+    known = {".dltrain-run.json", "config.yaml", "environment.json", "metrics.jsonl", "origin.json"}
+    known |= {"provenance.json", "summary.json"}
     assert {f for f in files if not f.endswith(".lock")} == {*known, "timing.jsonl", "checkpoints/step-00000001.h5"}
     arrays, _ = checkpoint.load(newest(summary["run"]))
     assert {name for name in arrays if name.startswith("model/")} == {"model/proof", "model/version"}

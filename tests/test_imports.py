@@ -34,7 +34,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "interop": {"data", "runs"},
     "sweeps": {"training", "runs", "config", "report"},
-    "training": {"baselines", "interop", "model", "layers", "optim", "tasks", "data", "runs", "kernels", "config"},
+    "training": {
+        *("baselines", "config", "data", "interop", "kernels", "layers", "metrics", "model", "optim", "runs", "tasks"),
+    },
     "tasks": {"losses", "metrics", "kernels", "layers"},
     "model": {"layers", "kernels", "initializers"},
     "layers": {"kernels", "initializers"},

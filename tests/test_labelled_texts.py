@@ -93,7 +93,7 @@ def test_every_layout_gives_the_same_texts(folder: Path, layout: str) -> None:
         ({"text_table": "b.tsv"}, b"a\tx\nb\n", r"b\.tsv:2: this row has too few entries; expected 2 or more.*got 1"),
         ({"text_table": "b.tsv"}, b"a\tx\n \ty\n", r"b\.tsv:2: the text is empty"),
         ({"text_table": "b.tsv"}, b"a\tx\nb\xe9\ty\n", r"b\.tsv:2: the text is not UTF-8"),
-        ({"text_table": "b.tsv"}, b"a\tx\nb\t\n", r"b\.tsv:2: the label is missing"),
+        ({"text_table": "b.tsv"}, b"a\tx\nb\t\n", r"b\.tsv:2: the target is missing"),
         (
             {"text_table": {"path": "b.tsv", "text": "words"}},
             b"text\tlabel\na\tx\n",
@@ -179,7 +179,7 @@ def test_batches_of_about_the_same_length() -> None:
         ),
         ([{"lstm": 4}, "dense"], False),
         (["global_avg_pool", "dense"], False),
-        (["position_embedding", {"masked_mean": {"with": "mask"}}, "dense"], False),
+        (["position_embedding", {"masked_mean": {"with": "mask"}}, "dense"], True),
         (["flatten", "dense"], False),
         (["sinusoidal_positions", {"masked_mean": {"with": "mask"}}, "dense"], True),
     ],

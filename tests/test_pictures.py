@@ -246,6 +246,7 @@ def test_another_size(resize: Any, tmp_path: Path) -> None:
         "channels": 1,
         "resize": resize,
         "max_pixels": 50_000_000,
+        "cut": resize != "stretch",
     }
 
 

@@ -213,7 +213,8 @@ def layers() -> Schema:
 
 def layer(entry: Entry, branches: Schema) -> Schema:
     """What may stand behind a layer's name; a $name may stand for every value."""
-    wires = either([{"type": "string"}, {"type": "array", "items": {"type": "string"}}])
+    wire = {"type": "string"}
+    wires = either([wire, {"type": "array", "items": wire}, {"type": "object", "additionalProperties": wire}])
     extra = {
         "with": wires | {"description": "further inputs"},
         "repeat": either([{"type": "integer", "minimum": 1}, REFERENCE]) | {"description": "copies, with own weights"},

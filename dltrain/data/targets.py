@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -208,7 +209,7 @@ def values_of(pool: Pool, dtype: str) -> tuple[Array, list[str]]:
     return np.ascontiguousarray(cast), list(names)
 
 
-def check_there(pool: Pool, missing: tuple[str, ...]) -> None:
+def check_there(pool: Pool, missing: Sequence[str]) -> None:
     """Raise a DataError when a target in words is one of those that stand for a missing one, and for no class."""
     y = pool.columns["y"].reshape(len(pool.columns["y"]), -1)
     lacking = np.isin(y, [text for text in missing if text not in {str(label) for label in pool.classes or ()}])

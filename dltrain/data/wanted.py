@@ -57,7 +57,8 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
     if known is not None:
         pool = replace(pool, classes=list(known))
     if pool.columns["y"].dtype.kind == "U":
-        check_there(pool, ("?",) if need.kind == "labels" else ("", "?"))  # a sample may have none of many labels
+        missing = ("?",) if need.kind == "labels" else ("", "?")  # a sample may have none of many labels
+        check_there(pool, [text for text in missing if text != need.ignore])
     if need.kind in OF_TEXTS:
         read, name = OF_TEXTS[need.kind]
         return Target(read(pool), pool.classes if name == "tag" else None, [name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
@@ -37,13 +38,13 @@ class Attention(Layer):
     causal = False
     width: int  # of the mean
 
+    @abstractmethod
     def declare(self, steps: Shape, memory: Shape) -> int:
         """Declare `self.parameters` for steps (T, D) and a memory (S, M); returns the width of the output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def terms(self, mode: Mode, x: Array, memory: Array) -> Terms:
         """What the kernel takes; `backward(dq, dk, dv)` returns the gradients of x and of the memory."""
-        raise NotImplementedError
 
     def finish(self, mode: Mode, context: Array) -> tuple[Array, Backward]:
         """What becomes of the mean."""
