@@ -449,6 +449,7 @@ AUGMENTATIONS: dict[str, Any] = {
     "cut_mix": "cut_mix",
 }
 # {name: (spec, what its targets are)}; the files they read are written by test_contracts.py
+NAMES = {"trigger": "high_*", "others": "low_*", "backgrounds": "low_*"}
 SOURCES = {
     "shapes": ({"shapes": {"samples": 20, "size": 16}}, "masks"),
     "mask_folder": ({"mask_folder": "segmented"}, "masks"),
@@ -473,6 +474,7 @@ SOURCES = {
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
     "sounds": ({"sounds": {"path": "sounds", "label": "{label}_*"}}, "classes"),
+    "sound_mix": ({"sound_mix": {"path": "sounds", "samples": 12, "seconds": 0.5, "steps": 20, **NAMES}}, "steps"),
     "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
     "text_folder": ({"text_folder": {"path": "texts", "max_length": 5}}, "classes"),
     "text_table": ({"text_table": {"path": "texts.tsv", "vocabulary": "characters"}}, "classes"),
@@ -492,6 +494,7 @@ TASKS = {
     "multi_task": 10,
     "language_model": 5,
     "sequence_to_sequence": 6,
+    "event_detection": 1,
     "segmentation": 3,
     "tagging": 3,
 }  # width of the last layer in the tests
@@ -573,6 +576,7 @@ DIAGNOSES = dict.fromkeys(
         *("avoidable_bias", "variance", "data_mismatch", "overfitted_validation", "diverged", "rough_loss"),
         *("slow_start", "still_improving", "plateau", "overtrained", "dead_units", "saturated_units"),
         *("vanishing_gradients", "exploding_gradients", "units_alike"),
+        *("vanishing_through_time", "exploding_through_time", "saturated_gates"),
     )
 )
 LINTS = dict.fromkeys(

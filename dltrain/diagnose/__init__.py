@@ -16,6 +16,7 @@ from dltrain.diagnose import (
     label_lint,
     layer_diagnoses,
     model_rules,
+    recurrent_diagnoses,
     training_rules,
     trials,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "label_lint",
     "layer_diagnoses",
     "model_rules",
+    "recurrent_diagnoses",
     "training_rules",
     "trials",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dltrain.diagnose.model_rules import alike, initializer_of
+from dltrain.diagnose.through_time import Memory, memory_of
 from dltrain.layers.base import Array, Parameter
 from dltrain.model.mode import Mode
 from dltrain.training.walk import operations
@@ -74,6 +75,7 @@ class Health:
 
     activities: Sequence[Activity] = ()
     pulls: Sequence[Pull] = ()
+    memories: Sequence[Memory] = ()
 
 
 def health_of(session: Session) -> Health:
@@ -87,15 +89,17 @@ def health_of(session: Session) -> Health:
     batch = loader.batch(0, 0)
     mode = Mode(True, kernels=session.kernels, seed=session.experiment.seed, update_statistics=False)
     mode.begin(0, len(batch))
-    activities, pulls = [], []
+    activities, pulls, memories = [], [], []
     with np.errstate(all="ignore"):
         for operation in operations(session.objective, batch, mode):
             node, path = operation.node, operation.path
-            if operation.phase == "forward" and node is not None and node.kind in (*LIMITS, *RECTIFIERS):
-                activities.append(activity(node, operation.gives[path]))
+            if operation.phase == "forward" and node is not None:
+                memories.append(memory_of(node, list(operation.takes.values()), mode))
+                if node.kind in (*LIMITS, *RECTIFIERS):
+                    activities.append(activity(node, operation.gives[path]))
             if operation.phase == "backward" and node is not None and trained_kernel(node):
                 pulls.append(pull(node, operation.takes[path]))
-    return Health(activities, pulls[::-1])
+    return Health(activities, pulls[::-1], [memory for memory in memories if memory is not None])
 
 
 def trained_kernel(node: Node) -> bool:
