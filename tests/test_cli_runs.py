@@ -79,7 +79,7 @@ def test_evaluate(story: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> 
     assert not err
     assert set(found) == promised("evaluate")
     assert set(found) == {
-        *("run", "checkpoint", "members", "split", "samples", "metrics", "per_class", "confusion", "heads")
+        *("run", "checkpoint", "members", "decision", "split", "samples", "metrics", "per_class", "confusion", "heads")
     }
     assert found["samples"] == 30
     assert sum(map(sum, found["confusion"])) == 30

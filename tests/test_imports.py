@@ -30,7 +30,9 @@ ALLOWED: dict[str, set[str]] = {
     },
     "interop": {"data", "runs"},
     "sweeps": {"training", "runs", "config", "report"},
-    "training": {"baselines", "interop", "model", "layers", "optim", "tasks", "data", "runs", "kernels", "config"},
+    "training": {
+        *("baselines", "interop", "model", "layers", "optim", "tasks", "metrics", "data", "runs", "kernels", "config"),
+    },
     "tasks": {"losses", "metrics", "kernels", "layers"},
     "model": {"layers", "kernels", "initializers"},
     "layers": {"kernels", "initializers"},
