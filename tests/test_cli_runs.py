@@ -79,7 +79,8 @@ def test_evaluate(story: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> 
     assert not err
     assert set(found) == promised("evaluate")
     assert set(found) == {
-        *("run", "checkpoint", "members", "split", "samples", "metrics", "naive", "per_class", "confusion", "heads")
+        *("run", "checkpoint", "members", "decision", "split", "samples", "metrics", "naive", "per_class"),
+        *("confusion", "heads"),
     }
     assert found["samples"] == 30
     assert sum(map(sum, found["confusion"])) == 30
@@ -232,6 +233,14 @@ def test_the_next_commands_are_those_that_make_sense() -> None:
     assert "dltrain evaluate runs/a-1 --plugin 'my layers.py' " in training.text(summary, ["my layers.py"])
     assert "confused" in training.text({**summary, "metrics": {"train": {"accuracy": 1.0}}})
     assert "confused" not in training.text({**summary, "metrics": {"train": {"r2": 1.0}}})
+    measured = {**summary, "metrics": {"train": {"accuracy": 1.0}, "validation": {"accuracy": 0.9}}}
+    assert "dltrain errors runs/a-1" in training.text(measured) and "dltrain diagnose runs/a-1" in training.text(
+        measured
+    )
+    assert "dltrain errors" not in training.text({**summary, "metrics": {"train": {"accuracy": 1.0}}})
+    assert "dltrain diagnose" not in training.text({**summary, "metrics": {"train": {"perplexity": 2.0}}})
+    assert "dltrain show" not in training.text(measured)
+    assert "dltrain show saliency runs/a-1" in training.text({**measured, "pictures": True})
 
 
 def test_a_run_that_is_to_stay_stays(

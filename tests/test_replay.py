@@ -90,15 +90,7 @@ def test_the_operation_of_a_planted_fault_is_named(fault: str) -> None:
 
 
 def test_a_loss_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dltrain.losses.classification import SoftmaxCrossEntropy
-
-    known = SoftmaxCrossEntropy.forward
-
-    def forward(self: Any, *given: Any) -> Any:
-        loss, gradient = known(self, *given)
-        return loss * np.inf, gradient
-
-    monkeypatch.setattr(SoftmaxCrossEntropy, "forward", forward)
+    overflow_from(1, monkeypatch)
     with pytest.raises(NumericsError, match="the loss softmax_cross_entropy is inf for finite outputs of wire logits"):
         api.fit(iris())
     found = api.replay("iris")
@@ -163,11 +155,25 @@ def test_an_update_is_found_by_going_back() -> None:
     )
 
 
-def test_micro_batches_and_dropout_are_replayed() -> None:
-    settings = iris(train__accumulate=3, optimizer={"gradient_descent": 1e37}, train__epochs=20)
+def overflow_from(call: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From this call on, the loss is infinite for gradients that are finite: every bit of them is compared then."""
+    from dltrain.losses.classification import SoftmaxCrossEntropy
+
+    known, calls = SoftmaxCrossEntropy.forward, iter(range(1, 10**6))
+
+    def forward(self: Any, *given: Any) -> Any:
+        loss, gradient = known(self, *given)
+        return (loss * np.inf if next(calls) >= call else loss), gradient
+
+    monkeypatch.setattr(SoftmaxCrossEntropy, "forward", forward)
+
+
+def test_micro_batches_and_dropout_are_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    overflow_from(8, monkeypatch)  # in the second of three micro-batches
     with pytest.raises(NumericsError):
-        api.fit(settings)
-    assert api.replay("iris")["identical"]
+        api.fit(iris(train__accumulate=3))
+    found = api.replay("iris")
+    assert (found["place"]["step"], found["phase"], found["identical"]) == (2, "loss", True)
 
 
 def test_frozen_layers_are_replayed() -> None:
@@ -289,7 +295,8 @@ def test_a_run_that_begins_with_infinity_keeps_its_folder() -> None:
     assert (found["phase"], found["path"]) == ("weights", "logits.0.dense.kernel")
 
 
-def test_the_state_of_a_text_is_carried_on() -> None:
+@pytest.mark.parametrize("phase", ["update", "loss"])
+def test_the_state_of_a_text_is_carried_on(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data").mkdir()
     Path("data/a.txt").write_text("the cat sat on the mat and the dog sat on the log. " * 30)
     split = {"chronological": {"validation": 0.2, "test": 0}}
@@ -299,10 +306,12 @@ def test_the_state_of_a_text_is_carried_on() -> None:
         "task": {"language_model": {"stateful": True}},
         "data": {"source": {"text": {"path": "a.txt", "steps": 10}}, "split": split},
         "model": {"graph": {"h": [embedding, {"lstm": {"units": 24, "return_sequences": True}}], "logits": ["dense"]}},
-        "optimizer": {"gradient_descent": {"learning_rate": EXPLODES}},
+        "optimizer": {"gradient_descent": {"learning_rate": EXPLODES if phase == "update" else 0.01}},
         "train": {"epochs": 2, "batch_size": 4, "checkpoint_every": "2 steps"},
     }
+    if phase == "loss":
+        overflow_from(11, monkeypatch)
     with pytest.raises(NumericsError):
         api.fit(settings)
     found = api.replay("text")
-    assert (found["place"]["step"], found["phase"], found["identical"]) == (10, "update", True)
+    assert (found["place"]["step"], found["phase"], found["identical"]) == (10, phase, True)

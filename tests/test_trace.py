@@ -154,8 +154,10 @@ def test_a_network_is_what_the_graph_computes() -> None:
     np.testing.assert_allclose(steps["loss", "logits"]["gives"]["dlogits"]["values"][0], share, rtol=1e-4)
 
 
-def test_the_gradients_of_a_trace_are_those_of_a_step() -> None:
-    session = prepare(api.load_experiment(SMALL))
+@pytest.mark.parametrize("middle", ["tanh", {"residual": [{"dense": 4}, "tanh"]}])
+def test_the_gradients_of_a_trace_are_those_of_a_step(middle: Any) -> None:
+    settings = {**SMALL, "model": {"graph": {"h": [{"dense": 4}, middle], "logits": ["dense"]}}}
+    session = prepare(api.load_experiment(settings))
     examples = session.data.parts["train"]
     batch = session.loader_of(examples.take(np.array([5])), batch_size=1).batch(0, 0)
     from dltrain.model.mode import Mode
@@ -163,7 +165,7 @@ def test_the_gradients_of_a_trace_are_those_of_a_step() -> None:
     mode = Mode(False, kernels=session.kernels)
     mode.begin(0)
     session.objective(batch, mode)
-    for step in api.trace(SMALL, sample=5)["operations"]:
+    for step in api.trace(settings, sample=5)["operations"]:
         for name in step["weights"] if step["phase"] == "backward" else ():
             wanted = session.graph.parameters[f"{step['path']}.{name}"].grad
             np.testing.assert_allclose(step["gives"][name]["values"], wanted, rtol=1e-5, atol=1e-7)

@@ -1,5 +1,6 @@
 """dltrain from Python: what the command line does, as functions that return plain data."""
 
+from dltrain.api.deciding import calibrate, threshold
 from dltrain.api.examining import (
     check,
     doctor,
@@ -10,22 +11,10 @@ from dltrain.api.examining import (
     lr_find,
     preview_batch,
     preview_schedule,
-    trace,
 )
 from dltrain.api.given import Config, load_experiment
-from dltrain.api.judging import (
-    calibrate,
-    convert,
-    diagnose,
-    errors,
-    evaluate,
-    generate,
-    predict,
-    replay,
-    report,
-    show,
-    threshold,
-)
+from dltrain.api.judging import convert, diagnose, errors, evaluate, generate, predict, report, show
+from dltrain.api.stepping import replay, trace
 from dltrain.api.sweeping import best_of_sweep, report_of_sweep, resume_sweep, sweep, sweep_table
 from dltrain.api.training import build_model, fit, resume
 from dltrain.tracing.expression import trace_expression

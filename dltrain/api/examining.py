@@ -15,11 +15,11 @@ from dltrain.training.prepared import load_data
 from dltrain.training.preview import schedules
 from dltrain.training.progress import SilentProgress
 from dltrain.training.session import Session, prepare
-from dltrain.training.trained import load_run
 
 if TYPE_CHECKING:
     pass
 from dltrain.api.given import Config, check_named, load_experiment
+from dltrain.api.stepping import session_of
 
 
 def gradcheck(
@@ -49,52 +49,6 @@ def gradcheck(
     assert loader is not None
     report = check_gradients(session.objective, loader.batch(0, 0), seed=session.experiment.seed, **options)
     return report.as_json()
-
-
-def session_of(config_or_run: Config, sets: Sequence[str], runs: str | Path) -> Any:
-    """The model of a config with its initial weights, or of a run with its trained ones; with its data."""
-    if isinstance(config_or_run, (str, Path)) and not Path(config_or_run).is_file():
-        loaded = load_run(config_or_run, runs=runs)
-        loaded.read_data()
-        return loaded.session
-    return prepare(load_experiment(config_or_run, sets))
-
-
-def trace(
-    config_or_run: Config,
-    *,
-    sample: int = 0,
-    split: str = "train",
-    layer: str | None = None,
-    sets: Sequence[str] = (),
-    runs: str | Path = "runs",
-    plugins: Sequence[str | Path] = (),
-) -> dict[str, Any]:
-    """Forward and backward of a network on one sample: what each layer takes, works with and gives.
-
-    Parameters:
-        config_or_run: a config, with its initial weights, or a run, with its trained ones
-        sample: position in the part
-        split: train, train_dev, validation or test
-        layer: path of a layer, or a wire: only its operations
-        sets: changes of the config
-        runs: folder of the run folders
-        plugins: Python files that register further things
-
-    Returns:
-        See `tracing.network.trace_network`.
-    """
-    from dltrain.tracing.network import trace_network
-
-    load_plugins(plugins)
-    session = session_of(config_or_run, sets, runs)
-    if not isinstance(session, Session):
-        what = "a baseline has no layers to be traced"
-        raise UsageError(what, where=session.experiment.name, expected="a config with a `model`")
-    parts = [name for name, examples in session.data.parts.items() if len(examples)]
-    if split not in parts:
-        raise UsageError("the data have no such part", expected=", ".join(parts), got=repr(split))
-    return trace_network(session, split, sample, layer)
 
 
 def check(

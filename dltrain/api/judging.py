@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dltrain.config.plugins import load_plugins
-from dltrain.errors import UsageError
 from dltrain.runs.folder import RunFolder
 from dltrain.training import translation
 from dltrain.training.ensemble import Ensemble
@@ -141,65 +139,6 @@ def errors(
     return look(loaded, split, examples, folder, most, None if tags is None else Path(tags), head, by)
 
 
-def threshold(
-    run: str | Path,
-    *,
-    objective: str = "f1",
-    false_positive: float = 1.0,
-    false_negative: float = 1.0,
-    reset: bool = False,
-    checkpoint: str | int = "best",
-    runs: str | Path = "runs",
-    plugins: Sequence[str | Path] = (),
-) -> dict[str, Any]:
-    """Tune the probability from which on a run says yes, on its validation part; evaluate and predict then use it.
-
-    Parameters:
-        run: path or name of a run that says yes or no: binary, or of each of many labels
-        objective: f1, accuracy or cost
-        false_positive: with cost, what a wrong yes costs
-        false_negative: with cost, what a missed one costs
-        reset: go back to one half, and to the probabilities of the training
-        checkpoint: best, last or a step
-        runs: folder of the run folders
-        plugins: Python files that register further things
-
-    Returns:
-        See `training.thresholds.tune`.
-    """
-    from dltrain.training.decisions import forget
-    from dltrain.training.thresholds import tune
-
-    load_plugins(plugins)
-    if reset:
-        return forget(RunFolder.find(run, runs))
-    return tune(load_run(run, runs=runs, checkpoint=checkpoint), objective, false_positive, false_negative)
-
-
-def calibrate(
-    run: str | Path,
-    *,
-    checkpoint: str | int = "best",
-    runs: str | Path = "runs",
-    plugins: Sequence[str | Path] = (),
-) -> dict[str, Any]:
-    """Fit a temperature on the validation part, by which probabilities say how often they are right; then it is used.
-
-    Parameters:
-        run: path or name of a classifier's run
-        checkpoint: best, last or a step
-        runs: folder of the run folders
-        plugins: Python files that register further things
-
-    Returns:
-        See `training.calibration.calibrate`.
-    """
-    from dltrain.training.calibration import calibrate as fit
-
-    load_plugins(plugins)
-    return fit(load_run(run, runs=runs, checkpoint=checkpoint))
-
-
 def diagnose(
     run: str | Path, *, goal: float = 0.0, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()
 ) -> dict[str, Any]:
@@ -218,30 +157,6 @@ def diagnose(
 
     load_plugins(plugins)
     return diagnosed(load_run(run, runs=runs), load_run(run, runs=runs, checkpoint="last"), goal)
-
-
-def replay(file: str | Path, *, runs: str | Path = "runs", plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
-    """Run the step in which a training left the finite numbers again, up to the very operation.
-
-    Parameters:
-        file: the `autopsy.h5` that the run left, or the path or name of the run
-        runs: folder of the run folders
-        plugins: Python files that register further things
-
-    Returns:
-        {place, told, identical, phase, path, kind, what, ranges, chain, advice}; see `training.replay.Found`
-    """
-    from dltrain.training.replay import replay as again
-
-    load_plugins(plugins)
-    path = Path(file)
-    if not path.is_file():
-        folder = RunFolder.find(file, runs)
-        path = folder.autopsy_path
-        if not path.is_file():
-            what, hint = "the run left no step to be replayed", "only a run that met a number that is not finite does"
-            raise UsageError(what, where=folder.name, expected=path.name, hint=hint)
-    return asdict(again(path))
 
 
 def report(

@@ -10,6 +10,7 @@ from dltrain.cli import threads
 
 KEYS = ("run", "name", "epochs", "steps", "seconds", "stopped", "metrics", "best")
 CLASS_METRICS = {"accuracy", "precision", "recall", "f1"}
+JUDGED = CLASS_METRICS | {"r2"}  # metrics of tasks whose single examples are judged
 ENDS = {
     "epochs": "all epochs are done",
     "steps": "all steps are done",
@@ -74,16 +75,18 @@ def next_commands(summary: Mapping[str, Any], plugins: Sequence[str] = ()) -> li
     extra = "".join(f" --plugin {shlex.quote(str(file))}" for file in plugins)
     measured = {name.rpartition(".")[2] for values in (summary.get("metrics") or {}).values() for name in values}
     classes = not measured or measured & CLASS_METRICS
-    commands = {
-        f"dltrain resume {run}{extra}": "go on where it stopped",
-        f"dltrain evaluate {run}{extra}": "per class, and what is confused with what" if classes else "every metric",
-        f"dltrain gradcheck {run}{extra}": "prove its gradients",
-        f"dltrain runs show {run}": "config, metrics and checkpoints",
-    }
-    if summary["stopped"] == "fitted":
-        commands.pop(f"dltrain gradcheck {run}{extra}")
-    if summary["stopped"] != "signal":
-        commands.pop(f"dltrain resume {run}{extra}")
+    judged, stopped = bool(measured & JUDGED), summary["stopped"]
+    held_out = bool((summary.get("metrics") or {}).get("validation"))
+    wanted = (
+        (f"resume {run}{extra}", "go on where it stopped", stopped == "signal"),
+        (f"evaluate {run}{extra}", "per class, and what is confused with what" if classes else "every metric", True),
+        (f"errors {run}{extra}", "which examples it gets wrong", judged and held_out),
+        (f"diagnose {run}{extra}", "what holds it back, and what to try next", judged),
+        (f"show saliency {run}{extra}", "what its answers hang on", bool(summary.get("pictures"))),
+        (f"gradcheck {run}{extra}", "prove its gradients", stopped != "fitted"),
+        (f"runs show {run}", "config, metrics and checkpoints", True),
+    )
+    commands = {f"dltrain {command}": purpose for command, purpose, fits in wanted if fits}
     width = max(map(len, commands))
     return ["Next:", *(f"  {command:<{width}}  # {purpose}" for command, purpose in commands.items())]
 

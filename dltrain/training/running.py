@@ -119,6 +119,8 @@ def train(
         run.write(run.summary_path, summary)
         progress.finish(summary)
     cut = reason == "signal" or summary["test"] is None  # a run that was whole before the signal has succeeded
+    shape = session.data.shape
+    summary["pictures"] = reason != "fitted" and len(shape) == 3 and shape[2] in (1, 3)
     summary["exit_code"] = stop.exit_code if cut else 0
     return summary
 
