@@ -457,7 +457,7 @@ TASKS = {
     "language_model": 5,
     "segmentation": 3,
 }  # width of the last layer in the tests
-HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
+HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}, "tensorboard": "tensorboard"}
 EXPLORATIONS: dict[str, Any] = {
     "pca": {"pca": 2},
     "tsne": {"tsne": {"perplexity": 8, "max_iter": 250}},

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dltrain.errors import CorruptFileError
@@ -50,6 +51,11 @@ class Journal:
         self.timing = MetricLog(run.timing_path)
         self.started = time.monotonic()
         self._held: State | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's folder, for what hooks write."""
+        return self.run.path
 
     def record(self, record: dict[str, Any]) -> None:
         """Write down the metrics of a step; the seconds go to a file of their own."""
@@ -127,6 +133,8 @@ class Journal:
 
 class NoJournal:
     """Keeps nothing, for a look or a measurement."""
+
+    folder: Path | None = None
 
     def interrupted(self) -> bool:
         """Never."""
