@@ -498,7 +498,7 @@ TASKS = {
     "segmentation": 3,
     "tagging": 3,
 }  # width of the last layer in the tests
-HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}
+HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}, "tensorboard": "tensorboard"}
 EXPLORATIONS: dict[str, Any] = {
     "pca": {"pca": 2},
     "tsne": {"tsne": {"perplexity": 8, "max_iter": 250}},

@@ -74,6 +74,7 @@ from dltrain.sweeps.trials import Trial, Trials
 from dltrain.training.comparison import Comparison
 from dltrain.training.goal import Goal
 from dltrain.training.gradient_check import check_gradients
+from dltrain.training.journal import NoJournal
 
 
 def test_every_registered_thing_has_a_line() -> None:
@@ -399,11 +400,12 @@ def test_hook(name: str) -> None:
 
     def trainer() -> Any:
         goal = Goal("validation.loss", higher=False)
-        found = SimpleNamespace(goal=goal, stopped=[], higher_is_better=lambda metric: False)
+        found = SimpleNamespace(goal=goal, stopped=[], higher_is_better=lambda metric: False, journal=NoJournal())
         found.stop = lambda reason, restore_best: found.stopped.append((reason, restore_best))
         return found
 
-    records = [{"validation": {"loss": loss}} for loss in (3.0, 2.0, 2.5, 2.0, 2.1, 1.0)]
+    losses = (3.0, 2.0, 2.5, 2.0, 2.1, 1.0)
+    records = [{"step": step, "validation": {"loss": loss}} for step, loss in enumerate(losses, start=1)]
     hook, run = create("hook", HOOKS[name]), trainer()
     for record in records[:3]:
         hook.after_evaluation(run, record)

@@ -1,16 +1,21 @@
-"""dltrain runs: list, show, compare and remove runs."""
+"""dltrain runs: list, show and remove runs; what compares them and what is said of them is beside this file."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dltrain.cli import arguments, runs_table
 from dltrain.cli.base import command, group
+from dltrain.cli.runs_compare import compare_several
+from dltrain.cli.runs_notes import note_run, tag_run
+
+if TYPE_CHECKING:
+    from dltrain.runs.listing import RunRow
 
 NOT_REMOVED = 1
 WIDEST = 100  # columns of a chart
@@ -62,17 +67,12 @@ def list_runs(
         ]
         for r in rows.values()
     ]
-    print_table(headers, cells, form, right=["epochs", "steps", "size"])
-
-
-def print_table(headers: Sequence[str], cells: list[list[Any]], form: str, right: Sequence[str]) -> None:
-    """Print a table for human eyes, or as CSV or Markdown."""
-    from dltrain.cli import output
-
-    if form == "table":
-        output.show(output.table(headers, cells, right=right))
-    else:
-        sys.stdout.write(runs_table.written(headers, cells, form))
+    for header, said in (("tags", lambda row: " ".join(row.tags)), ("note", lambda row: row.note)):
+        column = [said(row) for row in rows.values()]
+        if any(column):
+            headers.append(header)
+            cells = [[*line, text] for line, text in zip(cells, column, strict=True)]
+    runs_table.show(headers, cells, form, right=["epochs", "steps", "size"])
 
 
 @command("show")
@@ -92,6 +92,7 @@ def show_run(run: str, runs: str, as_json: bool) -> None:
         ("folder", found["path"]),
         ("status", listing.STATES.get(found["status"], found["status"])),
         ("best", best(found["summary"])),
+        *((key, value) for key, value in (("tags", " ".join(found["tags"])), ("note", found["note"])) if value),
     ]
     facts += [(name, value) for name, value in environment(found["environment"])]
     output.show(output.table(["run", found["name"]], facts))
@@ -128,76 +129,65 @@ def compare_runs(first: str, second: str, runs: str, as_json: bool) -> None:
         output.show(output.table([title, pair[0].name, pair[1].name], rows) if rows else f"{title}: no difference", "")
 
 
-@command("compare")
-@arguments.several_runs
-@click.option("--format", "form", type=click.Choice(runs_table.FORMATS), default="table", help="How to print it.")
-@arguments.runs
-def compare_several(run: tuple[str, ...], form: str, runs: str, as_json: bool) -> None:
-    """Compare runs side by side: the settings in which they differ, their metrics, and their course."""
-    from dltrain.cli import output
-    from dltrain.report.terminal import spark
-    from dltrain.runs.folder import RunFolder
-    from dltrain.runs.listing import flat, row
-    from dltrain.runs.metrics import read_log
-    from dltrain.training.goal import lookup
-
-    folders = [RunFolder.find(name, runs) for name in run]
-    rows = [row(folder) for folder in folders]
-    found = [runs_table.known(each) for each in rows]
-    paths = dict.fromkeys(path for each in rows for path, _ in flat(runs_table.settings(each)) if path != "name")
-    settings = runs_table.different(found, paths)
-    measured = list(dict.fromkeys(
-        path for each in found for path in each if path.partition(".")[0] in ("validation", "test")
-    ))  # fmt: skip
-    courses = []
-    for folder, each in zip(folders, rows, strict=True):
-        metric = (each.summary.get("best") or {}).get("metric", "validation.loss")
-        values = [lookup(record, metric) for record in read_log(folder.metrics_path)]
-        courses.append([value for value in values if value is not None])
-    if as_json or form == "json":
-        chosen = [{path: each.get(path) for path in ("run", "best", *settings, *measured)} for each in found]
-        output.emit({"runs": [{**c, "course": course} for c, course in zip(chosen, courses, strict=True)]})
-        return
-    headers = ["run", *settings, "best", *measured, "course"]
-    shown = output.number if form == "table" else lambda value: value
-    cells = [
-        [
-            each["run"],
-            *(each.get(path) for path in settings),
-            *(shown(each.get(p)) for p in ("best", *measured)),
-            spark(c),
-        ]
-        for each, c in zip(found, courses, strict=True)
-    ]
-    print_table(headers, cells, form, right=["best", *measured])
-
-
 @command("rm")
-@click.argument("names", metavar="RUN…", nargs=-1, required=True, shell_complete=arguments.complete_run)
+@click.argument("names", metavar="RUN…", nargs=-1, shell_complete=arguments.complete_run)
+@click.option("--keep-best", type=click.IntRange(0), metavar="N", help="Remove all but the N best of each name.")
+@click.option(
+    "--filter", "filters", multiple=True, metavar="CONDITION", help="Only runs with this, as 'best<0.2' or 'tag=old'."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @arguments.runs
-def remove_runs(names: tuple[str, ...], yes: bool, runs: str, as_json: bool) -> int:
-    """Remove runs with all their checkpoints; asks first."""
+def remove_runs(
+    names: tuple[str, ...], keep_best: int | None, filters: tuple[str, ...], yes: bool, runs: str, as_json: bool
+) -> int:
+    """Remove runs with all their checkpoints; asks first.
+
+    With --keep-best these are the given runs, or else all, but for the N best of each name and metric.  Runs that are
+    not over, or have no result, are left alone.  With --filter only runs that fulfil it count.
+    """
     from dltrain.cli import output
     from dltrain.errors import UsageError
     from dltrain.runs.folder import RunFolder
-    from dltrain.runs.listing import remove, size
+    from dltrain.runs.listing import remove
 
-    found = {run.path: run for run in (RunFolder.find(name, runs) for name in names)}
-    if not yes:
-        what = ", ".join(f"{run.name} ({output.size(size(run.path))})" for run in found.values())
+    if not names and not filters and keep_best is None:
+        raise UsageError("which runs?", where="runs rm", expected="names of runs, --filter or --keep-best N")
+    found = doomed(names, keep_best, filters, runs)
+    if found and not yes:
+        what = ", ".join(f"{row.name} ({output.size(row.bytes)})" for row in found)
         if as_json or not (sys.stdin and sys.stdin.isatty()):
             raise UsageError("nobody can be asked whether to remove this", where=what, hint="--yes removes it")
         if not click.confirm(f"Remove {what}?", err=True):
             output.note("nothing was removed")
             return NOT_REMOVED
-    for run in found.values():
-        remove(run)
+    for row in found:
+        remove(RunFolder(row.path))
     if as_json:
-        output.emit({"removed": [str(path) for path in found]})
+        output.emit({"removed": [str(row.path) for row in found]})
     else:
-        output.note("removed " + ", ".join(run.name for run in found.values()))
+        output.note("removed " + (", ".join(row.name for row in found) or "nothing"))
     return 0
+
+
+def doomed(names: Sequence[str], keep_best: int | None, filters: Sequence[str], runs: str) -> list[RunRow]:
+    """The runs that a command line means to remove."""
+    from dltrain.cli import output
+    from dltrain.runs import listing
+    from dltrain.runs.folder import RunFolder
+
+    conditions = [runs_table.condition(text) for text in filters]
+    named = {run.path: listing.row(run) for run in (RunFolder.find(name, runs) for name in names)}
+    rows = list(named.values()) if names else listing.rows(runs)
+    if conditions:
+        rows = [row for row in rows if all(holds(runs_table.known(row)) for holds in conditions)]
+    if keep_best is None:
+        return rows
+    from dltrain.training.ranking import surplus
+
+    behind, unranked = surplus(rows, keep_best)
+    if unranked:
+        output.note(f"left alone, not over or without a result: {', '.join(row.name for row in unranked)}")
+    return behind
 
 
 def shown(change: Mapping[str, Any], side: str) -> str:
@@ -260,5 +250,5 @@ def curve(found: Mapping[str, Any]) -> list[str]:
     return ["", f"{metric} over the epochs", *line_chart(xs, ys, min(output.console().width, WIDEST))]
 
 
-for _command in (list_runs, show_run, compare_runs, compare_several, remove_runs):
+for _command in (list_runs, show_run, compare_runs, compare_several, tag_run, note_run, remove_runs):
     cli.add_command(_command)

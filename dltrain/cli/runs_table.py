@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from dltrain.runs.listing import RunRow
 
 FORMATS = ("table", "json", "csv", "markdown")
-CONDITION = re.compile(r"([^=!<>]+?)\s*(<=|>=|!=|=|<|>)\s*(.*)")
+CONDITION = re.compile(r"([^=!<>~]+?)\s*(<=|>=|!=|=|<|>|~)\s*(.*)")
 TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
@@ -18,6 +19,7 @@ TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": lambda a, b: a <= b,
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
+    "~": lambda a, b: str(b).casefold() in str(a).casefold(),
 }
 
 
@@ -29,7 +31,8 @@ def known(row: RunRow) -> dict[str, Any]:
     from dltrain.runs.listing import flat
 
     summary = row.summary
-    found = {"run": row.name, "status": row.status, "steps": row.step, "bytes": row.bytes}
+    found: dict[str, Any] = {"run": row.name, "status": row.status, "steps": row.step, "bytes": row.bytes}
+    found |= {"tag": row.tags, "note": row.note}
     found |= {key: summary[key] for key in ("epochs", "seconds") if key in summary}
     found |= dict(flat(settings(row)))
     best = summary.get("best")
@@ -55,11 +58,14 @@ def settings(row: RunRow) -> dict[str, Any]:
 def condition(text: str) -> Callable[[Mapping[str, Any]], bool]:
     """A filter such as `validation.accuracy>=0.9` or `optimizer.adam.learning_rate=0.01`.
 
-    A run that does not know the path, or holds another kind of value there, is left out.
+    A run that does not know the path, or holds another kind of value there, is left out.  Of several values, the tags
+    of a run, one must fulfil it; with `!=` all.
 
     Example:
         >>> condition("train.epochs>=3")({"train.epochs": 3}), condition("dtype=float64")({"dtype": "float32"})
         (True, False)
+        >>> condition("tag=good")({"tag": ("good", "wide")}), condition("note ~ warm")({"note": "With warmup."})
+        (True, True)
 
     Raises:
         UsageError: when it has no such form.
@@ -69,7 +75,7 @@ def condition(text: str) -> Callable[[Mapping[str, Any]], bool]:
 
     found = CONDITION.fullmatch(text.strip())
     if found is None:
-        expected = "PATH, one of = != < <= > >=, and a value, such as 'validation.accuracy>=0.9'"
+        expected = "PATH, one of = != < <= > >= ~, and a value, such as 'validation.accuracy>=0.9'"
         raise UsageError("this is no condition", where="--filter", expected=expected, got=repr(text))
     path, sign, written = found.groups()
     try:
@@ -77,14 +83,21 @@ def condition(text: str) -> Callable[[Mapping[str, Any]], bool]:
     except ValueError as error:
         raise UsageError(str(error), where="--filter", got=repr(text)) from None
 
+    enough = all if sign == "!=" else any
+
     def holds(row: Mapping[str, Any]) -> bool:
         there = row.get(path)
         try:
-            return there is not None and TESTS[sign](there, value)
+            return there is not None and enough(TESTS[sign](one, value) for one in values(there))
         except TypeError:
             return False
 
     return holds
+
+
+def values(there: Any) -> tuple[Any, ...]:
+    """The values at a path: several where a run may have any number of them, as its tags."""
+    return there if isinstance(there, tuple) else (there,)
 
 
 def in_order(rows: Iterable[dict[str, Any]], path: str, descending: bool) -> list[dict[str, Any]]:
@@ -117,6 +130,16 @@ def different(rows: Sequence[Mapping[str, Any]], paths: Iterable[str]) -> list[s
         ['seed']
     """
     return [path for path in paths if len({repr(row.get(path)) for row in rows}) > 1]
+
+
+def show(headers: Sequence[str], cells: Iterable[Sequence[Any]], form: str, right: Sequence[str]) -> None:
+    """Print a table for human eyes, or as CSV or Markdown."""
+    from dltrain.cli import output
+
+    if form == "table":
+        output.show(output.table(headers, cells, right=right))
+    else:
+        sys.stdout.write(written(headers, cells, form))
 
 
 def written(headers: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> str:

@@ -220,7 +220,8 @@ def finished(found: Mapping[str, Any], as_json: bool) -> int:
 
 def sorted_trials(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The complete trials, best first."""
-    from dltrain.sweeps.trials import COMPLETE, merit
+    from dltrain.sweeps.trials import COMPLETE
+    from dltrain.training.goal import merit
 
     complete = [trial for trial in found["trials"] if trial["state"] == COMPLETE]
     return sorted(complete, key=lambda trial: merit(trial["violation"], trial["value"], found["higher"]))

@@ -16,6 +16,7 @@ from dltrain.runs.envelope import verify
 from dltrain.runs.folder import RunFolder, is_run, names, split_name
 from dltrain.runs.lock import holder
 from dltrain.runs.metrics import read_log
+from dltrain.runs.notes import Notes, read_notes
 
 STATES = {
     "epochs": "done",
@@ -38,6 +39,8 @@ class RunRow:
         step: step of the newest checkpoint file; None without one
         summary: content of `summary.json`, empty when there is none
         bytes: size of all files
+        tags: words that it was given
+        note: text that it was given
     """
 
     name: str
@@ -46,6 +49,13 @@ class RunRow:
     step: int | None
     summary: dict[str, Any]
     bytes: int
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether its training came to an end: it neither runs, nor was killed or interrupted."""
+        return self.status not in ("running", "unfinished", "damaged", "signal")
 
     @property
     def state(self) -> str:
@@ -66,16 +76,21 @@ def rows(root: str | Path) -> list[RunRow]:
 def row(run: RunFolder) -> RunRow:
     """The line of one run."""
     summary: dict[str, Any] = {}
-    status = "unfinished"
+    status, notes = "unfinished", Notes()
     if files.is_regular(run.summary_path):
         try:
             summary = dict(files.read_json(run.summary_path))
             status = str(summary.get("stopped", "finished"))
         except (DltrainError, TypeError, ValueError):
             status = "damaged"
+    try:
+        notes = read_notes(run)
+    except DltrainError:
+        status = "damaged"
     if holder(run.path) is not None:
         status = "running"
-    return RunRow(run.name, run.path, status, max(run.checkpoints(), default=None), summary, size(run.path))
+    step = max(run.checkpoints(), default=None)
+    return RunRow(run.name, run.path, status, step, summary, size(run.path), notes.tags, notes.note)
 
 
 def details(run: RunFolder) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 from annotated_types import Ge
 
 from dltrain.registry import register
-from dltrain.sweeps.trials import Trial, Trials, merit
+from dltrain.sweeps.trials import Trial, Trials
+from dltrain.training.goal import merit
 from dltrain.types import PositiveInt
 
 Reduction = Annotated[int, Ge(2)]

@@ -11,7 +11,8 @@ from dltrain.runs import files
 from dltrain.runs.folder import safe_name
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.space import Space
-from dltrain.sweeps.trials import COMPLETE, Trial, merit
+from dltrain.sweeps.trials import COMPLETE, Trial
+from dltrain.training.goal import merit
 
 FEWEST = 8  # complete trials, below which nothing is said of importance
 TREES = 200

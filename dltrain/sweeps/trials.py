@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from dltrain.training.goal import merit
 
 ASKED, TAKEN, RUNG, TOLD = "asked", "taken", "rung", "told"
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
@@ -104,15 +105,3 @@ class Trials:
 def rank(trials: Iterable[Trial], higher: bool) -> list[Trial]:
     """Trials by how well they keep the bounds, then by their value."""
     return sorted(trials, key=lambda trial: merit(trial.violation, trial.value, higher))
-
-
-def merit(violation: float, value: float | None, higher: bool) -> tuple[float, float]:
-    """What sorts results, the best first; one without a value is the last.
-
-    Example:
-        >>> merit(0.0, 0.9, higher=True) < merit(0.0, 0.8, higher=True) < merit(0.5, 0.99, higher=True)
-        True
-    """
-    if value is None:
-        return math.inf, math.inf
-    return violation, -value if higher else value

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dltrain.registry import titles
+from dltrain.registry import entries, titles
 
 if TYPE_CHECKING:
     from dltrain.tasks import Task
@@ -143,6 +144,33 @@ def ahead(now: tuple[float, float], best: tuple[float, Any], higher: bool, margi
         (True, False)
     """
     return now[0] < best[0] or (now[0] == best[0] and better(now[1], best[1], higher, margin))
+
+
+def merit(violation: float, value: float | None, higher: bool) -> tuple[float, float]:
+    """What sorts results, the best first; one without a value is the last.
+
+    Example:
+        >>> merit(0.0, 0.9, higher=True) < merit(0.0, 0.8, higher=True) < merit(0.5, 0.99, higher=True)
+        True
+    """
+    if value is None:
+        return math.inf, math.inf
+    return violation, -value if higher else value
+
+
+def higher_is_better(metric: str) -> bool | None:
+    """Whether a larger value of a metric is the better one; None for a metric that nobody knows.
+
+    Parameters:
+        metric: as in a log, with its part: `validation.accuracy`, `test.top_k_accuracy_5`, `validation.head.f1`
+
+    Example:
+        >>> [higher_is_better(f"validation.{name}") for name in ("loss", "top_k_accuracy_5", "luck")]
+        [False, True, None]
+    """
+    title = metric.rpartition(".")[2]
+    known = [entry for name, entry in entries("metric").items() if title == name or title.startswith(f"{name}_")]
+    return bool(max(known, key=lambda entry: len(entry.name)).make.higher_is_better) if known else None  # type: ignore[attr-defined]
 
 
 def measured(metrics: Any, task: Task) -> list[Any] | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dltrain.registry import register
+from dltrain.training import event_files
 from dltrain.training.goal import ahead, lookup
 from dltrain.types import NonNegativeFloat, PositiveInt
 
@@ -18,6 +20,9 @@ class Hook(ABC):
 
     monitor: str | None = None
     restore_best_weights = False  # whether a stop by this hook ends with the best weights
+
+    def check(self) -> None:  # noqa: B027  (most need nothing)
+        """Called before the training; fails where something that the hook needs is not installed."""
 
     @abstractmethod
     def after_evaluation(self, trainer: Trainer, record: dict[str, Any]) -> None:
@@ -94,3 +99,44 @@ class EarlyStopping(Hook):
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on counting."""
         self.best, self.violation, self.wait = state["best"], state["violation"], state["wait"]
+
+
+@register("hook", "tensorboard")
+class TensorBoard(Hook):
+    """Write all metrics and the learning rate for TensorBoard too, into `tensorboard/` in the folder of the run.
+
+    `tensorboard --logdir runs` shows the runs side by side.  After a resume the steps that are made again replace those
+    of before.  It needs the package tensorboard: `pip install "dltrain[tensorboard]"`.
+
+    Example:
+        >>> hook = TensorBoard()
+        >>> hook.load_state({"step": 28})
+        >>> hook.state()
+        {'step': 28}
+
+    Source: Abadi et al.: TensorFlow: a system for large-scale machine learning, 2016.
+    """
+
+    def __init__(self) -> None:
+        self.step = 0  # the last one that was written
+        self.file: Path | None = None
+
+    def check(self) -> None:
+        """The package tensorboard must be there."""
+        event_files.protocol()
+
+    def after_evaluation(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """Write the record; a training that keeps no folder writes nothing."""
+        folder = trainer.journal.folder
+        if folder is not None:
+            self.file = self.file or event_files.begin(folder, self.step)
+            event_files.append(self.file, record)
+        self.step = record["step"]
+
+    def state(self) -> dict[str, Any]:
+        """The last step."""
+        return {"step": self.step}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on after that step."""
+        self.step = state["step"]

@@ -53,6 +53,11 @@ class Journal:
         self.started = time.monotonic()
         self._held: State | None = None
 
+    @property
+    def folder(self) -> Path | None:
+        """The run's folder, for what hooks write."""
+        return self.run.path
+
     def record(self, record: dict[str, Any]) -> None:
         """Write down the metrics of a step; the seconds go to a file of their own."""
         self.log.append(record)
@@ -147,6 +152,8 @@ class Journal:
 
 class NoJournal:
     """Keeps nothing, for a look or a measurement."""
+
+    folder: Path | None = None
 
     def interrupted(self) -> bool:
         """Never."""

@@ -199,6 +199,7 @@ class Session(Prepared):
         """
         hooks: list[Hook] = [create("hook", spec) for spec in self.experiment.hooks]
         for index, hook in enumerate(hooks):
+            hook.check()
             if hook.restore_best_weights and hook.monitor not in (None, monitor):
                 what = "the weights that are restored are the best by another metric"
                 path = ("hooks", index, next(iter(self.experiment.hooks[index])), "monitor")
