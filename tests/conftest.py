@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,19 @@ def data_folder() -> Path:
     if not named or not Path(named).is_dir():
         pytest.skip("needs real data sets: set DLTRAIN_DATA to their folder")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, driven by Playwright; a test that needs it is skipped where either is absent."""
+    playwright = pytest.importorskip("playwright.sync_api", reason='needs Playwright: `pip install ".[browser]"`')
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs the browser: `apt-get install chromium`")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(autouse=True)

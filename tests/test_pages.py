@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from page_reader import PageReader
 from page_runs import HOSTILE
 from small_runs import iris
+from test_cli_runs import promised
 
 from dltrain import api
 from dltrain.cli.main import run as command
@@ -165,6 +165,18 @@ def test_where_values_of_the_config_come_from(folder: Path, tmp_path: Path) -> N
     assert rows["dtype"] == "default" and rows["seed"].startswith("flowers.yaml:")
 
 
+def test_a_page_of_a_hundred_epochs_is_small(made: dict[str, Path], folder: Path) -> None:
+    """Ten classes, pictures, and three curves over a hundred epochs."""
+    long = folder / "long"
+    shutil.copytree(made["pictures"], long)
+    record = json.loads((long / "metrics.jsonl").read_text().splitlines()[0])
+    lines = [json.dumps({**record, "epoch": epoch, "step": epoch}) + "\n" for epoch in range(1, 101)]
+    (long / "metrics.jsonl").write_text("".join(lines))
+    page, found = page_of(long)
+    assert found["bytes"] < 300_000 and len(found["sections"]) >= 13
+    assert any(said.startswith("epoch 100: train ") for said in page.said)
+
+
 def test_what_is_not_of_the_closed_set_cannot_be_made() -> None:
     for tag in ("script", "iframe", "object", "form", "style", "link", "foreignObject"):
         with pytest.raises(ValueError, match="no element"):
@@ -197,6 +209,7 @@ def test_the_command(made: dict[str, Path], tmp_path: Path, capsys: pytest.Captu
     out = tmp_path / "a" / "page.html"
     assert command(["report", made["plane"].name, "--runs", runs, "--out", str(out), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
+    assert {*told} == promised("report")
     assert told["file"] == str(out) and told["kind"] == "run" and out.stat().st_size == told["bytes"]
     assert command(["report", made["plane"].name, "--runs", runs]) == 0
     assert "report.html" in capsys.readouterr().out
@@ -207,19 +220,6 @@ def test_the_command(made: dict[str, Path], tmp_path: Path, capsys: pytest.Captu
     ):
         assert command(["report", *arguments, "--runs", runs]) == 2
         assert words in capsys.readouterr().err
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, driven by Playwright; a test that needs it is skipped where either is absent."""
-    playwright = pytest.importorskip("playwright.sync_api", reason='needs Playwright: `pip install ".[browser]"`')
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs the browser: `apt-get install chromium`")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 def shown(browser: Any, file: Path, told: list[str], **options: Any) -> Any:

@@ -210,6 +210,25 @@ def test_a_page_follows_a_run(server: Server, root: Path) -> None:
     shutil.rmtree(growing)
 
 
+def test_a_browser_keeps_up_and_keeps_its_place(browser: Any, server: Server, root: Path) -> None:
+    growing, told = root / "growing-2", []
+    shutil.copytree(root / "iris-1", growing)
+    page = browser.new_page()
+    page.on("console", lambda message: told.append(message.text))
+    page.on("request", lambda asked: told.append(asked.url))
+    page.goto(f"http://127.0.0.1:{server.server_port}/{server.token}/")
+    page.get_by_role("link", name="growing-2").click()
+    page.locator("summary").first.press("Enter")
+    with (growing / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"epoch": 4, "step": 28, "train": {"loss": 0.123456}}) + "\n")
+    page.get_by_role("cell", name="0.1235").first.wait_for(timeout=15_000)
+    assert page.locator("details").first.get_attribute("open") is not None, "what was open is open still"
+    assert page.evaluate("document.activeElement.localName") == "summary"
+    assert {*told} == {server.url, f"{server.url}growing-2/"}
+    page.close()
+    shutil.rmtree(growing)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it(root: Path, number: int) -> None:
     arguments = [sys.executable, "-m", "dltrain", "ui", "--runs", str(root), "--port", "0", "--json"]

@@ -112,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(refused, refused.phrase)
             return
         try:
-            text = self.server.site.page(self.path.removeprefix(f"/{self.server.token}/"))
+            text = self.server.site.page(self.path[len(self.server.token) + 2 :])
         except DltrainError as error:  # a run that was removed in this moment, or is damaged
             self.answer(HTTPStatus.INTERNAL_SERVER_ERROR, " ".join(str(error).split()))
             return
