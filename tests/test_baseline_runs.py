@@ -20,7 +20,7 @@ from dltrain.errors import ConfigError, CorruptFileError, DataError, NumericsErr
 from dltrain.registry import entries
 from dltrain.runs.folder import RunFolder
 from dltrain.training import baseline as training_baseline
-from dltrain.training import checkpoint
+from dltrain.training import baseline_model, checkpoint
 from dltrain.training.progress import SilentProgress
 
 WITHOUT = ("model", "optimizer", "regularize", "train", "hooks")
@@ -149,7 +149,7 @@ def test_a_signal_ends_a_fit_at_once_and_leaves_a_run_that_can_be_resumed(
         raise AssertionError("nobody waits for this")
 
     with monkeypatch.context() as patched:
-        patched.setattr(training_baseline, "fit", endless)
+        patched.setattr(baseline_model, "fit", endless)
         timer = threading.Timer(0.3, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT))  # type: ignore[arg-type]
         timer.start()
         summary = api.fit(flowers(), runs=tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dltrain import registry
-from dltrain.config.effects import monitor_problems
+from dltrain.config.monitored import monitor_problems
 from dltrain.config.sections import Data, Fields, Train
 from dltrain.suggest import closest, distance, hint
 

@@ -34,7 +34,7 @@ from dltrain.explore.folder import write
 from dltrain.explore.mixture import parameters
 from dltrain.explore.subject import subject
 from dltrain.registry import create
-from dltrain.runs.folder import names
+from dltrain.runs.naming import names
 from dltrain.runs.signals import Stopped
 from dltrain.training.session import load_data
 

@@ -300,3 +300,17 @@ def test_each_kind_of_regularization_does_what_it_is_for(seed: int, tmp_path: Pa
     assert limited_train > train and limited_test < test
     noisy, calm = (digits(seed, tmp_path, **NOISY, **change)[1] for change in ({}, {"average": {"ema": 0.9}}))
     assert calm < 0.7 * noisy
+
+
+def test_a_step_that_does_not_fit_is_refused_before_it_is_allocated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the figures, and before a run folder is made; a micro-batch is what has to fit."""
+    needed = api.check(iris())[0]["memory_bytes"]
+    monkeypatch.setattr("dltrain.training.session.available", lambda: needed - 1)
+    said = r"train\.batch_size: a training step does not fit into the memory; expected at most .*; got .*accumulate"
+    for attempt in (lambda: api.check(iris()), lambda: api.fit(iris(), runs=tmp_path)):
+        with pytest.raises(ConfigError, match=said):
+            attempt()
+    assert not list(tmp_path.iterdir())
+    assert api.fit(iris(train__accumulate=2), runs=tmp_path)["steps"]

@@ -16,8 +16,9 @@ import pytest
 
 from dltrain.errors import CorruptFileError, DltrainError, StorageError, UsageError
 from dltrain.runs import files, listing
-from dltrain.runs.folder import RunFolder, safe_name
+from dltrain.runs.folder import RunFolder
 from dltrain.runs.lock import holder
+from dltrain.runs.naming import safe_name
 from dltrain.training import checkpoint
 
 

@@ -26,7 +26,8 @@ def complete_run(ctx: click.Context, parameter: click.Parameter, incomplete: str
     """Folders, and the names of the runs."""
     from click.shell_completion import CompletionItem
 
-    from dltrain.runs.folder import is_run, names
+    from dltrain.runs.folder import is_run
+    from dltrain.runs.naming import names
 
     root = ctx.params.get("runs") or "runs"
     found = [name for name in names(Path(root)) if name.startswith(incomplete) and is_run(Path(root) / name)]

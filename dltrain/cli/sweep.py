@@ -42,7 +42,7 @@ def complete_sweep(ctx: click.Context, parameter: click.Parameter, incomplete: s
     """Folders, and the names of the sweeps."""
     from click.shell_completion import CompletionItem
 
-    from dltrain.runs.folder import names
+    from dltrain.runs.naming import names
     from dltrain.sweeps.folder import is_sweep
 
     root = Path(ctx.params.get("runs") or "runs")

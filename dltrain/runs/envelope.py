@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from dltrain.errors import CorruptFileError, DltrainError
 from dltrain.runs import files
-from dltrain.runs.folder import checkpoint_step
+from dltrain.runs.naming import checkpoint_step
 
 FORMAT = 1
 BLOCK = 512

@@ -7,10 +7,7 @@
 from __future__ import annotations
 
 import difflib
-import os
-import re
 import shutil
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +16,10 @@ from typing import Any
 from dltrain.errors import CorruptFileError, UsageError
 from dltrain.runs import files
 from dltrain.runs.lock import RunLock
+from dltrain.runs.naming import checkpoint_files, names, next_folder, numbered, safe_name, split_name
 
 FORMAT = 1
 MARKER = ".dltrain-run.json"
-LONGEST_NAME = 120  # bytes; with number and temporary suffix it stays below the 255 of common file systems
-CHECKPOINT = re.compile(r"step-(\d{8,15})\.h5")
 
 
 @dataclass(frozen=True)
@@ -220,100 +216,9 @@ class RunFolder:
             files.write_json(path, content)
 
 
-def next_folder(root: str | Path, name: str) -> Path:
-    """Make `<root>/<name>-<number>` with the next number; any number of processes may do so at once.
-
-    Parameters:
-        root: folder of the folders; made when it is not there
-        name: what does not fit into a file name becomes a dash
-
-    Raises:
-        StorageError: when the system refuses.
-    """
-    root, name = Path(root).absolute(), safe_name(name)
-    files.make_folders(root)
-    number = max((taken for base, taken, _ in numbered(root) if base == name), default=0)
-    while True:
-        number += 1
-        try:
-            files.make_folder(root / f"{name}-{number}")
-        except FileExistsError:
-            continue  # another process was faster
-        return root / f"{name}-{number}"
-
-
-def checkpoint_files(folder: str | Path) -> dict[int, Path]:
-    """The checkpoint files of a folder by step, in order of the steps; links and foreign names do not count."""
-    found = {}
-    for name in _listed(Path(folder)):
-        step = checkpoint_step(name)
-        if step is not None and files.is_regular(Path(folder, name)):
-            found[step] = Path(folder, name)
-    return dict(sorted(found.items()))
-
-
-def checkpoint_name(step: int) -> str:
-    """File name of a step's checkpoint."""
-    return f"step-{step:08d}.h5"
-
-
-def checkpoint_step(name: str) -> int | None:
-    """The step of a checkpoint's file name; None for every other name.
-
-    Example:
-        >>> checkpoint_step("step-00001234.h5"), checkpoint_step("step-1234.h5")
-        (1234, None)
-    """
-    match = CHECKPOINT.fullmatch(name)
-    return int(match[1]) if match and checkpoint_name(int(match[1])) == name else None
-
-
 def is_run(path: Path) -> bool:
     """Whether a path is a run folder itself, not a link to one."""
     return path.is_dir() and not path.is_symlink() and files.is_regular(path / MARKER)
-
-
-def names(root: Path) -> list[str]:
-    """Names of all that lies in the folder of the runs; hidden things do not count."""
-    return [name for name in _listed(root) if not name.startswith(".")]
-
-
-def _listed(folder: Path) -> list[str]:
-    with files.explained(folder, "list the folder"):
-        try:
-            return sorted(os.listdir(folder))
-        except FileNotFoundError:
-            return []
-
-
-def split_name(name: str) -> tuple[str, int]:
-    """A folder's name as run name and number.
-
-    Example:
-        >>> split_name("digits-mlp-12"), split_name("notes")
-        (('digits-mlp', 12), ('notes', 0))
-    """
-    base, dash, number = name.rpartition("-")
-    return (base, int(number)) if dash and number.isascii() and number.isdigit() and len(number) < 10 else (name, 0)
-
-
-def numbered(root: Path) -> list[tuple[str, int, str]]:
-    """All that lies in the folder of the runs, as (run name, number, folder name)."""
-    return [(*split_name(name), name) for name in names(root)]
-
-
-def safe_name(name: str) -> str:
-    """A name that is one harmless path component: letters, digits, `.`, `_` and `-`.
-
-    Example:
-        >>> safe_name("../my run (2)"), safe_name("")
-        ('my-run-2', 'run')
-    """
-    text = unicodedata.normalize("NFC", name)
-    text = re.sub(r"[^\w.]+", "-", text).strip("-.")
-    while len(text.encode()) > LONGEST_NAME:
-        text = text[:-1]
-    return text.rstrip("-.") or "run"
 
 
 def _not_found(text: str, root: Path, bases: list[str], known: list[str]) -> UsageError:

@@ -13,9 +13,10 @@ from typing import Any
 from dltrain.errors import DltrainError, UsageError
 from dltrain.runs import files
 from dltrain.runs.envelope import verify
-from dltrain.runs.folder import RunFolder, is_run, names, split_name
+from dltrain.runs.folder import RunFolder, is_run
 from dltrain.runs.lock import holder
 from dltrain.runs.metrics import read_log
+from dltrain.runs.naming import names, split_name
 from dltrain.runs.notes import Notes, read_notes
 
 STATES = {

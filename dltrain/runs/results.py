@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dltrain.runs.files import atomic_write, make_folders, plain
-from dltrain.runs.folder import next_folder
+from dltrain.runs.naming import next_folder
 from dltrain.runs.signals import Interruption, Stopped
 
 

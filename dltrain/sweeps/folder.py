@@ -14,9 +14,10 @@ from dltrain.config.yaml_writer import dump
 from dltrain.errors import CorruptFileError, UsageError
 from dltrain.runs import files
 from dltrain.runs.environment import environment, version
-from dltrain.runs.folder import RunFolder, names, next_folder, safe_name, split_name
+from dltrain.runs.folder import RunFolder
 from dltrain.runs.listing import differences
 from dltrain.runs.lock import RunLock
+from dltrain.runs.naming import names, next_folder, safe_name, split_name
 from dltrain.sweeps.journal import Journal
 from dltrain.sweeps.settings import ENDLESS, Sweep, read
 from dltrain.sweeps.trials import Trials

@@ -8,7 +8,7 @@ from typing import Any
 from dltrain.errors import UsageError
 from dltrain.report.svg import scatter_chart
 from dltrain.runs import files
-from dltrain.runs.folder import safe_name
+from dltrain.runs.naming import safe_name
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.space import Space
 from dltrain.sweeps.trials import COMPLETE, Trial

@@ -142,7 +142,7 @@ def run_name(stem: str) -> str:
         >>> run_name("my sweep"), run_name("…")
         ('my-sweep', 'run')
     """
-    from dltrain.runs.folder import safe_name
+    from dltrain.runs.naming import safe_name
 
     return safe_name(stem)[:64].rstrip(".-") or "sweep"
 

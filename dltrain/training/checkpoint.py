@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dltrain.errors import CorruptFileError, DltrainError
 from dltrain.runs import files
 from dltrain.runs.envelope import BLOCK, header, looks_whole, read_verified, verify
-from dltrain.runs.folder import checkpoint_files, checkpoint_name
 from dltrain.runs.hdf5 import Limits, read_hdf5
+from dltrain.runs.naming import checkpoint_files, checkpoint_name
 
 if TYPE_CHECKING:
     import h5py

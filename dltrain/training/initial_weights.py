@@ -6,8 +6,6 @@ find its place and every place its tensor, but for what `skip` names: a mistake 
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +18,11 @@ from dltrain.data.folders import PathError
 from dltrain.errors import ConfigError, DataError, DltrainError, Problem, UsageError
 from dltrain.interop.weights import Weights, checksum, read_weights
 from dltrain.layers.base import Array, Shape
-from dltrain.runs.folder import RunFolder, split_name
-from dltrain.suggest import hint
+from dltrain.runs.folder import RunFolder
+from dltrain.runs.naming import split_name
 from dltrain.training import checkpoint
 from dltrain.training.state import weights_of
+from dltrain.training.tensor_names import SHOWN, fits, no_match, rename, some
 from dltrain.training.trained import checkpoint_path
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from dltrain.model.nodes import Node
 
 AT = ("init_from",)
-SHOWN = 4  # names that an error shows
 KINDS = ("conv", "dense", "batch_norm")  # layers that are matched in their order
 
 
@@ -273,42 +271,3 @@ def same(node: Node, nodes: Mapping[str, Node]) -> bool:
     """Whether a node has one input and leaves its values where they are, as activations and dropout do."""
     below = nodes.get(node.inputs[0])
     return len(node.inputs) == 1 and below is not None and below.shape == node.shape
-
-
-def fits(pattern: str, name: str) -> bool:
-    """Whether a pattern fits a name: `*` stands for anything; without one it is the name, or its first words.
-
-    Example:
-        >>> [fits(pattern, "layer4.1.conv2.kernel") for pattern in ("layer4.*", "layer4", "layer", "*.kernel")]
-        [True, True, False, True]
-    """
-    return fnmatch.fnmatchcase(name, pattern) if "*" in pattern else name == pattern or name.startswith(pattern + ".")
-
-
-def rename(pattern: str, replacement: str, name: str) -> str:
-    """A name with what its pattern fits replaced; each `*` stands for the same on both sides.
-
-    Example:
-        >>> rename("trunk.*.conv", "body.*.conv", "trunk.0.conv"), rename("trunk", "body", "trunk.0.conv.kernel")
-        ('body.0.conv', 'body.0.conv.kernel')
-    """
-    if "*" not in pattern:
-        return replacement + name[len(pattern) :]
-    parts = re.fullmatch("(.*)".join(map(re.escape, pattern.split("*"))), name)
-    assert parts is not None
-    pieces = replacement.split("*")
-    return pieces[0] + "".join(part + piece for part, piece in zip(parts.groups(), pieces[1:], strict=True))
-
-
-def no_match(path: tuple[str | int, ...], pattern: str, names: list[str], at_key: bool) -> Problem:
-    """The problem of a pattern that fits nothing."""
-    near = dict.fromkeys(".".join(name.split(".")[:count]) for name in names for count in range(1, name.count(".") + 1))
-    what, advice = "no tensor has a name like this", hint(pattern, [*near, *names])
-    return Problem(path, what, f"such as {some(near)}", repr(pattern), advice, at_key=at_key)
-
-
-def some(names: Iterable[str]) -> str:
-    """The first names of many."""
-    shown = [name if name.isprintable() else repr(name) for name in names]
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return ", ".join(shown[:SHOWN]) + more

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dltrain.config.effects import named
+from dltrain.config.monitored import named
 from dltrain.data import DataSet, Loader
 from dltrain.data.augmentations.places import drawn_in
 from dltrain.data.orders import Balance

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+import dltrain.kernels.compiled.window_sums
 import dltrain.kernels.compiled.windows  # noqa: F401 - registers the kernels
 from dltrain.kernels.arrays import Array
 from dltrain.kernels.compiled.jit import compiled, parts
