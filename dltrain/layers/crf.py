@@ -40,7 +40,7 @@ class ConditionalRandomField(Layer):
     Bidirectional LSTM-CRF models for sequence tagging, 2015.
     """
 
-    takes_mask = True
+    further = ("mask",)
     any_length = True
 
     def __init__(self, transitions_initializer: Initializer = "zeros") -> None:
