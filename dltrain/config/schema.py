@@ -213,8 +213,9 @@ def layers() -> Schema:
 
 def layer(entry: Entry, branches: Schema) -> Schema:
     """What may stand behind a layer's name; a $name may stand for every value."""
-    wire = {"type": "string"}
-    wires = either([wire, {"type": "array", "items": wire}, {"type": "object", "additionalProperties": wire}])
+    named = {name: {"type": "string"} for name in getattr(entry.make, "further", ())}
+    maps = [{"type": "object", "properties": named, "additionalProperties": False}] if named else []
+    wires = either([{"type": "string"}, {"type": "array", "items": {"type": "string"}}, *maps])
     extra = {
         "with": wires | {"description": "further inputs"},
         "repeat": either([{"type": "integer", "minimum": 1}, REFERENCE]) | {"description": "copies, with own weights"},
