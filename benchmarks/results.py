@@ -170,7 +170,6 @@ CHAPTERS: dict[str, list[Row]] = {
         Row("emoji", "80 to 95 % of 56 sentences, by their mean or an LSTM", least=0.8),
         Row("atis-slots", "95 %", "span_f1", least=0.94),
         Row("english-tags", "95 % with parts of words", least=0.9),
-        Row("wnut-names", "41.9 % with parts of words and lists of names", "span_f1", least=0.1),
     ],
     "Texts, by characters": [
         Row("shakespeare-lstm", "1.5 nats a character", "loss", "validation", most=1.5),
