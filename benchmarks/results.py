@@ -201,6 +201,7 @@ CHAPTERS: dict[str, list[Row]] = {
     ],
     "Sound": [
         Row("spoken-digits", "95 %", least=0.95, seeds=3),
+        Row("trigger-word", "–", "f1", least=0.8),
     ],
     "Texts made from texts": [
         Row("dates-attention", "98 %", "exact_match", least=0.98),
