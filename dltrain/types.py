@@ -62,8 +62,8 @@ class Need(NamedTuple):
     """What a task needs of a target.
 
     Parameters:
-        kind: classes, binary (two classes), values (numbers), labels (any number of labels a sample) or masks (a class
-            for each pixel)
+        kind: classes, binary (two classes), values (numbers), labels (any number of labels a sample), masks (a class
+            for each pixel) or steps (0 or 1 for each step)
         columns: names or positions of the targets it takes; none: all that the source gives
         ignore: the label of samples whose class is not known
         separator: what stands between the labels of a sample in text

@@ -425,6 +425,7 @@ AUGMENTATIONS: dict[str, Any] = {
     "cut_mix": "cut_mix",
 }
 # {name: (spec, what its targets are)}; the files they read are written by test_contracts.py
+NAMES = {"trigger": "high_*", "others": "low_*", "backgrounds": "low_*"}
 SOURCES = {
     "shapes": ({"shapes": {"samples": 20, "size": 16}}, "masks"),
     "mask_folder": ({"mask_folder": "segmented"}, "masks"),
@@ -449,6 +450,7 @@ SOURCES = {
     "polynomial_regression": ({"polynomial_regression": 60}, "values"),
     "logic": ({"logic": {"gate": "xor", "samples": 40, "noise": 0.1}}, "binary"),
     "sounds": ({"sounds": {"path": "sounds", "label": "{label}_*"}}, "classes"),
+    "sound_mix": ({"sound_mix": {"path": "sounds", "samples": 12, "seconds": 0.5, "steps": 20, **NAMES}}, "steps"),
     "text": ({"text": {"path": "a.txt", "steps": 9}}, "tokens"),
     "text_lines": ({"text_lines": {"path": "a.txt"}}, "tokens"),
     "series": ({"series": {"path": "a.csv", "target": 0, "window": 4, "horizon": 2}}, "values"),
@@ -460,6 +462,7 @@ TASKS = {
     "multi_label": 4,
     "multi_task": 10,
     "language_model": 5,
+    "event_detection": 1,
     "segmentation": 3,
 }  # width of the last layer in the tests
 HOOKS = {"early_stopping": {"early_stopping": {"patience": 2}}}

@@ -29,7 +29,9 @@ def graph_of(model: Mapping[str, Any], shapes: Mapping[str, Any], units: Any = N
 def objective_of(graph: Graph, task: str, outputs: int = 3, penalties: Sequence[Any] = ()) -> Objective:
     """The objective of a graph whose last wire has the width that the task wants."""
     names = [str(i) for i in range(outputs)]
-    data: Any = SimpleNamespace(classes=names, target_names=names, shape=next(iter(graph.inputs.values())))
+    shape = next(iter(graph.inputs.values()))
+    layout = {"events": {"steps": shape[0], "seconds": 1.0}}
+    data: Any = SimpleNamespace(classes=names, target_names=names, shape=shape, layout=layout)
     bound = Bound(create("task", task), data, graph.outputs[-1], None, None)
     bound.check(graph)
     return Objective(graph, bound, [create("regularizer", spec) for spec in penalties])
@@ -98,6 +100,8 @@ def batch_of(graph: Graph, task: str, size: int, rng: np.random.Generator, outpu
         target = rng.standard_normal((size, outputs)).astype(graph.dtype)
     elif task == "multi_label":
         target = rng.integers(0, 2, (size, outputs))
+    elif task == "event_detection":
+        target = rng.integers(0, 2, (size, next(iter(graph.inputs.values()))[0]))
     elif task == "segmentation":
         target = rng.integers(0, outputs, (size, *next(iter(graph.inputs.values()))[:2]))
     else:

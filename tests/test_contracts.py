@@ -338,7 +338,7 @@ def test_source(name: str, files: Path) -> None:
     train = data[0].parts["train"].columns
     assert train["x"].dtype == (np.int64 if needs == "tokens" else np.float32)
     assert train["x"].shape[1:] == data[0].shape
-    assert train["y"].ndim == {"values": 2, "tokens": 2, "masks": 3}.get(needs, 1)
+    assert train["y"].ndim == {"values": 2, "tokens": 2, "steps": 2, "masks": 3}.get(needs, 1)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -351,7 +351,8 @@ def test_task(name: str) -> None:
     elif name == "language_model":
         objective, batch = text_case(width, 9, rng)
     else:
-        kind, shape = ("conv", (3, 4, 2)) if name == "segmentation" else ("dense", (4,))
+        kind = "conv" if name == "segmentation" else "dense"
+        shape = {"segmentation": (3, 4, 2), "event_detection": (4, 3)}.get(name, (4,))
         graph = graph_of({"graph": {"y": [{kind: 6}, "tanh", {kind: width}]}}, {"x": shape})
         objective, batch = objective_of(graph, name, outputs), batch_of(graph, name, 9, rng, outputs)
     bound = objective.task

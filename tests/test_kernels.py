@@ -95,6 +95,11 @@ def recurrent_calls(N: int, H: int) -> dict[str, Any]:
             (normal(N, 3, 4 * H, seed=37), *(empty((N, 3, H), F) for _ in range(3)), empty((2, N, H), F)),
             lambda f, i, o: f("lstm", o[0], *i, True, *o[1:], empty),
         ),
+        "recurrence_inference": (
+            (U, p, mask, first),
+            (normal(N, 3, 4 * H, seed=37), empty((N, 3, H), F), empty((2, N, H), F)),
+            lambda f, i, o: f("lstm", o[0], Weights(i[0]), *i[1:], True, *o[1:], empty, Weights(i[0]).derived),
+        ),
         "recurrence_backward": (
             (*given, there, np.tanh(there), normal(N, 3, H, seed=38)),
             (gates, empty((N, 3, 4 * H), F), normal(3, H, seed=39)),

@@ -102,7 +102,7 @@ def flat(prediction: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         elif isinstance(value, Mapping):
             columns |= flat(value, f"{before}{key}.")
         else:
-            columns[before + key] = ";".join(value) if isinstance(value, list) else value
+            columns[before + key] = ";".join(map(str, value)) if isinstance(value, list) else value
     return columns
 
 
@@ -156,7 +156,7 @@ def _columns(prediction: Mapping[str, Any], before: str) -> dict[str, str]:
         elif isinstance(value, Mapping) and key != "probabilities":
             row |= _columns(value, f"{before}{key}.")
         elif not isinstance(value, Mapping):
-            shown = ", ".join(value) if isinstance(value, list) else str(value)
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             row[before + key] = number(value) if isinstance(value, float) else shown
         else:
             likely = sorted(value.items(), key=lambda item: -item[1])[:2]

@@ -217,3 +217,17 @@ def guess_needs(pool: Pool) -> str:
         return "values"
     whole = y.dtype.kind in "iu" or bool((y == np.trunc(y)).all())
     return "classes" if whole and len(np.unique(y)) <= max(2, len(y) // 10) else "values"
+
+
+def steps_of(pool: Pool) -> Array:
+    """Targets (N, T) int32: 0 or 1 for each step of a sequence.
+
+    Raises:
+        DataError: when the source gives something else.
+    """
+    y = pool.columns["y"]
+    if y.ndim != 2 or y.dtype.kind not in "biu" or "events" not in pool.layout:
+        got = f"targets of shape {y.shape} and type {y.dtype}"
+        what, hint = "the data have no label for each step", "take the source `sound_mix`"
+        raise DataError(what, where=pool.where, expected="0 or 1 (N, T)", got=got, hint=hint)
+    return y.astype(np.int32)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dltrain.data.examples import Array, Pool
-from dltrain.data.targets import labels_of, values_of
+from dltrain.data.targets import labels_of, steps_of, values_of
 from dltrain.errors import DataError
 from dltrain.types import Need
 
@@ -62,6 +62,8 @@ def read_target(pool: Pool, need: Need, dtype: str, known: list[str] | None = No
         return Target(y, None, names)
     if need.kind == "masks":
         return masks_of(pool, need)
+    if need.kind == "steps":
+        return Target(steps_of(pool), ["nothing", "event"], ["event"])
     if need.kind == "labels":
         if need.separator not in (None, ";") and known is None and pool.columns["y"].dtype.kind != "U":
             what, hint = "labels in columns of 0 and 1 have no separator", "leave `separator` out"

@@ -138,3 +138,8 @@ class ShapeError(Exception):
     def __init__(self, what: str, expected: str, hint: str = "") -> None:
         super().__init__(what)
         self.what, self.expected, self.hint = what, expected, hint
+
+
+def no_backward(dy: Array) -> None:
+    """The backward of a pass that was asked to have none."""
+    raise RuntimeError("this forward pass was made without a backward")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import gcd, prod
 from typing import TYPE_CHECKING
 
-from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
-from dltrain.layers.dense import no_backward
+from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError, no_backward
 from dltrain.layers.geometry import Padding, Sizes, axes_of, fit
 from dltrain.registry import register
 from dltrain.types import Initializer, PositiveInt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
+from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError, no_backward
 from dltrain.registry import register
 from dltrain.types import Initializer, PositiveInt
 
@@ -178,8 +178,3 @@ def _affine_of_sequence(layer: Dense, activation: str, mode: Mode, x: Array) -> 
         return None if dx is None else dx.reshape(x.shape)  # type: ignore[union-attr]
 
     return flat.reshape(*x.shape[:-1], layer.units), backward
-
-
-def no_backward(dy: Array) -> None:
-    """The backward of a pass that was asked to have none."""
-    raise RuntimeError("this forward pass was made without a backward")

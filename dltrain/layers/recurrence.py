@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dltrain.kernels.reference.recurrent import CELLS
-from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError
+from dltrain.layers.base import Array, Backward, Layer, Parameter, Shape, ShapeError, no_backward
 
 if TYPE_CHECKING:
     from dltrain.model.mode import Mode
@@ -50,14 +50,15 @@ class Recurrent(Layer):
         x, mask = inputs[0], inputs[1] if len(inputs) > 1 else None
         (N, T, D), H, dtype, k, empty = x.shape, self.units, x.dtype, mode.kernels(x), mode.empty
         cell, U, reverse, notes = self.cell, self.recurrent.value, self.go_backwards, CELLS[self.cell].notes
+        if not (mode.backward or mode.training):
+            return self._inference(mode, x, mask), no_backward
         rows = x.reshape(N * T, D)
         z = empty((N, T, U.shape[1]), dtype)
         k.affine(rows, self.kernel.value, self.bias.value, "linear", z.reshape(N * T, -1), empty)
         p, keep = self._further(mode, dtype), self._kept(mode, k, (N, H), dtype)
         first, last = empty((2, N, H), dtype), empty((2, N, H), dtype)
         out = (mode.output if self.return_sequences else empty)((N, T, H), dtype)
-        before = empty((N, T if mode.backward else 0, H), dtype)
-        noted = empty((N, T if mode.backward and notes else 0, H), dtype)
+        before, noted = empty((N, T, H), dtype), empty((N, T if notes else 0, H), dtype)
         mode.recall(first)
         k.recurrence(cell, z, U, p, mask, keep, first, reverse, out, before, noted, last, empty)
         mode.remember(last)
@@ -81,6 +82,23 @@ class Recurrent(Layer):
         y = mode.output((N, H), dtype)
         y[...] = last[0]
         return y, backward
+
+    def _inference(self, mode: Mode, x: Array, mask: Array | None) -> Array:
+        """The states without a way back, whose weights are packed once."""
+        (N, T, D), H, dtype, k, empty = x.shape, self.units, x.dtype, mode.kernels(x), mode.empty
+        z, W, U = empty((N, T, self.recurrent.shape[1]), dtype), self.kernel, self.recurrent
+        rows = x.reshape(N * T, D)
+        k.affine_inference(rows, W, self.bias.value, "linear", z.reshape(N * T, -1), empty, W.derived)
+        p, first, last = self._further(mode, dtype), empty((2, N, H), dtype), empty((2, N, H), dtype)
+        out = (mode.output if self.return_sequences else empty)((N, T, H), dtype)
+        mode.recall(first)
+        k.recurrence_inference(self.cell, z, U, p, mask, first, self.go_backwards, out, last, empty, U.derived)
+        mode.remember(last)
+        if self.return_sequences:
+            return out
+        y = mode.output((N, H), dtype)
+        y[...] = last[0]
+        return y
 
     def _receivers(self, mode: Mode, p: Array) -> tuple[bool, Array]:
         """Whether gradients are added to what is there, and what receives that of p."""

@@ -1,6 +1,6 @@
 """The kinds of learning problems, one family a file."""
 
-from dltrain.tasks import language_model, multi_label, multi_task, segmentation, supervised
+from dltrain.tasks import event_detection, language_model, multi_label, multi_task, segmentation, supervised
 from dltrain.tasks.base import Task
 from dltrain.tasks.bound import Bound
 from dltrain.tasks.heads import Heads, HeadsTally
@@ -14,6 +14,7 @@ __all__ = [
     "Tally",
     "Task",
     "Weighing",
+    "event_detection",
     "language_model",
     "multi_label",
     "multi_task",

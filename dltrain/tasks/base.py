@@ -21,7 +21,7 @@ ClassWeight = Literal["balanced"] | list[NonNegativeFloat] | dict[str, NonNegati
 class Task(ABC):
     """One kind of learning problem.  It sees dicts of arrays, never the graph's inside or the trainer."""
 
-    needs: str  # what the targets must be: "classes", "binary", "values", "labels" or "masks"
+    needs: str  # what the targets must be: "classes", "binary", "values", "labels", "steps" or "masks"
     losses: tuple[str, ...]  # the losses that fit, the default first
     metrics: tuple[Any, ...]  # specs of the default metrics
     statistics: tuple[str, ...]  # what its metrics may be computed from

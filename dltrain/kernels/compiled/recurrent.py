@@ -6,28 +6,22 @@ The state of some examples and their share of the gates stay in the thread's sec
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
 
-from dltrain.kernels.arrays import Array, Empty
+from dltrain.kernels.arrays import Array, Derived, Empty
 from dltrain.kernels.compiled.gemm import ceil, rows_times_panels
 from dltrain.kernels.compiled.jit import FLOAT32, INNER, OPTIONS, PARALLEL, compiled, fits, kernel
 from dltrain.kernels.compiled.recurrent_cells import CODES, GRU, LSTM, cell_row, cell_row_back
-from dltrain.kernels.compiled.routines import pack_columns, pack_rows
+from dltrain.kernels.compiled.routines import pack_columns
 from dltrain.kernels.compiled.tile import WIDTH
 from dltrain.kernels.reference import recurrent as reference
 
 ROWS = 64  # examples that a thread takes through the sequence at once
 SERIAL = 1_000_000  # multiply-adds below which starting the threads costs more than they save
-NO_2D = np.empty((0, 0), np.float32)
-
-
-@njit(**INNER)
-def pack_forward(tile, U, panels):
-    """U (H, O) in panels (⌈O/WIDTH⌉, H, WIDTH)."""
-    H, O = U.shape
-    for p in range(len(panels)):
-        pack_rows(tile, U.ctypes.data + 4 * p * WIDTH, O, H, O - p * WIDTH, panels[p].ctypes.data)
+NO_2D, NO_3D = np.empty((0, 0), np.float32), np.empty((0, 0, 0), np.float32)
 
 
 @njit(**INNER)
@@ -125,12 +119,14 @@ def block_backward(tile, cell, gates, panels, p, mask, keep, first, reverse, out
                     a[j] += b[j]
 
 
-@kernel("int int f3 f2 f2 f2 f2 f3 bool f3 f3 f3 f3 f3 int", **PARALLEL)
-def recurrent_forward(tile, cell, z, U, p, mask, keep, first, reverse, out, before, noted, last, panels, threads):
-    """See `reference.recurrence`; mask and keep may be empty."""
+@kernel("int int f3 f3 f2 f2 f2 f3 bool f3 f3 f3 f3 int", **PARALLEL)
+def recurrent_forward(tile, cell, z, panels, p, mask, keep, first, reverse, out, before, noted, last, threads):
+    """See `reference.recurrence`, with U (H, O) in panels (⌈O/WIDTH⌉, H, WIDTH); mask and keep may be empty."""
     N = len(z)
-    pack_forward(tile, U, panels)
     blocks = max(ceil(N, ROWS), min(threads, N))
+    if blocks == 1:  # waking the threads would take longer than a step of one example
+        block_forward(tile, cell, z, panels, p, mask, keep, first, reverse, out, before, noted, last, 0, N)
+        return
     for k in prange(blocks):
         block_forward(
             tile, cell, z, panels, p, mask, keep, first, reverse, out, before, noted, last,
@@ -189,13 +185,43 @@ def recurrence(
     given = (z, U, p, first, out, before, noted, last)
     if not z.size or not fits(*given):
         return reference.recurrence(cell, z, U, p, mask, keep, first, reverse, out, before, noted, last, empty)
-    H, O = U.shape
-    panels = empty((-(-O // WIDTH), H, WIDTH), FLOAT32)
+    panels = empty(panels_of(U), FLOAT32)
+    compiled.pack_weights(compiled.tile, U, panels)
     compiled.recurrent_forward(
-        compiled.tile, CODES[cell], z, U, p, _plain(mask), _plain(keep), first, reverse, out, before, noted, last,
-        panels, _threads(len(z) * z.shape[1] * U.size),
+        compiled.tile, CODES[cell], z, panels, p, _plain(mask), _plain(keep), first, reverse, out, before, noted, last,
+        _threads(len(z) * z.shape[1] * U.size),
     )  # fmt: skip
     return out
+
+
+def recurrence_inference(
+    cell: str,
+    z: Array,
+    U: Any,
+    p: Array,
+    mask: Array | None,
+    first: Array,
+    reverse: bool,
+    out: Array,
+    last: Array,
+    empty: Empty,
+    derived: Derived,
+) -> Array:
+    """See the reference."""
+    weights = U.value
+    if not z.size or not fits(z, weights, p, first, out, last):
+        return reference.recurrence_inference(cell, z, U, p, mask, first, reverse, out, last, empty, derived)
+    panels = derived("panels", panels_of(weights), lambda into: compiled.pack_weights(compiled.tile, weights, into))
+    compiled.recurrent_forward(
+        compiled.tile, CODES[cell], z, panels, p, _plain(mask), NO_2D, first, reverse, out, NO_3D, NO_3D, last,
+        _threads(len(z) * z.shape[1] * weights.size),
+    )  # fmt: skip
+    return out
+
+
+def panels_of(U: Array) -> tuple[int, int, int]:
+    """The shape of U (H, O) in panels."""
+    return -(-U.shape[1] // WIDTH), U.shape[0], WIDTH
 
 
 def recurrence_backward(

@@ -8,11 +8,11 @@ are one product each.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from dltrain.kernels.arrays import Array, Empty, give
+from dltrain.kernels.arrays import Array, Derived, Empty, give
 from dltrain.kernels.reference.activations import ACTIVATIONS
 
 
@@ -190,6 +190,38 @@ def recurrence(
 
 
 @np.errstate(invalid="ignore", over="ignore", under="ignore")
+def recurrence_inference(
+    cell: str,
+    z: Array,
+    U: Any,
+    p: Array,
+    mask: Array | None,
+    first: Array,
+    reverse: bool,
+    out: Array,
+    last: Array,
+    empty: Empty,
+    derived: Derived,
+) -> Array:
+    """The same as `recurrence` without a way back, for weights that stay as they are over many calls.
+
+    Parameters:
+        cell: as in `recurrence`
+        z: as in `recurrence`
+        U: the weights' Parameter; its value is (H, G·H)
+        p: as in `recurrence`
+        mask: as in `recurrence`
+        first: as in `recurrence`
+        reverse: as in `recurrence`
+        out: as in `recurrence`
+        last: as in `recurrence`
+        empty: scratch memory
+        derived: keeps another form of the weights until they change
+    """
+    nothing = empty((len(z), 0, U.value.shape[0]), z.dtype)
+    return recurrence(cell, z, U.value, p, mask, None, first, reverse, out, nothing, nothing, last, empty)
+
+
 def recurrence_backward(
     cell: str,
     gates: Array,
