@@ -542,6 +542,7 @@ DIAGNOSES = dict.fromkeys(
         *("avoidable_bias", "variance", "data_mismatch", "overfitted_validation", "diverged", "rough_loss"),
         *("slow_start", "still_improving", "plateau", "overtrained", "dead_units", "saturated_units"),
         *("vanishing_gradients", "exploding_gradients", "units_alike"),
+        *("vanishing_through_time", "exploding_through_time", "saturated_gates"),
     )
 )
 LINTS = dict.fromkeys(

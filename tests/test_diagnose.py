@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dltrain import api
+from dltrain import api, build_model
 from dltrain.cli.main import run
 from dltrain.diagnose.course import Course, Measured
+from dltrain.diagnose.through_time import memory_of
+from dltrain.errors import NumericsError
+from dltrain.model.mode import Mode
 from dltrain.registry import entries
+from dltrain.seeds import generator
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -183,3 +187,83 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_page_lists_every_diagnosis() -> None:
     page = (CONFIGS.parent / "docs" / "diagnose.md").read_text(encoding="utf-8")
     assert [name for name in entries("diagnosis") if f"| `{name}` |" not in page] == []
+
+
+def sequences(layer: Any, optimizer: Any, epochs: int = 2) -> dict[str, Any]:
+    """The sum of some of the last steps of sequences of 40."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((600, 40, 1)).astype(np.float32)
+    np.savez("s.npz", x=x, y=x[:, -3:, 0].sum(1) + 0.5 * x[:, -10, 0])
+    data = {"source": {"npz": "s.npz"}, "split": {"random": {"validation": 100, "test": 0}}}
+    return {
+        "name": "sequences",
+        "task": "regression",
+        "data": data,
+        "model": {"graph": {"y": [layer, "dense"]}},
+        "optimizer": optimizer,
+        "train": {"epochs": epochs, "batch_size": 20},
+    }
+
+
+def rnn(**options: Any) -> dict[str, Any]:
+    return {"simple_rnn": {"units": 32, **options}}
+
+
+SICK_IN_TIME: dict[str, tuple[Any, Any, str, str]] = {
+    "short memory": (rnn(recurrent_initializer={"normal": {"stddev": 0.03}}), 1e-9, "vanishing_through_time", "lstm"),
+    "long echoes": (
+        rnn(activation="relu", recurrent_initializer={"normal": {"stddev": 0.3}}),
+        *(1e-9, "exploding_through_time", "clip_norm"),
+    ),
+    "stuck gates": ({"gru": {"units": 8, "bias_initializer": {"constant": 20}}}, 1e-9, "saturated_gates", "scale the"),
+}
+
+
+@pytest.mark.parametrize("sickness", SICK_IN_TIME)
+def test_a_sick_recurrent_run_is_diagnosed(sickness: str) -> None:
+    layer, rate, rule, advice = SICK_IN_TIME[sickness]
+    found = verdicts(sequences(layer, {"gradient_descent": rate}))
+    assert advice in found[rule], found
+    others = {"vanishing_through_time", "exploding_through_time", "saturated_gates"} - {rule}
+    assert not others & found.keys()
+
+
+@pytest.mark.parametrize("layer", [{"lstm": 16}, {"gru": 16}, {"simple_rnn": 16}])
+def test_a_sound_recurrent_run_is_left_in_peace(layer: Any) -> None:
+    found = verdicts(sequences(layer, {"adam": 0.01}))
+    assert not {"vanishing_through_time", "exploding_through_time", "saturated_gates"} & found.keys()
+
+
+def test_gradients_through_time_are_those_of_finite_differences() -> None:
+    """The norm at each step is that of the derivative of what arrives at the last step."""
+    graph = build_model({"graph": {"y": [{"simple_rnn": 3}]}}, {"x": (4, 2)}, seed=1, dtype="float64")
+    x = np.random.default_rng(0).standard_normal((5, 4, 2))
+    mode = Mode(True)
+    mode.begin(0, 5)
+    [node] = graph.plan_nodes
+    found = memory_of(node, [x], mode)
+    assert found is not None
+    dy = generator(0, "through time").standard_normal((5, 1, 3))[:, 0]
+    W, U, b = (parameter.value for parameter in node.layer.parameters)
+
+    def value(shift: np.ndarray) -> float:
+        h = np.zeros((5, 3))
+        for t in range(4):
+            h = np.tanh(x[:, t] @ W + b + h @ U + shift[:, t])
+        return float((h * dy).sum())
+
+    slopes = np.zeros((5, 4, 3))
+    for place in np.ndindex(*slopes.shape):
+        step = np.zeros(slopes.shape)
+        step[place] = 1e-6
+        slopes[place] = (value(step) - value(-step)) / 2e-6
+    np.testing.assert_allclose(found.gradients, np.sqrt(np.square(slopes).mean((0, 2))), rtol=1e-6)
+
+
+def test_clipping_cures_an_exploding_run() -> None:
+    """Without a limit the first steps leave the finite numbers; with one the same run learns."""
+    layer = rnn(activation="relu", recurrent_initializer={"normal": {"stddev": 0.25}})
+    with pytest.raises(NumericsError, match="finite"):
+        api.fit(sequences(layer, {"gradient_descent": 0.03}))
+    cured = {"gradient_descent": {"learning_rate": 0.03, "clip_norm": 1}}
+    assert api.fit(sequences(layer, cured, epochs=15))["metrics"]["validation"]["r2"] > 0.5

@@ -9,7 +9,16 @@ Rules and diagnoses are functions from a Checkup or a Course to verdicts; `dltra
 `dltrain explain NAME` is the page of one, and `waive` in a config silences a rule, with a reason.
 """
 
-from dltrain.diagnose import data_lint, data_rules, diagnoses, layer_diagnoses, model_rules, training_rules, trials
+from dltrain.diagnose import (
+    data_lint,
+    data_rules,
+    diagnoses,
+    layer_diagnoses,
+    model_rules,
+    recurrent_diagnoses,
+    training_rules,
+    trials,
+)
 from dltrain.diagnose.checkup import Checkup
 from dltrain.diagnose.doctor import examine
 from dltrain.diagnose.rule import Verdict
@@ -23,6 +32,7 @@ __all__ = [
     "examine",
     "layer_diagnoses",
     "model_rules",
+    "recurrent_diagnoses",
     "training_rules",
     "trials",
 ]

@@ -59,7 +59,7 @@ def diagnosed(run: Run, last: Run, goal: float) -> dict[str, Any]:
     course = course_of(run, last, goal)
     errors = {part: {"error": found.error, "samples": found.samples} for part, found in course.errors.items()}
     found = [{"rule": name, **vars(v)} for name, entry in entries("diagnosis").items() for v in entry.make(course)]
-    layers = [{**vars(one)} for one in (*course.health.activities, *course.health.pulls)]
+    layers = [{**vars(one)} for one in (*course.health.activities, *course.health.pulls, *course.health.memories)]
     return {"run": str(run.folder.path), "goal": goal, "errors": errors, "layers": layers, "verdicts": found}
 
 

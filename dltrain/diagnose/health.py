@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dltrain.diagnose.model_rules import alike, initializer_of
+from dltrain.diagnose.through_time import Memory, memory_of
 from dltrain.layers.base import Array, Parameter
 from dltrain.model.mode import Mode
 
@@ -73,6 +74,7 @@ class Health:
 
     activities: Sequence[Activity] = ()
     pulls: Sequence[Pull] = ()
+    memories: Sequence[Memory] = ()
 
 
 def health_of(session: Session) -> Health:
@@ -89,9 +91,10 @@ def health_of(session: Session) -> Health:
     mode.begin(0, len(batch))
     with np.errstate(all="ignore"):
         values: dict[str, Array] = dict(task.inputs(batch))
-        backwards, activities = [], []
+        backwards, activities, memories = [], [], []
         for node in graph.plan_nodes:
             mode.node = node
+            memories.append(memory_of(node, [values[path] for path in node.inputs], mode))
             values[node.path], backward = node.layer.forward(mode, *[values[path] for path in node.inputs])
             backwards.append(backward)
             if node.kind in (*LIMITS, *RECTIFIERS):
@@ -111,7 +114,7 @@ def health_of(session: Session) -> Health:
             for path, dx in zip(node.inputs, found if isinstance(found, tuple) else (found,), strict=True):
                 if dx is not None:
                     signals[path] = signals[path] + dx if path in signals else dx
-    return Health(activities, pulls[::-1])
+    return Health(activities, pulls[::-1], [memory for memory in memories if memory is not None])
 
 
 def activity(node: Node, y: Array) -> Activity:
