@@ -162,3 +162,22 @@ def test_dense_and_dropout_treat_each_step_alike() -> None:
     y = model.forward({"x": x})[0]["y"]
     for t in range(4):
         np.testing.assert_allclose(y[:, t], one.forward({"x": x[:, t]})[0]["y"])
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_packed_weights_are_those_of_now(kind: str) -> None:
+    """What inference packs once is packed anew when the weights are others, and says the same as a training pass."""
+    spec = {"graph": {"y": [{kind: {"units": 20, "return_sequences": True}}]}}
+    first, second = (build_model(spec, {"x": (5, 3)}, seed=seed) for seed in (1, 2))
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+
+    def inference(model: Any) -> np.ndarray:
+        mode = Mode(False, kernels=select("compiled"), backward=False)
+        mode.begin(0, len(x))
+        return np.asarray(model.forward({"x": x}, mode=mode)[0]["y"]).copy()
+
+    before = inference(first)
+    first.load_state(second.state())
+    assert np.abs(inference(first) - before).max() > 0.01
+    np.testing.assert_array_equal(inference(first), inference(second))
+    np.testing.assert_allclose(inference(first), second.forward({"x": x}, train=True)[0]["y"], rtol=0, atol=1e-6)

@@ -73,20 +73,35 @@ def test_it_is_the_same_for_the_same_seed(folder: Path) -> None:
     assert (first.columns["x"] != other.columns["x"]).any()
 
 
-def test_no_recording_is_in_two_parts(folder: Path) -> None:
-    """Whatever the recordings of validation and test are, the training clips stay the same, and theirs do not."""
-    before = pool_of(folder)
-    for name in ("activates", "negatives"):
-        for k in (3, 4, 8, 9):
-            (folder / "mix" / name / f"{k}.wav").write_bytes(wav(tone(500, 0.15, RATE), RATE))
-    after = pool_of(folder)
-    train = np.setdiff1d(np.arange(80), np.concatenate(list(before.given.values())))
-    assert before.columns["x"][train].tobytes() == after.columns["x"][train].tobytes()
-    held = before.given["test"]
-    assert (before.columns["x"][held] != after.columns["x"][held]).any()
+def parts_of(folder: Path) -> dict[str, bytes]:
+    """The clips of each part."""
     section = SimpleNamespace(source={"sound_mix": MIX}, split=None, prepare=[], prepare_target=[])
     data = load(section, needs="steps", seed=3, folders=DataFolders(folder), dtype="float32")
     assert {part: len(some) for part, some in data.parts.items()} == {"train": 60, "validation": 10, "test": 10}
+    return {part: some.columns["x"].tobytes() for part, some in data.parts.items()}
+
+
+@pytest.mark.parametrize("name", ["activates", "negatives"])
+def test_no_recording_is_in_two_parts(folder: Path, name: str) -> None:
+    """Another recording in the place of one changes the clips of a single part."""
+    before, places = parts_of(folder), ["train", "train", "train", "validation", "test"]
+    for k, part in enumerate(places):
+        file = folder / "mix" / name / f"{k}.wav"
+        kept = file.read_bytes()
+        file.write_bytes(wav(tone(500, 0.1 + 0.005 * k, RATE), RATE))
+        assert [which for which, clips in parts_of(folder).items() if clips != before[which]] == [part]
+        file.write_bytes(kept)
+
+
+def test_backgrounds_are_cut_in_time(folder: Path) -> None:
+    file = folder / "mix" / "backgrounds" / "0.wav"
+    before, sound = parts_of(folder), file.read_bytes()
+    for start, part in ((0, "train"), (3000, "validation"), (4000, "test")):
+        changed = bytearray(sound)
+        place = len(sound) - 10000 + 2 * start + 200
+        changed[place : place + 200] = bytes(200)
+        file.write_bytes(changed)
+        assert [which for which, clips in parts_of(folder).items() if clips != before[which]] == [part]
 
 
 def test_times_of_events() -> None:
