@@ -147,6 +147,8 @@ def test_a_run_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture
     assert len(said["events"]) == 1 and abs(said["events"][0] - 1300 / RATE) < 0.15
     assert command(["predict", "words", "new.wav"]) == 0
     assert str(said["events"][0]) in capsys.readouterr().out
+    assert command(["evaluate", "words", "--data", "new.wav"]) == 3
+    assert "no labels for its steps" in capsys.readouterr().err
     assert command(["evaluate", "words", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
 

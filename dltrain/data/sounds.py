@@ -146,6 +146,9 @@ def filled_up(sounds: Sequence[Array], longest: int, rate: int, files: Sequence[
 
 def sounds_like(path: Path, like: DataSet, target: bool) -> Pool:
     """New sounds, from a folder, an archive or a single file, brought to the rate and length of a run's."""
+    if target and "events" in like.layout:
+        what, hint = "a sound has no labels for its steps to compare with", "`dltrain predict` says when events are"
+        raise DataError(what, where=str(path), hint=hint)
     rate, longest = like.layout["sounds"]["rate"], like.raw_shape[0]
     if path.name.lower().endswith(SOUNDS.suffixes) and not path.is_dir():
         check_file(path)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dltrain.kernels.reference.recurrent import CELLS
 from dltrain.layers.base import Array
 from dltrain.layers.recurrence import Recurrent
 from dltrain.model.mode import Mode
@@ -59,7 +58,7 @@ def memory_of(node: Node, inputs: list[Array], mode: Mode) -> Memory | None:
     (N, T, D), H, k, U = x.shape, layer.units, mode.kernels(x), layer.recurrent.value
     z = np.empty((N, T, U.shape[1]), x.dtype)
     k.affine(x.reshape(N * T, D), layer.kernel.value, layer.bias.value, "linear", z.reshape(N * T, -1), np.empty)
-    p = np.zeros((CELLS[layer.cell].rows, H), x.dtype) if layer.p is None else layer.p.value
+    p = np.zeros(layer.further_shape, x.dtype) if layer.p is None else layer.p.value
     first, last, out, before, noted = (
         np.zeros(shape, x.dtype) for shape in ((2, N, H), (2, N, H), (N, T, H), (N, T, H), (N, T, H))
     )

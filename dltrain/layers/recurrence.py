@@ -41,7 +41,7 @@ class Recurrent(Layer):
         self.p: Parameter | None = None
         if self.further is not None:
             name, initializer = self.further
-            self.p = Parameter(name, (CELLS[self.cell].rows, H), initializer, fans=fans)
+            self.p = Parameter(name, self.further_shape, initializer, fans=fans)
             self.parameters = (*self.parameters, self.p)
         return (shape[0], H) if self.return_sequences else (H,)
 
@@ -111,11 +111,16 @@ class Recurrent(Layer):
         nobody.fill(0)
         return add, nobody
 
+    @property
+    def further_shape(self) -> Shape:
+        """The shape (rows, H) of the cell's further parameters, whether this layer has them or not."""
+        return CELLS[self.cell].rows, self.units
+
     def _further(self, mode: Mode, dtype: Any) -> Array:
         """p; zeros where the cell has some that this layer does without."""
         if self.p is not None:
             return self.p.value
-        p = mode.empty((CELLS[self.cell].rows, self.units), dtype)
+        p = mode.empty(self.further_shape, dtype)
         p.fill(0)
         return p
 
