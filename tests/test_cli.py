@@ -24,7 +24,7 @@ from dltrain.config.shipped import shipped_configs
 from dltrain.errors import ConfigError, CorruptFileError, DataError, Problem, StorageError
 
 GROUPS = {
-    "runs": ["ls", "show", "diff", "compare", "rm"],
+    "runs": ["ls", "show", "diff", "compare", "tag", "note", "rm"],
     "data": ["ls", "show", "lint", "fetch"],
     "preview": ["schedule", "batch"],
     "sweep": ["start", "resume", "status", "best", "report", "worker"],
@@ -201,6 +201,23 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
             assert item["summary"]
             assert all({"name", "type", "default"} <= set(parameter) for parameter in item["parameters"])
     assert json_of(capsys, "list", "layer") == json_of(capsys, "list", "layers")
+
+
+def test_list_knows_every_kind_and_init_every_sweep(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dltrain import registry
+    from dltrain.cli.list import KINDS
+    from dltrain.config.shipped import shipped_sweeps
+    from dltrain.sweeps.settings import read
+
+    assert set(registry.kinds()) <= set(KINDS)
+    monkeypatch.chdir(tmp_path)
+    for item in json_of(capsys, "list", "sweeps")["items"]:
+        written = json_of(capsys, "init", item["name"])["path"]
+        assert read(written).resolved == read(shipped_sweeps()[item["name"]]).resolved
+    assert run(["init", "digits-rate", "--force"]) == 0
+    assert capsys.readouterr().out.endswith("Next:\n  dltrain sweep digits-rate.yaml\n")
 
 
 def test_list_shows_required_parameters(capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,3 +117,28 @@ def test_shipped_configs_are_valid_as_written_and_resolved(validator: Any, name:
     assert root is not None
     for config in (root.plain(), load(path).resolved):
         assert [error.message for error in validator.iter_errors(config)] == []
+
+
+def test_the_schema_of_sweeps_accepts_those_that_come_with_dltrain_and_refuses_what_the_loader_refuses() -> None:
+    from dltrain.config.schema import schema_of
+    from dltrain.config.shipped import shipped_sweeps
+    from dltrain.errors import ConfigError
+    from dltrain.sweeps.settings import Sweep, from_mapping
+
+    validator = jsonschema.Draft202012Validator(schema_of(Sweep, "dltrain sweep"))
+    validator.check_schema(validator.schema)
+    for path in shipped_sweeps().values():
+        root = read_file(path).root
+        assert root is not None and validator.is_valid(root.plain())
+    good = {"config": "digits-mlp", "space": {"train.batch_size": {"choice": [16, 32]}}}
+    assert validator.is_valid(good) and from_mapping(good)
+    for wrong in (
+        {"trails": 3},
+        {"trials": 0},
+        {"sampler": "randm"},
+        {"space": {"a": {"unifrm": [0, 1]}}},
+        {"seeds": "2"},
+    ):
+        assert not validator.is_valid({**good, **wrong})
+        with pytest.raises(ConfigError):
+            from_mapping({**good, **wrong})

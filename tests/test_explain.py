@@ -79,7 +79,7 @@ def test_all_that_is_known_of_a_key() -> None:
     init = only("model.init")
     assert set(init.choices) == set(registry.entries("initializer"))
     assert only("dtype").choices == ["float32", "float64"]
-    assert only("hooks").example == "hooks: [early_stopping: {patience: 10}]"
+    assert only("hooks").example == "hooks: [tensorboard]"
 
 
 def test_sections() -> None:

@@ -190,7 +190,7 @@ def test_the_report_says_what_matters(tmp_path: Path, capsys: pytest.CaptureFixt
     found = json.loads(capsys.readouterr().out)
     assert list(found["importance"])[0] == "matters" and found["importance"]["matters"] > 0.7
     assert sum(found["importance"].values()) == pytest.approx(1)
-    assert found["files"] == ["history.svg", "matters.svg", "hardly.svg", "not.svg"]
+    assert found["files"] == ["history.svg", "parallel.svg", "matters.svg", "hardly.svg", "not.svg"]
     for name in found["files"]:
         assert ElementTree.fromstring(Path(found["folder"], name).read_text()).tag.endswith("svg")
     assert run(["sweep", "report", str(folder.path)]) == 0

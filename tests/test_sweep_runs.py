@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,29 @@ def best_config(found: dict[str, Any]) -> dict[str, Any]:
     """The config of the best trial."""
     config: dict[str, Any] = api.best_of_sweep(found["sweep"])["config"]
     return config
+
+
+@pytest.mark.slow
+def test_a_trial_costs_hardly_more_than_a_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten trials by a worker and ten plain fits of the same configs, side by side in this process."""
+    from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.settings import from_mapping
+    from dltrain.sweeps.worker import Worker
+
+    found = api.sweep({"config": iris(), "space": SPACE, "trials": 1}, runs=tmp_path)  # compiles, imports
+    folder = SweepFolder.open(found["sweep"])
+    folder.extend(from_mapping({**folder.sweep().resolved, "trials": 11}), folder.experiment({}, {}))
+    begun = time.perf_counter()
+    assert Worker(folder).work() == 0
+    sweep = time.perf_counter() - begun
+    configs = [api.best_of_sweep(folder.path, trial=number)["config"] for number in range(2, 12)]
+    begun = time.perf_counter()
+    for config in configs:
+        api.fit(config, runs=tmp_path / "plain")
+    overhead = (sweep - (time.perf_counter() - begun)) / 10
+    with capsys.disabled():
+        print(f"overhead of a trial: {overhead:.3f} s")
+    assert overhead < 0.3
 
 
 def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

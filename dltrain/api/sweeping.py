@@ -22,6 +22,7 @@ def sweep(
     threads: int | None = None,
     resume: bool = False,
     fail_fast: bool = False,
+    storage: str | None = None,
     plugins: Sequence[str | Path] = (),
     told: Callable[[Any, Any], None] = lambda trial, trials: None,
     begun: Callable[[Any], None] = lambda folder: None,
@@ -36,6 +37,7 @@ def sweep(
         threads: of all workers together; default: one for each processor
         resume: go on with the newest sweep of this name, if there is one
         fail_fast: end with the first trial that fails
+        storage: URL of a storage that other machines see too, in place of the journal in the folder
         plugins: Python files that register further things
         told: called with each trial that is over, and all trials
         begun: called with the sweep's folder
@@ -54,6 +56,7 @@ def sweep(
         threads=threads,
         resume=resume,
         fail_fast=fail_fast,
+        storage=storage,
         plugins=plugins,
         overrides=overrides,
         told=told,
@@ -97,13 +100,19 @@ def sweep_table(sweep: str | Path, *, runs: str | Path = "runs") -> dict[str, An
 
 
 def best_of_sweep(
-    sweep: str | Path, *, runs: str | Path = "runs", write: str | Path | None = None, force: bool = False
+    sweep: str | Path,
+    *,
+    runs: str | Path = "runs",
+    trial: int | None = None,
+    write: str | Path | None = None,
+    force: bool = False,
 ) -> dict[str, Any]:
-    """The best trial of a sweep, its settings and its complete config.
+    """The best trial of a sweep, or another one; its settings and its complete config.
 
     Parameters:
         sweep: path or name
         runs: folder of the runs
+        trial: number of another complete trial, such as one of the Pareto front
         write: a file for its config
         force: replace a file that is there already
 
@@ -116,7 +125,13 @@ def best_of_sweep(
 
     folder = SweepFolder.find(sweep, runs)
     found = table(folder)
-    best = found["best"]
+    complete = {row["trial"]: row for row in found["trials"] if row["state"] == "complete"}
+    best = found["best"] if trial is None else complete.get(trial)
+    if best is None and complete:
+        expected = f"one of {', '.join(map(str, complete))}"
+        raise UsageError(
+            "there is no complete trial of this number", where="--trial", expected=expected, got=str(trial)
+        )
     if best is None:
         hint = f"`dltrain sweep resume {folder.name}` goes on with it"
         raise UsageError("no trial is complete", where=folder.name, hint=hint)
@@ -125,7 +140,8 @@ def best_of_sweep(
         if Path(write).exists() and not force:
             raise UsageError("this file is there already", where=str(write), hint="--force replaces it")
         atomic_write(write, configs.dump(resolved))
-    return {"sweep": found["sweep"], "metric": found["metric"], **best, "config": resolved}
+    told = {key: found[key] for key in ("sweep", "metric", "front")}
+    return {**told, **best, "config": resolved}
 
 
 def report_of_sweep(sweep: str | Path, *, runs: str | Path = "runs", out: str | Path | None = None) -> dict[str, Any]:

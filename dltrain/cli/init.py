@@ -1,4 +1,4 @@
-"""dltrain init: write a shipped config to start from."""
+"""dltrain init: write a shipped config or sweep to start from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dltrain.cli.base import command
 @click.option("--out", metavar="FILE", type=click.Path(), help="Where to; default NAME.yaml in this folder.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 def cli(name: str, out: str | None, force: bool, as_json: bool) -> None:
-    """Write a config that comes with dltrain into this folder, to start from.
+    """Write a config or a sweep that comes with dltrain into this folder, to start from.
 
-    `dltrain list configs` shows their names.
+    `dltrain list configs` and `dltrain list sweeps` show their names.
     """
     from dltrain.cli.output import emit
 
@@ -27,25 +27,34 @@ def cli(name: str, out: str | None, force: bool, as_json: bool) -> None:
     if as_json:
         emit({"config": str(source), "path": str(target)})
     else:
-        print(f"wrote {target}\n\nNext:\n  dltrain check {target}\n  dltrain fit {target}")
+        commands = ("sweep",) if is_sweep(source) else ("check", "fit")
+        print("\n".join([f"wrote {target}\n\nNext:", *(f"  dltrain {word} {target}" for word in commands)]))
 
 
 def shipped(name: str) -> Path:
-    """The shipped config of a name.
+    """The shipped config or sweep of a name.
 
     Raises:
         UsageError: when there is none, with the nearest name.
     """
-    from dltrain.config.shipped import find_shipped, shipped_configs
+    from dltrain.config.shipped import find_shipped, shipped_configs, shipped_sweeps
     from dltrain.errors import UsageError
     from dltrain.suggest import hint
 
-    found = find_shipped(name)
+    sweeps = shipped_sweeps()
+    found = find_shipped(name) or sweeps.get(name.removesuffix(".yaml"))
     if found is not None:
         return found
     names = [key.rpartition("/")[2] for key in shipped_configs()]
-    advice = hint(name, names, "`dltrain list configs` shows them")
+    advice = hint(name, [*names, *sweeps], "`dltrain list configs` shows them")
     raise UsageError("no config of this name comes with dltrain", got=repr(name), hint=advice)
+
+
+def is_sweep(source: Path) -> bool:
+    """Whether a shipped file is a sweep, not a config."""
+    from dltrain.config.shipped import SWEEPS
+
+    return source.parent.name == SWEEPS
 
 
 def write(source: Path, target: Path, force: bool) -> None:

@@ -1,4 +1,4 @@
-"""dltrain list: what a config may name, and the configs that come with dltrain."""
+"""dltrain list: what a config may name, and the configs and sweeps that come with dltrain."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ KINDS = {
     "diagnosis": ("diagnoses", "what `dltrain diagnose` says of a run"),
     "lint": ("lints", "what `dltrain data lint` looks for"),
     "view": ("views", "looks into a trained network, for `dltrain show`"),
+    "dimension": ("dimensions", "what a setting is varied over, in `space` of a sweep"),
+    "sampler": ("samplers", "what proposes the points of a sweep"),
+    "pruner": ("pruners", "what ends trials of a sweep early, in `prune`"),
     "config": ("configs", "complete configs that come with dltrain, for fit and init"),
+    "sweep": ("sweeps", "sweeps that come with dltrain, for `dltrain sweep` and init"),
 }
 
 
@@ -93,10 +97,11 @@ def all_kinds() -> list[dict[str, Any]]:
 
 def items_of(kind: str) -> list[dict[str, Any]]:
     """Everything of a kind, with its parameters."""
-    if kind == "config":
-        from dltrain.config.shipped import shipped_configs
+    from dltrain.config.shipped import shipped_configs, shipped_sweeps
 
-        return [{"name": n, "summary": first_comment(p), "parameters": []} for n, p in shipped_configs().items()]
+    shipped = {"config": shipped_configs, "sweep": shipped_sweeps}
+    if kind in shipped:
+        return [{"name": n, "summary": first_comment(p), "parameters": []} for n, p in shipped[kind]().items()]
     from dltrain.registry import entries
 
     return [item(entry) for entry in entries(kind).values()]

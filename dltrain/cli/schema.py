@@ -1,4 +1,4 @@
-"""dltrain schema: the JSON Schema of a config."""
+"""dltrain schema: the JSON Schema of a config, or of a sweep."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dltrain.cli.base import command
 
 
 @command("schema")
+@click.option("--sweep", is_flag=True, help="Of the file of a sweep, in place of a config.")
 @click.option("--out", type=click.Path(), metavar="FILE", help="Write it to a file.")
-def cli(out: str | None, as_json: bool) -> None:
-    """Print the JSON Schema of a config, for completion and hover in an editor.
+def cli(sweep: bool, out: str | None, as_json: bool) -> None:
+    """Print the JSON Schema of a config or a sweep, for completion and hover in an editor.
 
     With the schema in a file, this first line of a config turns it on in many editors:
 
@@ -20,9 +21,14 @@ def cli(out: str | None, as_json: bool) -> None:
     import json
 
     from dltrain.cli.output import emit
-    from dltrain.config.schema import schema
+    from dltrain.config.schema import schema, schema_of
 
-    found = schema()
+    if sweep:
+        from dltrain.sweeps.settings import Sweep
+
+        found = schema_of(Sweep, "dltrain sweep")
+    else:
+        found = schema()
     if out is not None:
         from dltrain.runs.files import atomic_write
 

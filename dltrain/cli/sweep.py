@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +9,13 @@ import click
 
 from dltrain.cli import arguments
 from dltrain.cli.base import CONTEXT, Group, command
+from dltrain.cli.sweep_table import finished, result
 
 if TYPE_CHECKING:
     from dltrain.sweeps.folder import SweepFolder
     from dltrain.sweeps.trials import Trial, Trials
 
-KEYS = (
-    "sweep", "name", "metric", "higher", "sampler", "wanted", "running", "seconds", "counts", "trials", "best",
-    "rounds",
-)  # fmt: skip
 START = "start"
-SHOWN = 10  # best trials on the screen
 
 
 class SweepGroup(Group):
@@ -64,6 +59,7 @@ trials = click.option("--trials", type=click.IntRange(1), metavar="N", help="How
 @workers
 @click.option("--resume", is_flag=True, help="Go on with the newest sweep of this name, if there is one.")
 @fail_fast
+@click.option("--storage", metavar="URL", help="Share the sweep with other machines: SQL, redis:// or file:///folder.")
 @arguments.runs
 @arguments.threads
 @arguments.plugins
@@ -108,7 +104,7 @@ def resume(sweep: str, runs: str, trials: int | None, threads: int | None, as_js
 
 
 @command("worker")
-@of_sweep
+@click.argument("sweep", metavar="SWEEP_RUN|URL", shell_complete=complete_sweep)
 @click.option("--led", is_flag=True, hidden=True)
 @fail_fast
 @arguments.runs
@@ -123,19 +119,23 @@ def worker(
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    """Work on a sweep from another terminal, beside those who work on it already, until nothing is left to do."""
+    """Work on a sweep beside those who work on it already, from another terminal, until nothing is left to do.
+
+    With the URL of a storage, from another machine: on the newest sweep in it, or with URL#NAME on that of this name.
+    """
     from dltrain.cli import threads as pool
 
     pool.prepare(threads)
     from dltrain.config.plugins import load_plugins
     from dltrain.sweeps.folder import SweepFolder
+    from dltrain.sweeps.joining import is_url, joined
     from dltrain.sweeps.team import end_with_leader
     from dltrain.sweeps.worker import Worker
 
     if led:
         end_with_leader()
     load_plugins(plugins)
-    folder = SweepFolder.find(sweep, runs)
+    folder = joined(sweep, runs) if is_url(sweep) else SweepFolder.find(sweep, runs)
     code = Worker(folder, fail_fast).work()
     if as_json:
         from dltrain.cli.output import emit
@@ -156,22 +156,27 @@ def status(sweep: str, runs: str, as_json: bool) -> None:
 
 @command("best")
 @of_sweep
+@click.option("--trial", type=click.IntRange(1), metavar="N", help="Another complete trial, as one of the front.")
 @click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Write the config of the best trial.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @arguments.runs
-def best(sweep: str, write: Path | None, force: bool, runs: str, as_json: bool) -> None:
-    """Show the best trial of a sweep, and write its settings as a config."""
+def best(sweep: str, trial: int | None, write: Path | None, force: bool, runs: str, as_json: bool) -> None:
+    """Show the best trial of a sweep, or another one, and write its settings as a config."""
     from dltrain import api
     from dltrain.cli import output
     from dltrain.config.yaml_writer import flow
 
-    found = api.best_of_sweep(sweep, runs=runs, write=write, force=force)
+    found = api.best_of_sweep(sweep, runs=runs, trial=trial, write=write, force=force)
     if as_json:
         output.emit(found)
         return
     facts = [(path, flow(value)) for path, value in found["settings"].items()]
-    facts += [(found["metric"], result(found)), ("runs", ", ".join(found["runs"]))]
+    facts += [(found["metric"], result(found))]
+    facts += [(metric, output.number(v)) for metric, v in found["objectives"].items() if metric != found["metric"]]
+    facts += [("runs", ", ".join(found["runs"]))]
     output.show(output.table([f"trial {found['trial']}", ""], facts))
+    if found["front"]:
+        output.show("", f"Pareto front: trials {', '.join(map(str, found['front']))}; --trial N shows one of them")
     if write is not None:
         output.note(f"wrote {write}; `dltrain fit {write}` trains it")
 
@@ -195,65 +200,6 @@ def report(sweep: str, out: Path | None, runs: str, as_json: bool) -> None:
     else:
         output.show("too few trials are complete to say which dimensions matter", "")
     output.show(f"{found['folder']}: {', '.join(found['files'])}")
-
-
-def finished(found: Mapping[str, Any], as_json: bool) -> int:
-    """Show a sweep, and return the exit code."""
-    from dltrain.cli import output
-    from dltrain.config.yaml_writer import flow
-
-    if as_json:
-        output.emit({key: found[key] for key in KEYS})
-        return int(found.get("exit_code", 0))
-    paths = list(dict.fromkeys(path for trial in found["trials"] for path in trial["settings"]))
-    ranked = sorted_trials(found)
-    headers = ["trial", *([] if not any(t["round"] > 1 for t in ranked) else ["round"]), *paths, found["metric"]]
-    rows = []
-    for trial in ranked[:SHOWN]:
-        settings = [flow(trial["settings"][path]) if path in trial["settings"] else None for path in paths]
-        rows.append([trial["trial"], *([trial["round"]] if "round" in headers else []), *settings, result(trial)])
-    if rows:
-        output.show(output.table(headers, rows, right=["trial", "round", found["metric"]]))
-    output.show(*summary(found))
-    return int(found.get("exit_code", 0))
-
-
-def sorted_trials(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The complete trials, best first."""
-    from dltrain.sweeps.trials import COMPLETE
-    from dltrain.training.goal import merit
-
-    complete = [trial for trial in found["trials"] if trial["state"] == COMPLETE]
-    return sorted(complete, key=lambda trial: merit(trial["violation"], trial["value"], found["higher"]))
-
-
-def summary(found: Mapping[str, Any]) -> list[str]:
-    """How far a sweep is, why trials failed, and what comes next."""
-    from dltrain.cli.output import duration
-
-    counts = found["counts"]
-    parts = [f"{counts[state]} {state}" for state in counts if counts[state]]
-    wanted = "" if found["wanted"] is None else f" of {found['wanted']}"
-    lines = [
-        "",
-        f"{len(found['trials'])}{wanted} trials ({', '.join(parts) or 'none yet'}), {duration(found['seconds'])}",
-    ]
-    reasons: dict[str, list[int]] = {}
-    for trial in found["trials"]:
-        if trial["state"] == "failed":
-            reasons.setdefault(trial["reason"], []).append(trial["trial"])
-    for reason, numbers in list(reasons.items())[:5]:
-        lines.append(f"failed   {', '.join(map(str, numbers[:8]))}{', …' if len(numbers) > 8 else ''}: {reason}")
-    lines.append(f"sweep    {found['sweep']}")
-    return lines
-
-
-def result(trial: Mapping[str, Any]) -> str:
-    """The value of a trial in words."""
-    from dltrain.cli.output import number
-
-    deviation = "" if trial["deviation"] is None else f" ± {number(trial['deviation'])}"
-    return number(trial["value"]) + deviation + (", bounds missed" if trial["violation"] else "")
 
 
 def announce(folder: SweepFolder) -> None:

@@ -29,11 +29,21 @@ def schema() -> Schema:
         >>> sorted(schema())[:4]
         ['$defs', '$schema', 'additionalProperties', 'description']
     """
-    definitions = {kind: things(Reference(kind)) for kind in registry.kinds()} | notation()
-    whole = section(Fields)
+    whole = schema_of(Fields, "dltrain config")
     whole["properties"]["extends"] = {"type": "string", "description": EXTENDS.summary}
     whole.pop("required", None)  # what it extends may have them
-    return {"$schema": DIALECT, "title": "dltrain config", **whole, **only_layers(), "$defs": definitions}
+    return {**whole, **only_layers()}
+
+
+def schema_of(cls: Any, title: str) -> Schema:
+    """The schema of a file that is one section, with all that it may name.
+
+    Parameters:
+        cls: the section
+        title: what the file is
+    """
+    definitions = {kind: things(Reference(kind)) for kind in registry.kinds()} | notation()
+    return {"$schema": DIALECT, "title": title, **section(cls), "$defs": definitions}
 
 
 def section(cls: Any) -> Schema:

@@ -9,16 +9,14 @@ from typing import Any
 from dltrain.pages.section import LeftOut, Section, chart, facts
 from dltrain.report.bars import bar_chart
 from dltrain.report.html import Child, number, table
-from dltrain.report.parallel import Axis, parallel
 from dltrain.report.svg import scatter_chart
 from dltrain.sweeps.dimensions import level
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.leading import table as trials_of
-from dltrain.sweeps.reporting import FEWEST, importance
+from dltrain.sweeps.reporting import FEWEST, MOST_LINES, importance, parallel
 from dltrain.sweeps.trials import Trial
 
 BEST = 10  # trials that are listed with their settings
-MOST = 250  # trials of a chart of lines
 WIDE = 50  # times its lowest value that the highest is, from which an axis is logarithmic
 LONGEST = 20  # letters of a path under an axis
 
@@ -67,13 +65,6 @@ class Study:
         value = self.space.dimensions[path].value(unit)
         return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else flow(value)
 
-    def place(self, path: str, unit: float | None) -> float | None:
-        """Where a trial stands on a dimension, 0 to 1; of a choice in the middle of its value."""
-        dimension = self.space.dimensions[path]
-        if unit is None or dimension.ordered:
-            return unit
-        return (level(unit, dimension.levels) + 0.5) / dimension.levels
-
     def settings(self, trial: Trial) -> str:
         """The settings of a trial in a line."""
         return ", ".join(f"{path} {self.said(path, unit)}" for path, unit in trial.point.items())
@@ -116,27 +107,10 @@ def course(study: Study) -> Iterator[Child]:
 
 
 def coordinates(study: Study) -> Iterator[Child]:
-    """Every trial as a line over its settings; the tenth that is best stands out."""
-    trials = study.ranked[:MOST]
-    axes = [
-        Axis(
-            tail(path),
-            study.said(path, 0.0),
-            study.said(path, 1.0),
-            [study.place(path, t.point.get(path)) for t in trials],
-        )
-        for path in study.space.dimensions
-    ]
-    values = [float(trial.value or 0.0) for trial in trials]
-    low, high = min(values), max(values)
-    places: list[float | None] = [(value - low) / ((high - low) or 1.0) for value in values]
-    ends = number(low), number(high)
-    if not study.facts["higher"]:
-        places, ends = [1.0 - (place or 0.0) for place in places], (ends[1], ends[0])
-    axes.append(Axis(study.metric, *ends, places))
-    texts = [f"trial {t.number}: {number(v)}; {study.settings(t)}" for t, v in zip(trials, values, strict=True)]
-    rows = [[t.number, study.settings(t), v] for t, v in zip(trials, values, strict=True)]
-    yield chart(parallel("Parallel coordinates", axes, texts), ["trial", "settings", study.metric], rows)
+    """Every trial as a line over its settings; the best one, or the Pareto front, stands out."""
+    figure = parallel(study.space, study.folder.trials(), study.metric)
+    rows = [[trial.number, study.settings(trial), trial.value] for trial in study.ranked[:MOST_LINES]]
+    yield chart(figure, ["trial", "settings", study.metric], rows)
 
 
 def slices(study: Study) -> Iterator[Child]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from dltrain.sweeps.trials import Trials
 
 if TYPE_CHECKING:
     from dltrain.config.experiment import Experiment
+    from dltrain.sweeps.shared import SharedJournal
     from dltrain.training.goal import Goal
 
 FORMAT = 1
@@ -42,7 +44,14 @@ class SweepFolder:
     path: Path
 
     @staticmethod
-    def create(root: str | Path, sweep: Sweep, experiment: Experiment, goal: Goal) -> SweepFolder:
+    def create(
+        root: str | Path,
+        sweep: Sweep,
+        experiment: Experiment,
+        goal: Goal,
+        objectives: Mapping[str, bool] | None = None,
+        storage: Mapping[str, str] | None = None,
+    ) -> SweepFolder:
         """Make the next folder of a sweep's name; the marker that makes it a sweep is written last.
 
         Parameters:
@@ -50,6 +59,8 @@ class SweepFolder:
             sweep: the sweep
             experiment: its config, with the changes that all trials share
             goal: what says which trial is the best
+            objectives: where there are several, {metric: whether larger values are better}
+            storage: where the journal is shared with other machines: its `url`, and the `name` in it
 
         Raises:
             StorageError: when the system refuses.
@@ -64,7 +75,8 @@ class SweepFolder:
         found = environment()
         found["packages"] |= {name: version(name) for name in PACKAGES}
         files.write_json(made.path / "environment.json", found)
-        files.write_json(made.path / MARKER, {"format": FORMAT, "metric": goal.metric, "higher": goal.higher})
+        marker = {"format": FORMAT, "metric": goal.metric, "higher": goal.higher, "objectives": dict(objectives or {})}
+        files.write_json(made.path / MARKER, marker | ({"storage": dict(storage)} if storage else {}))
         return made
 
     @staticmethod
@@ -135,16 +147,27 @@ class SweepFolder:
         return RunFolder(self.path)
 
     def marker(self) -> dict[str, Any]:
-        """`metric`, and whether `higher` values of it are better."""
+        """`metric`, whether `higher` values of it are better, and the `objectives` where there are several."""
         return dict(files.read_json(self.path / MARKER, limit=4096))
 
     def sweep(self) -> Sweep:
         """The sweep as it was started."""
         return read(self.sweep_path)
 
-    def journal(self) -> Journal:
-        """What happened."""
-        return Journal(self.path / "journal.jsonl", self.path / ".journal.lock")
+    def journal(self) -> Journal | SharedJournal:
+        """What happened: in this folder, or in a storage that is shared with other machines."""
+        storage = self.marker().get("storage")
+        if storage is None:
+            return Journal(self.path / "journal.jsonl", self.path / ".journal.lock", self.leases_path)
+        from dltrain.sweeps.shared import SharedJournal
+        from dltrain.sweeps.storage import Storage
+
+        return SharedJournal(Storage(storage["url"], storage["name"]))
+
+    def no_trials(self) -> Trials:
+        """The table of the trials before the journal was read."""
+        marker = self.marker()
+        return Trials(marker["higher"], marker.get("objectives"))
 
     def trials(self) -> Trials:
         """All trials so far.
@@ -152,7 +175,7 @@ class SweepFolder:
         Raises:
             CorruptFileError: when the journal is damaged.
         """
-        trials = Trials(self.marker()["higher"])
+        trials = self.no_trials()
         for record in self.journal().read():
             trials.see(record)
         return trials

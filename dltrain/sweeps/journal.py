@@ -30,6 +30,7 @@ class Journal:
     Parameters:
         path: the file
         lock: the lock file of its writers
+        leases: folder of the locks of the trials; default: beside it
 
     Example:
         >>> import tempfile
@@ -41,8 +42,10 @@ class Journal:
         [{'event': 'asked', 'trial': 1}]
     """
 
-    def __init__(self, path: Path, lock: Path) -> None:
-        self.path, self.lock = path, lock
+    poll = 0.05  # seconds between two looks of a leader
+
+    def __init__(self, path: Path, lock: Path, leases: Path | None = None) -> None:
+        self.path, self.lock, self.leases = path, lock, leases or path.parent
         self.offset = self.lines = 0  # of what was read
 
     def read(self) -> Iterator[dict[str, Any]]:
@@ -83,6 +86,17 @@ class Journal:
             yield self._append
         finally:
             lock.release()
+
+    def lease(self, trial: int) -> Any:
+        """The lock of a trial, taken; None when another process holds it."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.leases / f"trial-{trial:04d}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        return lock
 
     def _append(self, record: Mapping[str, Any]) -> None:
         with files.explained(self.path, "write the journal"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dltrain.config import from_mapping as experiment_of
 from dltrain.config import load
@@ -13,13 +13,18 @@ from dltrain.config.experiment import Experiment
 from dltrain.config.shipped import find_shipped
 from dltrain.config.yaml_writer import flow
 from dltrain.errors import ConfigError, Problem, UsageError
+from dltrain.registry import create
 from dltrain.runs.environment import threads as all_threads
 from dltrain.runs.lock import holder
+from dltrain.sweeps import joining
 from dltrain.sweeps.dimensions import Dimension
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.settings import Sweep, fail, from_mapping, read
 from dltrain.sweeps.team import Team
 from dltrain.sweeps.trials import Trial, Trials
+
+if TYPE_CHECKING:
+    from dltrain.training.goal import Goal
 
 Base = Callable[[Mapping[str, Any]], Experiment]  # the sweep's config with changes by path
 
@@ -34,6 +39,7 @@ def start(
     threads: int | None = None,
     resume: bool = False,
     fail_fast: bool = False,
+    storage: str | None = None,
     plugins: Sequence[str | Path] = (),
     overrides: Mapping[str, Any] | None = None,
     told: Callable[[Trial, Trials], None] = lambda trial, trials: None,
@@ -55,10 +61,9 @@ def start(
     else:
         tried(sweep, base)
         experiment = base({})
-        from dltrain.training.session import prepare
-
-        goal = prepare(experiment, "reference").goal(experiment.train.monitor)
-        folder = SweepFolder.create(runs, sweep, experiment, goal)
+        goal, objectives = judged(sweep, experiment)
+        shared = None if storage is None else joining.publish(storage, sweep, experiment, goal, objectives)
+        folder = SweepFolder.create(runs, sweep, experiment, goal, objectives, shared)
     return lead(folder, workers, threads, fail_fast, plugins, told, begun)
 
 
@@ -99,6 +104,34 @@ def based(given: str | Path | Mapping[str, Any], sweep: Sweep) -> Base:
             "there is no such config", where=f"{where}: config", expected=expected, got=str(config), hint=hint
         )
     return lambda extra: load(path, extra={**sweep.set, **extra})
+
+
+def judged(sweep: Sweep, experiment: Experiment) -> tuple[Goal, dict[str, bool]]:
+    """What says which trial is the best; and the objectives, where there are several: {metric: higher is better}.
+
+    Raises:
+        ConfigError: when an objective is not measured, or the sampler or the pruner asks for one alone.
+    """
+    from dltrain.training.session import prepare
+
+    session = prepare(experiment, "reference")
+    goal = session.goal(experiment.train.monitor)
+    objectives, problems = {goal.metric: goal.higher}, []
+    for place, metric in enumerate(sweep.objectives):
+        try:
+            objectives[metric] = session.goal(metric).higher
+        except ConfigError as error:
+            said = error.problems[0]
+            problems.append(Problem(("objectives", place), said.what, said.expected, said.got))
+    single = "prune" if sweep.prune is not None else "sampler" if create("sampler", sweep.sampler).one_objective else ""
+    if len(objectives) > 1 and single:
+        what = "this ranks trials by one metric, and the sweep has several objectives"
+        problems.append(
+            Problem((single,), what, hint="leave it out, or take random, grid, sobol or tpe as the sampler")
+        )
+    if problems:
+        fail(problems, sweep.source)
+    return goal, objectives if len(objectives) > 1 else {}
 
 
 def tried(sweep: Sweep, base: Base) -> None:
@@ -168,6 +201,8 @@ def table(folder: SweepFolder) -> dict[str, Any]:
         "counts": counts,
         "trials": [row(folder, trial, sweep.seeds) for trial in trials],
         "best": row(folder, ranked[0], sweep.seeds) if ranked else None,
+        "objectives": trials.objectives,
+        "front": [trial.number for trial in trials.front()],
         "rounds": {str(number): bounds for number, bounds in sorted(trials.rounds.items())},
     }
 
@@ -181,6 +216,7 @@ def row(folder: SweepFolder, trial: Trial, seeds: int) -> dict[str, Any]:
         "deviation": trial.deviation,
         "values": trial.values,
         "violation": trial.violation,
+        "objectives": trial.objectives,
         "settings": trial.settings,
         "round": trial.round,
         "seconds": round(trial.seconds, 3),

@@ -36,12 +36,12 @@ class OptunaSampler(Sampler):
         """What Optuna proposes after all that was asked and told so far."""
         optuna = imported()
         if self.study is None:
-            direction = "maximize" if trials.higher else "minimize"
+            directions = ["maximize" if higher else "minimize" for higher in trials.directions.values()]
             sampler = self.made(optuna, mix(seed) % 2**32)
-            self.study = optuna.create_study(sampler=sampler, direction=direction)
+            self.study = optuna.create_study(sampler=sampler, directions=directions)
         for event, trial in trials.events[self.seen :]:
             if event == TOLD:
-                self.study.tell(self.asked[trial.number], score(trial, trials.higher))
+                self.study.tell(self.asked[trial.number], scores(trial, trials))
             elif trial.number not in self.asked:
                 self._same(self._ask(trial.number, space), trial, optuna)
         self.seen = len(trials.events)
@@ -110,6 +110,8 @@ class CovarianceAdaptation(OptunaSampler):
     Source: Hansen, Ostermeier: Completely derandomized self-adaptation in evolution strategies, 2001.
     """
 
+    one_objective = True
+
     def __init__(self, startup: PositiveInt = 1) -> None:
         super().__init__()
         self.startup = startup
@@ -120,11 +122,14 @@ class CovarianceAdaptation(OptunaSampler):
         return cma(seed=seed, n_startup_trials=self.startup, warn_independent_sampling=False)
 
 
-def score(trial: Trial, higher: bool) -> float:
-    """One number for Optuna, which looks at the order of results alone: the value, minus what missed bounds cost."""
+def scores(trial: Trial, trials: Trials) -> list[float]:
+    """A number for each objective; Optuna looks at their order alone: the value, minus what missed bounds cost."""
     cost = WORST if trial.value is None else min(PENALTY * trial.violation, WORST)
-    value = 0.0 if trial.value is None else max(-WORST, min(trial.value, WORST))
-    return value - cost if higher else value + cost
+    found = []
+    for value, higher in zip(trials.results(trial), trials.directions.values(), strict=True):
+        known = 0.0 if value is None else max(-WORST, min(value, WORST))
+        found.append(known - cost if higher else known + cost)
+    return found
 
 
 def imported() -> Any:

@@ -37,6 +37,8 @@ class CoarseToFine(Sampler):
     Source: Ng: Improving deep neural networks, course notes on tuning, 2017.
     """
 
+    one_objective = True
+
     def __init__(self, points: Annotated[int, Ge(4)] = 20, keep: Annotated[float, Gt(0), Le(0.5)] = 0.2) -> None:
         self.points, self.keep = points, keep
 

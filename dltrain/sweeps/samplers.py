@@ -43,6 +43,8 @@ class Sampler(ABC):
     The n-th proposal is a function of seed, space and what it asks of earlier trials, whoever makes it and whenever.
     """
 
+    one_objective = False  # whether it looks at the order of the trials by one metric
+
     @abstractmethod
     def propose(self, number: int, space: Space, seed: int, trials: Trials) -> Proposal | type[Wait] | None:
         """The point of a trial; None when there are no more points.

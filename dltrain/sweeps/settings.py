@@ -39,6 +39,8 @@ class Sweep:
         prune: ends trials early that are behind others; default: none
         trials: how many points are tried; 20 where neither trials nor time is given and the sampler has no end
         time: how long new trials are begun, such as '10 minutes'
+        objectives: metrics, such as validation.recall, of which none is to be given up for another; the one that says
+            what is best of a run is always among them
         seeds: runs of each point, with the config's seed and the next ones; their mean counts
         seed: what the points are derived from
     """
@@ -55,11 +57,13 @@ class Sweep:
         prune: Annotated[Any, Reference("pruner")] | None = None,
         trials: PositiveInt | None = None,
         time: Duration | None = None,
+        objectives: list[str] = [],  # noqa: B006
         seeds: PositiveInt = 1,
         seed: NonNegativeInt = 0,
     ) -> None:
         self.config, self.space, self.name, self.set = config, Space(space), name, dict(set)
         self.sampler, self.prune, self.seeds, self.seed = sampler, prune, seeds, seed
+        self.objectives = list(objectives)
         self.source = Provenance()  # where it was written
         endless = trials is None and time is None and self.sampler_name != "grid"
         self.trials = DEFAULT_TRIALS if endless else trials
@@ -73,6 +77,7 @@ class Sweep:
             "prune": prune,
             "trials": self.trials,
             "time": time,
+            "objectives": self.objectives,
             "seeds": seeds,
             "seed": seed,
         }

@@ -15,7 +15,6 @@ from dltrain.runs.signals import Interruption
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.trials import TOLD, Trials
 
-POLL = 0.05  # seconds between two looks at the processes and the journal
 MOST_DEATHS = 10  # of workers in a row without any news in the journal
 
 
@@ -48,7 +47,7 @@ class Team:
         options += [word for plugin in plugins for word in ("--plugin", str(plugin))]
         self.command = [sys.executable, "-m", "dltrain", "sweep", "worker", str(folder.path), "--led", *options]
         self.journal = folder.journal()
-        self.trials = Trials(folder.marker()["higher"])
+        self.trials = folder.no_trials()
         self.processes: list[subprocess.Popen[bytes]] = []
         self.code = 0
 
@@ -73,7 +72,7 @@ class Team:
         self.processes = [self._start() for _ in range(self.workers)]
         deaths = 0
         while self.processes and not stop:
-            time.sleep(POLL)
+            time.sleep(self.journal.poll)
             ended = [process for process in self.processes if process.poll() is not None]
             deaths = 0 if self._news() else deaths
             for process in ended:

@@ -17,7 +17,7 @@ from dltrain.runs.folder import RunFolder
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.pruning import Bracket
 from dltrain.sweeps.samplers import Sampler, Wait
-from dltrain.sweeps.trials import ASKED, COMPLETE, FAILED, PRUNED, RUNG, TAKEN, TOLD, Trial, Trials
+from dltrain.sweeps.trials import ASKED, COMPLETE, FAILED, PRUNED, RUNG, TAKEN, TOLD, Trial
 
 PAUSE = 0.1  # seconds until a worker that waits for others looks again
 MOST_DEATHS = 5  # of processes that worked on one trial, until it has failed
@@ -48,7 +48,7 @@ class Worker:
         self.sweep = folder.sweep()
         self.sampler: Sampler = create("sampler", self.sweep.sampler)
         self.journal = folder.journal()
-        self.trials = Trials(folder.marker()["higher"])
+        self.trials = folder.no_trials()
         self.started = time.monotonic()
         base = folder.experiment({}, {})
         self.base_seed, self.epochs = base.seed, base.train.epochs or 0
@@ -65,7 +65,7 @@ class Worker:
             if taken is None:
                 return 0
             if taken is Wait:
-                time.sleep(PAUSE)
+                time.sleep(max(PAUSE, self.journal.poll))
                 continue
             trial, lease = taken
             try:
@@ -95,7 +95,7 @@ class Worker:
         for trial in running:
             if self._paused(trial):
                 continue
-            lease = self._lease(trial.number)
+            lease = self.journal.lease(trial.number)
             if lease is not None:
                 append({"event": TAKEN, "trial": trial.number})
                 self._read()
@@ -106,7 +106,7 @@ class Worker:
         if proposal is Wait:
             return Wait
         number = len(self.trials) + 1
-        lease = self._lease(number)
+        lease = self.journal.lease(number)
         if lease is None:  # of one who was killed before the journal heard of it, and is not quite gone
             return Wait
         record: dict[str, Any] = {
@@ -160,17 +160,6 @@ class Worker:
             return None
         return self.sampler.propose(number, sweep.space, sweep.seed, self.trials)
 
-    def _lease(self, number: int) -> Any:
-        """The lock of a trial; None when another process holds it."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder.leases_path / f"trial-{number:04d}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return None
-        return lock
-
     def _train(self, trial: Trial) -> dict[str, Any]:
         """Train a trial's runs, and return what is told of it: its result, or why it failed.
 
@@ -194,7 +183,7 @@ class Worker:
         if len(best) < len(found):
             return failed("nothing was measured that is a number", started)
         values = [float(result["value"]) for result in best]
-        result = {
+        result: dict[str, Any] = {
             "value": statistics.fmean(values),
             "violation": statistics.fmean(float(result.get("violation", 0.0)) for result in best),
             "seconds": round(time.monotonic() - started, 3),
@@ -202,6 +191,11 @@ class Worker:
         until = self._until(trial)
         if until is not None:
             return {"event": RUNG, "epochs": until, **result}
+        if self.trials.objectives:
+            result["objectives"] = {
+                metric: statistics.fmean(result["objectives"][metric] for result in best)
+                for metric in self.trials.objectives
+            }
         deviation = statistics.stdev(values) if len(values) > 1 else None
         return {"event": TOLD, "state": COMPLETE, **result, "deviation": deviation, "values": values, "reason": ""}
 
@@ -224,7 +218,22 @@ class Worker:
             raise Interrupted(128 + stop.number) from None
         if summary["exit_code"]:
             raise Interrupted(summary["exit_code"])
-        return summary["best"]
+        return summary["best"] and {**summary["best"], "objectives": self._objectives(run, summary["best"]["step"])}
+
+    def _objectives(self, run: RunFolder, step: int) -> dict[str, float]:
+        """What the objectives were where a run was at its best."""
+        from dltrain.runs.metrics import read_log
+        from dltrain.training.goal import lookup
+
+        if not self.trials.objectives:
+            return {}
+        records = [record for record in read_log(run.metrics_path) if record["step"] == step]
+        found = {metric: lookup(records[-1], metric) for metric in self.trials.objectives} if records else {}
+        if None in found.values() or not found:
+            raise DltrainError(
+                "an objective was not measured as a number where the run was at its best", where=run.name
+            )
+        return {metric: value for metric, value in found.items() if value is not None}
 
 
 def failed(reason: str, started: float) -> dict[str, Any]:
