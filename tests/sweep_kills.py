@@ -66,6 +66,8 @@ def killed(folder: Path, file: str, moments: list[tuple[int, str]], workers: int
         wait_for(lambda least=count: told(folder) >= least)
         time.sleep(0.05)  # into the next trial
         below = children(process.pid)
+        if not below:
+            raise RuntimeError(f"nobody is left to kill: {told(folder)} trials are over, the leader: {process.poll()}")
         if who in ("worker", "both"):
             os.kill(below[0], signal.SIGKILL)
         if who in ("leader", "both"):
