@@ -326,7 +326,7 @@ def test_the_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 WRONG_CONFIGS = [
-    ({}, "either `run` or `file`; got none"),
+    ({}, "either `run`, `file` or `word_vectors`; got none"),
     ({"run": "a", "file": "b.npz"}, "got run and file"),
     ({"run": "a", "format": "keras"}, "leave `format` out"),
     ({"file": "b.npz", "map": {"a.*": "b"}}, "both sides have as many"),
