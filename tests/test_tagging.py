@@ -121,6 +121,12 @@ def test_a_random_field_is_a_sum_over_all_sequences(K: int) -> None:
     assert value == pytest.approx(total / sum(lengths), rel=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 6), (4, 1), (3, 5)])
+def test_tags_that_do_not_fit_the_scores_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(DltrainError, match="targets do not fit the outputs"):
+        ConditionalRandomFieldLoss().forward(np.zeros((4, 5 + 3 + 2, 3)), np.zeros(shape, np.int64), Mode())
+
+
 def test_a_whole_tagger_passes_the_gradient_check(folder: Path) -> None:
     session = prepare(api.load_experiment(config(dtype="float64")))
     batch = session.loader("train", batch_size=5).batch(0, 0)

@@ -54,9 +54,10 @@ class ConditionalRandomFieldLoss:
         Raises:
             DataError: when the shapes do not fit.
         """
+        wanted = (len(outputs), outputs.shape[1] - outputs.shape[-1] - 2)
+        if outputs.ndim != 3 or targets.shape != wanted:
+            raise DataError("targets do not fit the outputs", expected=f"tags {wanted}", got=str(targets.shape))
         z, A, first, last = parts(outputs)
-        if targets.shape != z.shape[:2]:
-            raise DataError("scores and tags differ in number", expected=str(z.shape[:2]), got=str(targets.shape))
         valid = targets >= 0
         share: Array = valid.any(1) * (np.ones(len(z)) if weights is None else weights)
         words = float((share * valid.sum(1)).sum()) or 1.0
