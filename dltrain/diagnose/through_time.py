@@ -71,7 +71,9 @@ def memory_of(node: Node, inputs: list[Array], mode: Mode) -> Memory | None:
     saturated = saturation(layer.cell, z[there])
     dy = generator(0, "through time").standard_normal((N, 1, H)).astype(x.dtype)
     du = np.empty(z.shape, x.dtype) if layer.cell == "gru" else z
-    k.recurrence_backward(layer.cell, z, *how, out, noted, dy, du, np.zeros_like(p), False, np.empty)
+    k.recurrence_backward(
+        layer.cell, z, *how, out, noted, dy, du, np.zeros_like(p), np.empty_like(first), False, np.empty
+    )
     squares = np.square(z, dtype=np.float64).mean(2)  # (N, T), 0 where there is no step
     norms = np.sqrt(squares.sum(0) / np.maximum(there.sum(0), 1))
     return Memory(node.path, node.kind, tuple(map(float, norms[:: -1 if layer.go_backwards else 1])), saturated)

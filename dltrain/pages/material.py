@@ -115,8 +115,8 @@ class Material:
         return {name: head for name, head in self.tally.heads.items() if head.count}
 
     @cached_property
-    def mistakes(self) -> Any:
-        """What it makes of each example of that part, the worst first."""
+    def mistakes(self) -> dict[str, Any]:
+        """{head: what it makes of each example of that part, the worst first}, as `diagnose.mistakes` gives it."""
         from dltrain.diagnose.mistakes import mistakes_of
 
         self.data  # noqa: B018

@@ -10,7 +10,6 @@ from dltrain.pages.section import LeftOut, Section, chart, facts
 from dltrain.report.bars import bar_chart
 from dltrain.report.html import Child, number, table
 from dltrain.report.svg import scatter_chart
-from dltrain.sweeps.dimensions import level
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.leading import table as trials_of
 from dltrain.sweeps.reporting import FEWEST, MOST_LINES, importance, parallel

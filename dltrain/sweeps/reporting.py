@@ -123,7 +123,8 @@ def place(dimension: Dimension, unit: float | None) -> float | None:
     """Where a trial lies on the axis of a dimension; all with the same choice in its middle."""
     if unit is None or dimension.ordered:
         return unit
-    return (level(unit, dimension.levels) + 0.5) / dimension.levels
+    levels = dimension.levels or 1
+    return (level(unit, levels) + 0.5) / levels
 
 
 def marks(dimension: Dimension) -> dict[float, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from dltrain.data import pipeline
 from dltrain.data.lazy import select
 from dltrain.diagnose.errors import listed
+from dltrain.diagnose.mistakes import Mistakes
 from dltrain.layers.base import Array
 from dltrain.pages.material import Material
 from dltrain.pages.pictures import gallery
@@ -21,21 +22,34 @@ MOST = 24  # mistakes that are shown
 
 
 def worst(run: Material) -> Iterator[Child]:
-    """The largest losses, with their pictures where the data are pictures, or else with their features."""
-    found = run.mistakes
-    wrong = found if found.classes is None else found.take(np.flatnonzero(found.wrong))
-    if not len(wrong):
+    """The largest losses, with their pictures where the data are pictures, or else with their texts or features."""
+    wrong = {head: mistaken(found) for head, found in run.mistakes.items()}
+    if not any(map(len, wrong.values())):
         raise LeftOut(f"no sample of the {run.part} part is wrong")
-    errors = f", {len(wrong):,} are wrong" if found.classes else ""
-    yield note(f"Of the {run.part} part, {len(found):,} samples{errors}.")
-    rows = listed(wrong, MOST)
-    shape = run.data.shape
+    for head, some in wrong.items():
+        found = run.mistakes[head]
+        if head:
+            yield element("h3", head)
+        errors = f", {len(some):,} are wrong" if found.classes else ""
+        yield note(f"Of the {run.part} part, {len(found):,} samples{errors}.")
+        if len(some):
+            yield shown(run, some)
+
+
+def mistaken(found: Mistakes) -> Mistakes:
+    """The examples that are wrong; of a regression all."""
+    return found if found.classes is None else found.take(np.flatnonzero(found.wrong))
+
+
+def shown(run: Material, wrong: Mistakes) -> Child:
+    """The worst of some mistakes: pictures, or a table."""
+    rows, shape = listed(wrong, MOST), run.data.shape
     if len(shape) == 3 and shape[2] in (1, 3):
-        yield pictures(run, wrong.rows[:MOST], rows)
-        return
-    headers = ["sample", "is", "predicted", *["confidence"] * bool(found.classes), "loss"]
-    keys = ["id", "label", "prediction", *["confidence"] * bool(found.classes), "loss"]
-    yield table(headers, [[said(row[key]) for key in keys] for row in rows], "the largest losses")
+        return pictures(run, wrong.rows[:MOST], rows)
+    columns = {"sample": "id", "text": "text", "is": "label", "predicted": "prediction", "confidence": "confidence"}
+    columns |= {"loss": "loss"}
+    there = {header: key for header, key in columns.items() if rows[0].get(key) is not None}
+    return table(list(there), [[said(row[key]) for key in there.values()] for row in rows], "the largest losses")
 
 
 def said(value: Any) -> Any:

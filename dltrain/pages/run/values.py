@@ -21,7 +21,7 @@ def predicted(run: Material) -> Iterator[Child]:
     """A chart of predictions over true values, and the distribution of the residuals, for each target."""
     if run.run.kind != "regression":
         raise LeftOut("the task is no regression")
-    found = run.mistakes
+    found = run.mistakes[""]
     true = np.array(found.labels, np.float64).reshape(len(found), -1)
     said = np.array(found.predictions, np.float64).reshape(len(found), -1)
     kept = np.unique(np.linspace(0, len(found) - 1, MOST).astype(np.int64))
