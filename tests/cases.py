@@ -583,7 +583,7 @@ LINTS = dict.fromkeys(
     (
         *("duplicates_across_parts", "duplicates_within_parts", "contradicting_labels", "near_duplicates"),
         *("rare_classes", "constant_columns", "id_like_columns", "leaking_columns", "shifted_columns"),
-        "shifted_classes",
+        *("shifted_classes", "doubtful_labels"),
     )
 )
 # {name: spec of a vocabulary}; byte pairs need a few words to merge

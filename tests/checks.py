@@ -392,4 +392,4 @@ def length_does_not_matter(case: Layer) -> None:
     inputs = {wire: x[:, :steps] for wire, x in bench.inputs.items()}
     found, wanted = (each.run(each.mode(False), inputs, short.weights) for each in (bench, short))
     for name, array in wanted.items():
-        np.testing.assert_allclose(found[name], array, rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(found[name][: len(array)], array, rtol=2e-5, atol=2e-5)

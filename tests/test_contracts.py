@@ -65,7 +65,7 @@ from dltrain.kernels import select
 from dltrain.looking import Inside, Unit
 from dltrain.looking import Subject as LookedAt
 from dltrain.looking.reading import Reading
-from dltrain.metrics import Certainty, Confusion, LabelSets, Moments, Scores, Spans
+from dltrain.metrics import Certainty, Confusion, Hits, LabelSets, Moments, Scores, Spans
 from dltrain.model.mode import Mode
 from dltrain.optim import Moment
 from dltrain.registry import create
@@ -216,6 +216,7 @@ def values_of(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 COLLECTED: dict[str, Callable[[Any], Any]] = {
     "confusion": lambda rng: (lambda: Confusion(3), *classes_of(rng)),
     "certainty": lambda rng: (lambda: Certainty(3), *classes_of(rng)),
+    "hits": lambda rng: (Hits, *classes_of(rng)),
     "scores": lambda rng: (lambda: Scores(3, "softmax"), *classes_of(rng)),
     "spans": lambda rng: (lambda: Spans(["O", "B-x", "I-x"]), *tags_of(rng)),
     "label_sets": lambda rng: (lambda: LabelSets(3), *labels_of(rng)),

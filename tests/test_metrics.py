@@ -16,7 +16,7 @@ from dltrain.kernels import select
 from dltrain.metrics import BinaryConfusion, Confusion, Moments, per_class
 
 AVERAGED = {"precision": peer.precision_score, "recall": peer.recall_score, "f1": peer.f1_score}
-STATISTICS = ("loss", "timing", "confusion", "certainty", "hits", "scores", "label_sets", "moments")
+STATISTICS = ("loss", "timing", "confusion", "certainty", "hits", "scores", "label_sets", "moments", "spans")
 KERNELS = select("reference")(np.zeros(0))
 
 

@@ -142,11 +142,11 @@ class PositionEmbedding(Layer):
         np.add(x, placed(mode, P.value, x), out=y)
 
         def backward(dy: Array) -> Array:
-            total = dy.sum(0)
+            total, steps = dy.sum(0), dy.shape[1]
             if P.accumulates():
-                P.grad += total
+                P.grad[:steps] += total
             else:
-                P.grad[...] = total
+                P.grad[:steps], P.grad[steps:] = total, 0
             return dy
 
         return y, backward

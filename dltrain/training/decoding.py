@@ -127,7 +127,7 @@ def beam_search(
         >>> logs = np.log(np.array([[0.0001, 0.0999, 0.5, 0.4], [0.0001, 0.8999, 0.05, 0.05]]))
         >>> step = lambda tokens, origin: logs[(tokens != 0).astype(int)]  # first 2 or 3, then the end
         >>> [best, *_] = beam_search(step, 1, begin=0, end=1, silent=[0], beam=2, steps=3, length_power=0.0)[0]
-        >>> best.tokens, round(np.exp(best.log_probability), 4)
+        >>> best.tokens, round(float(np.exp(best.log_probability)), 4)
         ((2,), 0.45)
 
     Source: length normalization: Wu et al.: Google's neural machine translation system, 2016.

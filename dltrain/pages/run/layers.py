@@ -14,7 +14,7 @@ def layers(run: Material) -> Iterator[Child]:
     """What the activations give, and how hard the loss pulls at each layer."""
     _ = run.network
     found = run.diagnosed["layers"]
-    activities, pulls = [one for one in found if "kind" in one], [one for one in found if "signal" in one]
+    activities, pulls = [one for one in found if "dead" in one], [one for one in found if "signal" in one]
     if not pulls:
         raise LeftOut("no layer has a kernel that is trained")
     rows = [[one[key] for key in ("path", "kind", "mean", "deviation", "dead", "saturated")] for one in activities]
