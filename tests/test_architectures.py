@@ -81,7 +81,10 @@ def test_inception_without_its_helpers() -> None:
     assert PUBLISHED["architectures/inception"][0] - helpers == 6_998_552
 
 
-@pytest.mark.parametrize("name", ["resnet-20", "resnet-56", "network-in-network", "all-convolutional"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet-20", pytest.param("resnet-56", marks=pytest.mark.slow), "network-in-network", "all-convolutional"],
+)
 def test_small_ones_train(name: str, data_folder: Path) -> None:
     """One step and one evaluation on real pictures."""
     summary, _ = api.check(CONFIGS / "architectures" / f"{name}.yaml", sets=["train.batch_size=8"])

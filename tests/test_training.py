@@ -28,6 +28,7 @@ from dltrain.training.running import fixed_parts
 from dltrain.training.session import prepare
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+SLOW = pytest.mark.slow  # trains for many seconds; one step of each is in the quick suite
 
 
 def shipped(name: str) -> Path:
@@ -91,7 +92,7 @@ def test_shipped_configs_learn_their_points(name: str, sets: list[str], bound: f
     [
         ("cats-logistic", ["train.epochs=300"], "accuracy", 0.6),
         ("cats-two-layers", ["train.epochs=1500"], "accuracy", 0.5),
-        ("cats-four-layers", ["train.epochs=1500"], "accuracy", 0.5),
+        pytest.param("cats-four-layers", ["train.epochs=1500"], "accuracy", 0.5, marks=SLOW),
         ("cats-resnet", ["train.epochs=1"], "accuracy", 0.3),
         ("mnist-quadratic", ["train.epochs=1"], "accuracy", 0.8),
         ("mnist-cross-entropy", ["train.epochs=1"], "accuracy", 0.9),
@@ -99,27 +100,35 @@ def test_shipped_configs_learn_their_points(name: str, sets: list[str], bound: f
         ("mnist-lenet", ["train.steps=200"], "accuracy", 0.9),
         ("fashion-mlp", ["train.epochs=1"], "accuracy", 0.8),
         ("mnist-conv", ["train.steps=40"], "accuracy", 0.8),
-        ("fashion-conv", ["train.steps=40"], "accuracy", 0.55),
-        ("signs-resnet", ["train.epochs=3"], "accuracy", 0.2),
+        pytest.param("fashion-conv", ["train.steps=40"], "accuracy", 0.55, marks=SLOW),
+        pytest.param("signs-resnet", ["train.epochs=3"], "accuracy", 0.2, marks=SLOW),
         ("shapes-u-net", ["train.steps=100", "data.source.shapes.samples=1000"], "mean_iou", 0.3),
-        ("shapes-convolutional", ["train.steps=400", "data.source.shapes.samples=1500"], "mean_iou", 0.33),
+        pytest.param(
+            "shapes-convolutional", ["train.steps=400", "data.source.shapes.samples=1500"], "mean_iou", 0.33, marks=SLOW
+        ),
         ("football", ["train.epochs=5000"], "accuracy", 0.85),
         ("football-l2", ["train.epochs=5000"], "accuracy", 0.85),
         ("football-dropout", ["train.epochs=5000"], "accuracy", 0.85),
         ("california-mlp", ["train.epochs=5"], "r2", 0.7),
         ("california-baseline", [], "r2", 0.8),
         ("adult-mlp", ["train.epochs=2"], "accuracy", 0.84),
-        ("adult-baseline", [], "accuracy", 0.86),
+        pytest.param("adult-baseline", [], "accuracy", 0.86, marks=SLOW),
         ("titanic-mlp", [], "accuracy", 0.75),
         ("movie-reviews", ["train.epochs=4"], "accuracy", 0.75),
         ("movie-reviews-glove", ["train.epochs=3"], "accuracy", 0.65),
         ("emoji", [], "accuracy", 0.7),
         ("atis-slots", ["train.epochs=1"], "span_f1", 0.6),
         ("english-tags", ["train.steps=80"], "accuracy", 0.45),
-        ("dates-attention", ["train.epochs=1"], "token_accuracy", 0.9),
-        ("multi30k-attention", ["train.steps=20", "data.source.parallel_text.max_pairs=1500"], "token_accuracy", 0.12),
-        ("spoken-digits", ["train.epochs=2"], "accuracy", 0.6),
-        ("trigger-word", ["train.steps=20"], "accuracy", 0.5),
+        pytest.param("dates-attention", ["train.epochs=1"], "token_accuracy", 0.9, marks=SLOW),
+        pytest.param(
+            "multi30k-attention",
+            ["train.steps=20", "data.source.parallel_text.max_pairs=1500"],
+            "token_accuracy",
+            0.12,
+            marks=SLOW,
+        ),
+        pytest.param("spoken-digits", ["train.epochs=2"], "accuracy", 0.6, marks=SLOW),
+        pytest.param("trigger-word", ["train.steps=20"], "accuracy", 0.5, marks=SLOW),
         ("titanic-baseline", [], "accuracy", 0.75),
     ],
 )
@@ -132,7 +141,11 @@ def test_shipped_configs_begin_to_learn(
 
 @pytest.mark.parametrize(
     ("name", "steps", "bound"),
-    [("shakespeare-lstm", 20, 35.0), ("dinosaur-names", 200, 9.0), ("shakespeare-transformer", 30, 30.0)],
+    [
+        pytest.param("shakespeare-lstm", 30, 30.0, marks=SLOW),
+        ("dinosaur-names", 200, 9.0),
+        ("shakespeare-transformer", 30, 30.0),
+    ],
 )
 def test_shipped_texts_begin_to_be_learned(
     name: str, steps: int, bound: float, tmp_path: Path, data_folder: Path
@@ -199,7 +212,7 @@ def test_every_shipped_config_is_tried_and_has_its_figure() -> None:
         test_shipped_configs_begin_to_learn,
         test_shipped_texts_begin_to_be_learned,
     ):
-        tried |= {values[0] for mark in test.pytestmark for values in mark.args[1]}
+        tried |= {getattr(some, "values", some)[0] for mark in test.pytestmark for some in mark.args[1]}
     assert tried == names
     page = (CONFIGS.parent / "docs" / "results.md").read_text()
     assert {name for name in names if f"| `{name}`" in page} == names
