@@ -132,6 +132,31 @@ def test_weights_are_those_of_the_mean(kind: str) -> None:
         np.testing.assert_allclose(y, weights[:, 0, :, :2])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])  # the reference, and the compiled kernels
+def test_a_mask_goes_on_step_by_step(dtype: str) -> None:
+    """A causal layer with a mask of its own steps sees earlier steps as they were masked then."""
+    chain = [{"multi_head_attention": {"heads": 2, "causal": True, "with": {"mask": "mask"}}}]
+    spec = {"inputs": {"x": [5, 4], "mask": [5]}, "graph": {"y": [{"from": "x"}, *chain]}}
+    graph = build_model(spec, {"x": (5, 4), "mask": (5,)}, dtype=dtype)
+    x, mask = drawn(2, 5, 4).astype(dtype), np.array([[1, 0, 1, 1, 1], [1, 1, 1, 0, 1]], dtype)
+    at_once = graph.forward({"x": x, "mask": mask})[0]["y"]
+    step, mode = graph.part(graph.nodes, {"x": (1, 4), "mask": (1,)}), Mode(backward=False)
+    mode.states, mode.stepwise = {}, True
+    for t in range(5):
+        mode.begin(t, 2)
+        said = step.forward({"x": x[:, t : t + 1], "mask": mask[:, t : t + 1]}, mode=mode)[0]["y"][:, 0]
+        np.testing.assert_allclose(said, at_once[:, t], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernels", ["reference", "compiled"])
+def test_what_is_not_a_number_stays_so(kernels: str) -> None:
+    graph = build_model({"graph": {"y": [{"multi_head_attention": 1}]}}, {"x": (4, 8)})
+    graph.parameters["y.0.multi_head_attention.query_kernel"].value[0, 0] = np.nan
+    mode = Mode(False, kernels=select(kernels), backward=False)
+    mode.begin(0, 2)
+    assert np.isnan(graph.forward({"x": drawn(2, 4, 8).astype(np.float32)}, mode=mode)[0]["y"]).all()
+
+
 @pytest.mark.parametrize("positions", ["position_embedding", "sinusoidal_positions"])
 def test_step_by_step_is_at_once(positions: str) -> None:
     chain = [

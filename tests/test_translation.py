@@ -164,6 +164,21 @@ def test_one_side_of_a_pair_is_empty(tmp_path: Path) -> None:
     assert loaded(tmp_path).lines.tolist() == [1, 3, 4]
 
 
+def test_a_pair_that_has_nothing_to_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n!!\nthree\n")
+    (tmp_path / "b.txt").write_text("eins\nzwei\ndrei\n")
+    vocabulary = {"words": {"pattern": r"\w+"}}
+    source = {"parallel_text": {"path": "a.txt", "target_path": "b.txt", "source_vocabulary": vocabulary}}
+    with pytest.raises(DataError, match=r"a\.txt:2: a pair has nothing to read"):
+        create("source", source).load(DataFolders(tmp_path))
+
+
+def test_a_long_line_of_a_table(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("one\teins\n" * 3 + "word " * 40_000 + "\tviele\n")
+    pool = create("source", {"parallel_text": {"path": "a.tsv", "max_length": 5}}).load(DataFolders(tmp_path))
+    assert len(pool) == 3
+
+
 def test_a_table_with_one_column(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("one\teins\ntwo zwei\n")
     with pytest.raises(DataError, match=r"a\.tsv:2: the line is no pair"):

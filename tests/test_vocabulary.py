@@ -131,6 +131,9 @@ def test_words_of_a_language_model(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "a.txt").unlink()
     text = api.generate(run, "the cat", length=6, temperature=0)["texts"][0]
     assert text == " sat on the mat and the"
+    assert (
+        api.generate(run, "  ", length=3, temperature=0)["texts"] == api.generate(run, length=3, temperature=0)["texts"]
+    )
     with pytest.raises(UsageError, match="does not know.*'cow'"):
         api.generate(run, "the cow")
     session = api.load_run(run).session

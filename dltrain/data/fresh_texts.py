@@ -55,6 +55,11 @@ def sentences_like(given: str, like: DataSet, vocabulary: Vocabulary) -> Pool:
     if not found:
         raise DataError("the file has no sentence", where=given, expected="one or more")
     steps = like.shape[0]
+    for each in found:
+        if len(each.words) > steps:
+            expected, hint = f"at most {steps} words", "the run reads no longer ones; cut it, or train with longer ones"
+            where, got = f"{each.file}:{each.line}", str(len(each.words))
+            raise DataError("the sentence is too long", where=where, expected=expected, got=got, hint=hint)
     words = lowered([sentence.words for sentence in found], vocabulary.spec)
     pool = pool_of_sentences(found, words, list(like.classes or ()), steps)
     x = np.zeros((len(found), steps), np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -77,6 +76,15 @@ class ParallelText:
                 raise DataError("one side of a pair is empty", where=where, expected="a text and its translation")
         kinds, sides = (self.source_vocabulary, self.target_vocabulary), zip(*(pairs[n] for n in there), strict=True)
         units = [units_of(list(texts), kind) for texts, kind in zip(sides, kinds, strict=False)] or [[], []]
+        for number, *both in zip(there, *units, strict=True):
+            if not all(both):
+                expected, hint = (
+                    "a word or more on each side",
+                    "leave the pair out, or let the vocabulary read its marks",
+                )
+                raise DataError(
+                    "a pair has nothing to read", where=f"{file}:{number + 1}", expected=expected, hint=hint
+                )
         lengths = [max(len(a), len(b)) for a, b in zip(*units, strict=True)]
         fitting = [k for k, length in enumerate(lengths) if length <= self.max_length]
         if len(fitting) < FEWEST:
@@ -108,7 +116,8 @@ def table_of(file: Path) -> list[tuple[str, str]]:
         DataError: when a row has only one.
     """
     pairs = []
-    for number, row in enumerate(csv.reader(read_text(file).split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE), 1):
+    for number, line in enumerate(read_text(file).split("\n"), 1):
+        row = line.split("\t") if line.strip() else []
         if row and len(row) < 2:
             hint = "or name the file of the translations as `target_path`"
             expected, got = "a text, a tab, a translation", repr(row[0][:40])

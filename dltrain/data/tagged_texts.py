@@ -165,9 +165,10 @@ def in_columns(lines: list[str], where: str, word: int, tag: int) -> Iterator[tu
     between = "\t" if any("\t" in line for line in lines) else None
     words: list[str] = []
     tags: list[str] = []
+    width = 0  # columns of the first row, and so of all
     for number, line in enumerate([*lines, ""], 1):
         comment = between is not None and line.startswith("#") and between not in line
-        row = [] if comment else line.strip().split(between) if between is None else line.rstrip().split(between)
+        row = [] if comment else line.split() if between is None else line.rstrip("\r\n").split(between)
         if not comment and (not line.strip() or row[0] == DOCUMENT):
             if words:
                 yield words, tags, number - len(words)
@@ -177,6 +178,10 @@ def in_columns(lines: list[str], where: str, word: int, tag: int) -> Iterator[tu
                 if not -len(row) <= place < len(row) or not row[place].strip():
                     expected = f"a column at position {place}"
                     raise DataError("a column is missing", where=f"{where}:{number}", expected=expected, got=line[:60])
+            width = width or len(row)
+            if len(row) != width or word % width == tag % width:
+                expected, got = f"{max(width, 2)} columns, a word and its tag among them", line[:60]
+                raise DataError("the columns are ragged", where=f"{where}:{number}", expected=expected, got=got)
             words.append(row[word].strip())
             tags.append(row[tag].strip())
 

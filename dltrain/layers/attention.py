@@ -61,6 +61,8 @@ class Attention(Layer):
         """The kernel between what is made of the inputs and what becomes of the mean."""
         x, beside = inputs[0], self.named(inputs)
         memory, mask, k = beside.get("memory", x), beside.get("mask"), mode.kernels(x)
+        if mask is not None and self.causal and "memory" not in beside:  # it goes on as keys and values do
+            mask = mode.extended("mask", mask[:, :, None])[:, :, 0]
         terms = self.terms(mode, x, memory)
         w = None if terms.w is None else terms.w.value
         how = (w, mask, self.heads, self.causal, terms.scale)

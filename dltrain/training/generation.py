@@ -138,10 +138,10 @@ class Writer:
         self.begin()
         draw = generator(seed, "generate")
         start = next((c for c in STARTS if c in self.tokens), self.tokens[-1])
-        begun = self.tokens_of(prompt) if prompt else [self.vocabulary.numbers[start]]
-        for token in begun:
+        given = self.tokens_of(prompt)
+        for token in given or [self.vocabulary.numbers[start]]:
             logits = self.read(token)
-        written = list(begun if prompt else ())
+        written = list(given)
         for _ in range(length):
             token = chosen(logits, temperature, top_k, draw)
             if self.tokens[token] == until:
@@ -149,7 +149,7 @@ class Writer:
             written.append(token)
             logits = self.read(token)
         told = self.vocabulary.decode
-        return told(written)[len(told(begun)) if prompt else 0 :]
+        return told(written)[len(told(given)) :]
 
 
 def chosen(logits: Array, temperature: float, top_k: int | None, draw: np.random.Generator) -> int:

@@ -216,7 +216,7 @@ class Session(Prepared):
         how = self.experiment.data.balance
         if how is None:
             return
-        if self.data.classes is None or not loader.shuffle:
+        if self.data.classes is None or loader.targets.ndim > 1 or not loader.shuffle:
             what = "the task has no classes to balance" if loader.shuffle else "this has no effect without shuffling"
             hint = "leave it out" if loader.shuffle else "say `shuffle: true` in `train`"
             self.experiment.fail([Problem(("data", "balance"), what, "", repr(how), hint)])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dltrain.training.trained import Run
 
 KIND = "sequence_to_sequence"
-TEXTS = 64  # that are said side by side
+TEXTS = 256  # sequences that are said side by side, those of a beam counted
 LENGTH_POWER = 0.6
 LONGEST_GRAM = 4  # words in a row that BLEU compares
 
@@ -55,8 +55,9 @@ class Translator:
     def say(self, x: Array) -> list[Said]:
         """The best text for each row of tokens x (N, S)."""
         found: list[Said] = []
-        for start in range(0, len(x), TEXTS):
-            some = x[start : start + TEXTS]
+        size = max(1, TEXTS // self.beam)  # what is kept of each step grows with the beam
+        for start in range(0, len(x), size):
+            some = x[start : start + size]
             step = self.reader.steps(self.reader.begin(some), self.beam)
             ends: Any = {"begin": self.target.begin, "end": self.target.end, "silent": self.silent}
             options: Any = {"beam": self.beam, "steps": self.most, "length_power": self.length_power}

@@ -104,7 +104,9 @@ def softmax_row(row):
     for s in range(row.size):
         top = max(top, row[s])
     if top == F(-np.inf):
-        row[:] = 0
+        for s in range(row.size):
+            if row[s] == F(-np.inf):  # nothing may be seen; NaN stays NaN
+                row[s] = 0
         return F(0), F(0)
     powers(row, top, F(1))
     total = 0.0
