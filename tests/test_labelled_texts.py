@@ -168,15 +168,16 @@ def test_batches_of_about_the_same_length() -> None:
     assert batches(steady, 0)[-1][1] == min(-(-max(lengths[330:]) // 8) * 8, 100)
 
 
+CONV = {"conv": {"filters": 4, "kernel_size": 3, "padding": "same"}}
+
+
 @pytest.mark.parametrize(
     ("layers", "cut"),
     [
         ([{"lstm": {"units": 4, "with": "mask"}}, "dense"], True),
         ([{"masked_mean": {"with": "mask"}}, "dense"], True),
-        (
-            [{"conv": {"filters": 4, "kernel_size": 3, "padding": "same"}}, {"masked_max": {"with": "mask"}}, "dense"],
-            True,
-        ),
+        ([CONV, {"masked_max": {"with": "mask"}}, "dense"], True),
+        ([CONV, "relu", CONV, {"masked_max": {"with": "mask"}}, "dense"], False),  # the second one sees what fills up
         ([{"lstm": 4}, "dense"], False),
         (["global_avg_pool", "dense"], False),
         (["position_embedding", {"masked_mean": {"with": "mask"}}, "dense"], True),

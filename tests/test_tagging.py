@@ -134,6 +134,18 @@ def test_a_whole_tagger_passes_the_gradient_check(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("crf", [False, True])
+def test_padding_is_cut(folder: Path, crf: bool) -> None:
+    assert prepare(api.load_experiment(config(crf))).cuts_padding
+
+
+def test_tags_cannot_be_balanced(folder: Path) -> None:
+    changed = config(False)
+    changed["data"] = {**changed["data"], "balance": "oversample"}
+    with pytest.raises(ConfigError, match="no classes to balance"):
+        api.fit(changed, runs="runs")
+
+
+@pytest.mark.parametrize("crf", [False, True])
 def test_it_learns_and_tags_new_sentences(folder: Path, crf: bool, capsys: pytest.CaptureFixture[str]) -> None:
     result = api.fit(config(crf), runs="runs")
     assert result["test"]["span_f1"] > 0.95 and result["test"]["accuracy"] > 0.95
