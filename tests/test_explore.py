@@ -25,8 +25,8 @@ from test_cli import error_of, json_of, narrow
 from test_cli_runs import promised
 
 from dltrain import api, config
-from dltrain.cli.explore import progress
 from dltrain.cli.main import run
+from dltrain.cli.progress import progress
 from dltrain.errors import ConfigError, DataError, StorageError, UsageError
 from dltrain.explore import Subject
 from dltrain.explore.finding import MOST_POINTS, Finding, scatter

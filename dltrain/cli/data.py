@@ -65,7 +65,7 @@ def lint_data(config: str, sets: tuple[str, ...], plugins: tuple[str, ...], as_j
     from dltrain import api
     from dltrain.cli import output
     from dltrain.cli.doctor import FAULT_FOUND, show_verdict
-    from dltrain.cli.explore import progress
+    from dltrain.cli.progress import progress
 
     with progress() as tell:
         found = api.lint_data(arguments.config_path(config), sets=sets, plugins=plugins, tell=tell)

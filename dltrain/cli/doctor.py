@@ -30,8 +30,8 @@ def cli(config: str, sets: tuple[str, ...], threads: int | None, plugins: tuple[
 
     pool.prepare(threads)
     from dltrain import api
-    from dltrain.cli.explore import progress
     from dltrain.cli.output import emit
+    from dltrain.cli.progress import progress
 
     with progress() as tell:
         found = api.doctor(arguments.config_path(config), sets=sets, plugins=plugins, tell=tell)

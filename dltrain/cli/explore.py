@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +19,6 @@ KEYS = (
     "files",
 )  # fmt: skip
 WIDEST = 100  # columns of a chart
-PERIOD = 10.0  # seconds between two messages where they do not stand on one line of a terminal
 
 
 def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -63,6 +59,7 @@ def cli(method: str, config: str, threads: int | None, as_json: bool, **options:
     pool.prepare(threads)
     from dltrain import api
     from dltrain.cli.output import emit
+    from dltrain.cli.progress import progress
 
     with progress() as tell:
         found = api.explore(method_of(method), arguments.config_path(config), tell=tell, **options)
@@ -91,30 +88,6 @@ def method_of(text: str) -> Any:
         what = document.flaws[0][0].what if document.flaws else "no exploration is named"
         raise UsageError(what, where="METHOD", expected=expected, got=repr(text[:60]))
     return document.root.plain()
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """A function that is told how far the work is: one line on a terminal, now and then a line elsewhere."""
-    from dltrain.cli.output import console, note
-
-    live = sys.stderr.isatty()
-    width = console(sys.stderr).width
-    last = time.monotonic()
-
-    def tell(text: str) -> None:
-        nonlocal last
-        if live:
-            print(f"\r\x1b[K{text[: width - 1]}", end="", file=sys.stderr, flush=True)
-        elif time.monotonic() - last >= PERIOD:
-            last = time.monotonic()
-            note(text)
-
-    try:
-        yield tell
-    finally:
-        if live:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def show(found: Mapping[str, Any]) -> None:

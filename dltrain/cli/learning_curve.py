@@ -36,7 +36,7 @@ def cli(config: str, svg: Path | None, threads: int | None, as_json: bool, **opt
     pool.prepare(threads)
     from dltrain import api
     from dltrain.cli import output
-    from dltrain.cli.explore import progress
+    from dltrain.cli.progress import progress
 
     with progress() as tell:
         found = api.learning_curve(arguments.config_path(config), tell=tell, **options)

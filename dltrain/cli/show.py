@@ -10,7 +10,8 @@ import click
 
 from dltrain.cli import arguments
 from dltrain.cli.base import command
-from dltrain.cli.explore import method_of, progress
+from dltrain.cli.explore import method_of
+from dltrain.cli.progress import progress
 
 KEYS = ("view", "parameters", "run", "checkpoint", "notes", "result", "folder", "files")
 

@@ -18,7 +18,7 @@ def cli(threads: int | None, as_json: bool) -> None:
     from dltrain import kernels
     from dltrain.cli import output
     from dltrain.cli import threads as pool
-    from dltrain.cli.explore import progress
+    from dltrain.cli.progress import progress
 
     pool.prepare(threads)
     processes = threads or pool.default_threads()
