@@ -19,11 +19,17 @@ from test_cli_runs import promised
 from dltrain import api
 from dltrain.cli.main import run as command
 from dltrain.config import dump
+from dltrain.config import from_mapping as experiment_of
 from dltrain.errors import UsageError
 from dltrain.pages import page as pages
+from dltrain.pages.live import of_sweep
 from dltrain.pages.section import LeftOut, Section
 from dltrain.report.html import Element, drawing, element
 from dltrain.report.text import seen
+from dltrain.sweeps.folder import SweepFolder
+from dltrain.sweeps.journal import signed
+from dltrain.sweeps.settings import from_mapping
+from dltrain.training.goal import Goal
 
 ALWAYS = {"Result", "Curves", "Verdicts", "Layers", "Weights", "Config", "Environment and cost"}
 CLASSES = ALWAYS | {"Classes", "ROC and precision", "Calibration", "Worst mistakes", "Embeddings"}
@@ -37,6 +43,7 @@ EXPECTED = {
     "text": ALWAYS | {"Classes", "Calibration", "What it writes"},
     "baseline": CLASSES - {"Curves", "Layers", "Weights", "Embeddings"},
 }
+RATE = "optimizer.adam.learning_rate"
 OF_A_SWEEP = {"Result", "Best settings", "Course", "Parallel coordinates", "Importance", "Slices", "Rounds"}
 
 
@@ -60,6 +67,12 @@ def made(folder: Path) -> dict[str, Path]:
         "baseline": page_runs.BASELINE,
     }
     return {name: page_runs.trained(config, folder / "runs") for name, config in configs.items()}
+
+
+def sweep_folder(root: Path, objectives: dict[str, bool] | None = None) -> Path:
+    """A sweep that nothing has happened in."""
+    sweep = from_mapping({"config": "…", "name": "search", "space": {RATE: {"log_uniform": [1e-4, 0.1]}}})
+    return SweepFolder.create(root, sweep, experiment_of(iris()), Goal("validation.loss", False), objectives).path
 
 
 def page_of(names: Any, **options: Any) -> tuple[PageReader, dict[str, Any]]:
@@ -144,6 +157,17 @@ def test_a_page_of_a_sweep(folder: Path) -> None:
     assert sum(said.startswith("trial ") for said in page.said) > 30  # every point tells its settings
     with pytest.raises(UsageError, match="a sweep has a page of its own"):
         api.report([table["sweep"], "iris"], runs=folder / "runs")
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_sweep_that_has_no_complete_trial_yet(asked: int, tmp_path: Path) -> None:
+    path = sweep_folder(tmp_path)
+    record = {"event": "asked", "trial": 1, "point": {RATE: 0.5}, "settings": {RATE: 0.003}}
+    (path / "journal.jsonl").write_bytes(signed(record) * asked)
+    page, found = page_of(path)
+    assert not page.faults and "Result" in page.sections
+    assert found["left_out"]["Parallel coordinates"] == "no trial is complete"
+    assert path.name in of_sweep(path)
 
 
 def test_a_run_without_its_data_still_has_a_page(folder: Path) -> None:

@@ -210,6 +210,16 @@ def test_a_page_follows_a_run(server: Server, root: Path) -> None:
     shutil.rmtree(growing)
 
 
+def test_a_name_that_is_no_text_and_a_number_that_no_float_holds(server: Server, root: Path) -> None:
+    odd = root / os.fsdecode(b"odd-\xff")
+    shutil.copytree(root / "iris-1", odd)
+    (odd / "summary.json").write_text(f'{{"stopped": "epochs", "best": {{"value": {"9" * 400}}}}}')
+    listed = fetched(server, "")
+    assert not listed.faults and {"iris-1", "odd-\\udcff"} <= {*listed.said}
+    assert "odd-%FF/" in listed.links and "Result" in fetched(server, "odd-%FF/").sections
+    shutil.rmtree(odd)
+
+
 def test_a_browser_keeps_up_and_keeps_its_place(browser: Any, server: Server, root: Path) -> None:
     growing, told = root / "growing-2", []
     shutil.copytree(root / "iris-1", growing)

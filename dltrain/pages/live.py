@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -114,7 +115,7 @@ def address(name: str) -> str:
         >>> address("digits-1"), address("<b>")
         ('digits-1/', '%3Cb%3E/')
     """
-    return quote(name, safe="") + "/"
+    return quote(os.fsencode(name), safe="") + "/"  # a name may be no UTF-8
 
 
 def of_run(path: Path) -> str:

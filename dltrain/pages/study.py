@@ -107,8 +107,8 @@ def course(study: Study) -> Iterator[Child]:
 
 def coordinates(study: Study) -> Iterator[Child]:
     """Every trial as a line over its settings; the best one, or the Pareto front, stands out."""
-    figure = parallel(study.space, study.folder.trials(), study.metric)
     rows = [[trial.number, study.settings(trial), trial.value] for trial in study.ranked[:MOST_LINES]]
+    figure = parallel(study.space, study.folder.trials(), study.metric)  # takes a complete trial
     yield chart(figure, ["trial", "settings", study.metric], rows)
 
 
