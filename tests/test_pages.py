@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import page_runs
 import pytest
 from page_reader import PageReader
@@ -21,11 +22,15 @@ from dltrain.cli.main import run as command
 from dltrain.config import dump
 from dltrain.config import from_mapping as experiment_of
 from dltrain.errors import UsageError
+from dltrain.pages import comparison
 from dltrain.pages import page as pages
 from dltrain.pages.live import of_sweep
+from dltrain.pages.material import Material
+from dltrain.pages.run.boundary import COLUMNS, MOST, ROWS, as_read, expected
 from dltrain.pages.section import LeftOut, Section
 from dltrain.report.html import Element, drawing, element
 from dltrain.report.text import seen
+from dltrain.runs.folder import RunFolder
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.journal import signed
 from dltrain.sweeps.settings import from_mapping
@@ -147,6 +152,34 @@ def test_several_runs_show_what_differs(made: dict[str, Path], folder: Path) -> 
     assert {"Results", "Settings that differ", "Curves"} <= {*page.sections}
     assert "train.epochs" in page.said and "train.batch_size" not in page.said
     assert other.name in page.said and {*found["left_out"]} <= {"Environments that differ"}
+
+
+def test_two_runs_of_one_name_are_told_apart(made: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(made["iris"], tmp_path / "iris-1")
+    page, _ = page_of([made["iris"], tmp_path / "iris-1"], out=tmp_path / "both.html")
+    runs = comparison.names_of([Material(RunFolder.open(path)) for path in (made["iris"], tmp_path / "iris-1")])
+    assert len({*runs}) == 2 and all(name.endswith("/iris-1") for name in runs)
+    for name in runs:
+        assert page.said.count(name) > 2, "in the table and the curves"
+    assert "iris-1" not in page.said
+
+
+def test_the_border_is_where_the_network_has_it(made: dict[str, Path], tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).lognormal(2, 1, (80, 2))
+    rows = [[a, b, "big" if a * b > 50 else "small"] for a, b in numbers]
+    page_runs.rows_of(tmp_path / "long.csv", ["a", "b", "y"], rows)
+    source = {"csv": {"path": "long.csv", "target": "y"}}
+    data = {"source": source, "split": page_runs.SPLIT, "prepare": ["log1p", "standardize"]}
+    model = {"graph": {"logits": [{"dense": 4}, "tanh", "dense"]}}
+    config = {"name": "long", "data": data, "model": model, "train": {"epochs": 2}}
+    for path in (made["plane"], page_runs.trained(config, tmp_path / "runs")):
+        run = Material(RunFolder.open(path))
+        x = np.resize(run.features(run.drawn(MOST)), (ROWS * COLUMNS, 2))
+        session = run.run.session
+        said = session.task.predict(session.evaluator().outputs(dict.fromkeys(session.graph.inputs, x)))
+        found = expected(run, as_read(run, x)).reshape(-1)
+        assert [run.data.classes[k] for k in found] == [one["label"] for one in said]
+    assert (as_read(run, x) == x).all(), "in logarithms, in which the border is drawn right"
 
 
 def test_a_page_of_a_sweep(folder: Path) -> None:

@@ -262,9 +262,7 @@ def test_rows_and_details(tmp_path: Path) -> None:
     assert listing.rows(tmp_path / "absent") == []
 
 
-def test_a_file_that_a_training_removes_meanwhile_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_a_training_removes_meanwhile_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = RunFolder.create(tmp_path, "a")
     checkpoint.save(run.checkpoints_path, 5, {"a": np.zeros(3)}, {})
     whole, gone = listing.size(run.path), checkpoint.path_of(run.checkpoints_path, 5)
