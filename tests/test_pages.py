@@ -192,6 +192,22 @@ def test_a_page_of_a_sweep(folder: Path) -> None:
         api.report([table["sweep"], "iris"], runs=folder / "runs")
 
 
+def test_a_page_of_a_sweep_with_objectives_names_the_front(tmp_path: Path) -> None:
+    path = sweep_folder(tmp_path, {"validation.loss": False, "validation.f1": True})
+    lines: list[dict[str, Any]] = []
+    for number, (loss, f1) in enumerate([(0.5, 0.7), (0.4, 0.6), (0.6, 0.5)], start=1):
+        lines.append({"event": "asked", "trial": number, "point": {RATE: number / 4}, "settings": {}})
+        told = {"state": "complete", "value": loss, "values": [loss], "deviation": None, "reason": "", "seconds": 1.0}
+        objectives = {"validation.loss": loss, "validation.f1": f1}
+        lines.append({"event": "told", "trial": number, "violation": 0.0, "objectives": objectives, **told})
+    (path / "journal.jsonl").write_bytes(b"".join(map(signed, lines)))
+    page, _ = page_of(path)
+    assert not page.faults and "Pareto front" in page.sections and "Pareto front" in PageReader(of_sweep(path)).said
+    rows = page.said[page.said.index("settings") + 1 :]
+    assert rows[:3] + rows[4:7] == ["2", "0.4", "0.6", "1", "0.5", "0.7"]  # the third one is worse in both
+    assert page_of(sweep_folder(tmp_path))[1]["left_out"]["Pareto front"] == "the sweep has one objective"
+
+
 @pytest.mark.parametrize("asked", [0, 1])
 def test_a_sweep_that_has_no_complete_trial_yet(asked: int, tmp_path: Path) -> None:
     path = sweep_folder(tmp_path)
