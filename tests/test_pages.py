@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import page_runs
 import pytest
 from page_reader import PageReader
@@ -19,11 +20,21 @@ from test_cli_runs import promised
 from dltrain import api
 from dltrain.cli.main import run as command
 from dltrain.config import dump
+from dltrain.config import from_mapping as experiment_of
 from dltrain.errors import UsageError
+from dltrain.pages import comparison
 from dltrain.pages import page as pages
+from dltrain.pages.live import of_sweep
+from dltrain.pages.material import Material
+from dltrain.pages.run.boundary import COLUMNS, MOST, ROWS, as_read, expected
 from dltrain.pages.section import LeftOut, Section
 from dltrain.report.html import Element, drawing, element
 from dltrain.report.text import seen
+from dltrain.runs.folder import RunFolder
+from dltrain.sweeps.folder import SweepFolder
+from dltrain.sweeps.journal import signed
+from dltrain.sweeps.settings import from_mapping
+from dltrain.training.goal import Goal
 
 ALWAYS = {"Result", "Curves", "Verdicts", "Layers", "Weights", "Config", "Environment and cost"}
 CLASSES = ALWAYS | {"Classes", "ROC and precision", "Calibration", "Worst mistakes", "Embeddings"}
@@ -37,6 +48,7 @@ EXPECTED = {
     "text": ALWAYS | {"Classes", "Calibration", "What it writes"},
     "baseline": CLASSES - {"Curves", "Layers", "Weights", "Embeddings"},
 }
+RATE = "optimizer.adam.learning_rate"
 OF_A_SWEEP = {"Result", "Best settings", "Course", "Parallel coordinates", "Importance", "Slices", "Rounds"}
 
 
@@ -60,6 +72,12 @@ def made(folder: Path) -> dict[str, Path]:
         "baseline": page_runs.BASELINE,
     }
     return {name: page_runs.trained(config, folder / "runs") for name, config in configs.items()}
+
+
+def sweep_folder(root: Path, objectives: dict[str, bool] | None = None) -> Path:
+    """A sweep that nothing has happened in."""
+    sweep = from_mapping({"config": "…", "name": "search", "space": {RATE: {"log_uniform": [1e-4, 0.1]}}})
+    return SweepFolder.create(root, sweep, experiment_of(iris()), Goal("validation.loss", False), objectives).path
 
 
 def page_of(names: Any, **options: Any) -> tuple[PageReader, dict[str, Any]]:
@@ -136,6 +154,34 @@ def test_several_runs_show_what_differs(made: dict[str, Path], folder: Path) -> 
     assert other.name in page.said and {*found["left_out"]} <= {"Environments that differ"}
 
 
+def test_two_runs_of_one_name_are_told_apart(made: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(made["iris"], tmp_path / "iris-1")
+    page, _ = page_of([made["iris"], tmp_path / "iris-1"], out=tmp_path / "both.html")
+    runs = comparison.names_of([Material(RunFolder.open(path)) for path in (made["iris"], tmp_path / "iris-1")])
+    assert len({*runs}) == 2 and all(name.endswith("/iris-1") for name in runs)
+    for name in runs:
+        assert page.said.count(name) > 2, "in the table and the curves"
+    assert "iris-1" not in page.said
+
+
+def test_the_border_is_where_the_network_has_it(made: dict[str, Path], tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).lognormal(2, 1, (80, 2))
+    rows = [[a, b, "big" if a * b > 50 else "small"] for a, b in numbers]
+    page_runs.rows_of(tmp_path / "long.csv", ["a", "b", "y"], rows)
+    source = {"csv": {"path": "long.csv", "target": "y"}}
+    data = {"source": source, "split": page_runs.SPLIT, "prepare": ["log1p", "standardize"]}
+    model = {"graph": {"logits": [{"dense": 4}, "tanh", "dense"]}}
+    config = {"name": "long", "data": data, "model": model, "train": {"epochs": 20, "batch_size": 4}}
+    for path in (made["plane"], page_runs.trained(config, tmp_path / "runs")):
+        run = Material(RunFolder.open(path))
+        x = np.resize(run.features(run.drawn(MOST)), (ROWS * COLUMNS, 2))
+        session = run.run.session
+        said = session.task.predict(session.evaluator().outputs(dict.fromkeys(session.graph.inputs, x)))
+        found = expected(run, as_read(run, x)).reshape(-1)
+        assert len({*found.tolist()}) == 2 and [run.data.classes[k] for k in found] == [one["label"] for one in said]
+    assert (as_read(run, x) == x).all(), "in logarithms, in which the border is drawn right"
+
+
 def test_a_page_of_a_sweep(folder: Path) -> None:
     table = api.sweep(page_runs.sweep(folder), runs=folder / "runs")
     page, found = page_of(table["sweep"])
@@ -144,6 +190,33 @@ def test_a_page_of_a_sweep(folder: Path) -> None:
     assert sum(said.startswith("trial ") for said in page.said) > 30  # every point tells its settings
     with pytest.raises(UsageError, match="a sweep has a page of its own"):
         api.report([table["sweep"], "iris"], runs=folder / "runs")
+
+
+def test_a_page_of_a_sweep_with_objectives_names_the_front(tmp_path: Path) -> None:
+    path = sweep_folder(tmp_path, {"validation.loss": False, "validation.f1": True})
+    lines: list[dict[str, Any]] = []
+    for number, (loss, f1) in enumerate([(0.5, 0.7), (0.4, 0.6), (0.6, 0.5)], start=1):
+        lines.append({"event": "asked", "trial": number, "point": {RATE: number / 4}, "settings": {}})
+        told = {"state": "complete", "value": loss, "values": [loss], "deviation": None, "reason": "", "seconds": 1.0}
+        objectives = {"validation.loss": loss, "validation.f1": f1}
+        lines.append({"event": "told", "trial": number, "violation": 0.0, "objectives": objectives, **told})
+    (path / "journal.jsonl").write_bytes(b"".join(map(signed, lines)))
+    page, _ = page_of(path)
+    assert not page.faults and "Pareto front" in page.sections and "Pareto front" in PageReader(of_sweep(path)).said
+    rows = page.said[page.said.index("settings") + 1 :]
+    assert rows[:3] + rows[4:7] == ["2", "0.4", "0.6", "1", "0.5", "0.7"]  # the third one is worse in both
+    assert page_of(sweep_folder(tmp_path))[1]["left_out"]["Pareto front"] == "the sweep has one objective"
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_sweep_that_has_no_complete_trial_yet(asked: int, tmp_path: Path) -> None:
+    path = sweep_folder(tmp_path)
+    record = {"event": "asked", "trial": 1, "point": {RATE: 0.5}, "settings": {RATE: 0.003}}
+    (path / "journal.jsonl").write_bytes(signed(record) * asked)
+    page, found = page_of(path)
+    assert not page.faults and "Result" in page.sections
+    assert found["left_out"]["Parallel coordinates"] == "no trial is complete"
+    assert path.name in of_sweep(path)
 
 
 def test_a_run_without_its_data_still_has_a_page(folder: Path) -> None:

@@ -262,6 +262,19 @@ def test_rows_and_details(tmp_path: Path) -> None:
     assert listing.rows(tmp_path / "absent") == []
 
 
+def test_a_file_that_a_training_removes_meanwhile_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunFolder.create(tmp_path, "a")
+    checkpoint.save(run.checkpoints_path, 5, {"a": np.zeros(3)}, {})
+    whole, gone = listing.size(run.path), checkpoint.path_of(run.checkpoints_path, 5)
+    found = run.checkpoints()
+    walked = [*os.walk(run.path)]
+    gone.unlink()
+    monkeypatch.setattr(os, "walk", lambda _: walked)
+    monkeypatch.setattr(RunFolder, "checkpoints", lambda _: found)
+    shown = listing.details(run)
+    assert shown["bytes"] < whole and shown["checkpoints"][0]["bytes"] == 0 and shown["checkpoints"][0]["problem"]
+
+
 def test_differences() -> None:
     a = {"seed": 0, "layers": [{"dense": 3}, "relu"], "empty": {}, "rate": 1}
     b = {"seed": 0, "layers": [{"dense": 4}], "empty": {}, "rate": 1.0}

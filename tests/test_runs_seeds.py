@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,21 @@ def test_compare_groups_runs_by_their_settings(folder: Path, capsys: pytest.Capt
     assert "means over the seeds" in alone and "paired" not in alone and "none are compared" not in alone
     assert "none are compared" in printed(capsys, "compare", "iris-1", "iris-2", "iris-6", "--runs", str(folder))
     assert "means over" not in printed(capsys, "compare", "iris-1", "iris-4", "--runs", str(folder))
+
+
+def test_a_run_that_is_not_over_is_not_counted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, names = tmp_path / "runs", [f"iris-{number}" for number in range(1, 7)]
+    shutil.copytree(folder, root)
+    summary = root / "iris-2" / "summary.json"
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"stopped": "signal"}))
+    found = json.loads(printed(capsys, "compare", *names, "--runs", str(root), "--json"))
+    assert [row["run"] for row in found["runs"]] == names
+    assert [group["runs"] for group in found["groups"]] == [["iris-1", "iris-3"], names[3:]]
+    assert found["groups"][0]["metrics"]["validation.loss"]["count"] == 2
+    assert {test["pairs"] for test in found["tests"]} == {2} and found["not_over"] == {"iris-2": "interrupted"}
+    assert "did not come to their end: iris-2 (interrupted)" in printed(capsys, "compare", *names, "--runs", str(root))
 
 
 def test_tags_and_notes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,10 +18,14 @@ from sweep_kills import results
 
 from dltrain import api
 from dltrain.config import dump
+from dltrain.config import from_mapping as experiment_of
 from dltrain.errors import StorageError, UsageError
 from dltrain.sweeps.folder import SweepFolder
+from dltrain.sweeps.joining import joined
 from dltrain.sweeps.leading import table
+from dltrain.sweeps.settings import from_mapping
 from dltrain.sweeps.shared import SharedJournal
+from dltrain.training.goal import Goal
 
 storage = pytest.importorskip("dltrain.sweeps.storage", exc_type=ImportError)
 SPACE = {"optimizer.adam.learning_rate": {"log_uniform": [1e-4, 0.1]}, "train.batch_size": {"choice": [15, 30]}}
@@ -108,6 +112,41 @@ def test_a_storage_that_is_not_there_is_one_sentence(tmp_path: Path, capsys: pyt
         storage.Storage.create(f"file://{tmp_path}", "a", {})
     with pytest.raises(UsageError, match="there are a"):
         storage.Storage(f"file://{tmp_path}", "b")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://anna:secret@127.0.0.1:9/x",
+        "postgresql+psycopg://anna:sec#ret@127.0.0.1:9/x",
+        "postgresql+psycopg://127.0.0.1:9/x?user=anna&password=secret",
+        "redis://:secret@127.0.0.1:9",
+        "redis://127.0.0.1:9?db=0&PASSWORD=secret",
+        "mssql+pyodbc:///?odbc_connect=UID%3Danna%3BPWD%3Dsecret",
+    ],
+)
+def test_a_password_in_a_url_is_written_nowhere(url: str, tmp_path: Path) -> None:
+    given = {"config": iris(), "space": SPACE, "trials": 1}
+    for begin in (lambda: api.sweep(given, runs=tmp_path, storage=url), lambda: joined(url, tmp_path)):
+        with pytest.raises(UsageError, match="PGPASSFILE") as caught:
+            begin()
+        assert "secret" not in str(caught.value) and "ret@" not in str(caught.value)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://anna@host:9/x?passfile=/p", "file:///tmp/a:b@c", "redis://h:9"])
+def test_a_url_without_a_password_is_let_be(url: str) -> None:
+    storage.refuse_password(url)
+
+
+def test_a_sweep_goes_on_in_the_storage_it_was_started_in(tmp_path: Path) -> None:
+    given = {"config": iris(), "space": SPACE, "name": "small"}
+    parts = from_mapping({**given, "config": "…"}), experiment_of(iris()), Goal("validation.loss", False)
+    folder, url = SweepFolder.create(tmp_path, *parts), f"file://{tmp_path}"
+    with pytest.raises(UsageError, match="small-1: the sweep was started without this storage.*leave --storage out"):
+        api.sweep(given, runs=tmp_path, resume=True, storage=url)
+    assert not len(folder.trials())
+    SweepFolder.create(tmp_path, *parts, storage={"url": url, "name": "small"}).check_storage(url)
 
 
 @pytest.fixture

@@ -205,9 +205,20 @@ def test_a_page_follows_a_run(server: Server, root: Path) -> None:
     page = fetched(server, "growing-1/")
     assert "0.1235" in page.said and "5" not in page.said[:40]
     (growing / "metrics.jsonl").write_text("no JSON\n")
-    assert "Result" not in fetched(server, "growing-1/").sections  # and it says nothing wrong
+    page = fetched(server, "growing-1/")
+    assert "Result" not in page.sections and "metrics.jsonl:1" in page.text  # it says nothing wrong, but what is
     assert "damaged" in fetched(server, "").said
     shutil.rmtree(growing)
+
+
+def test_a_name_that_is_no_text_and_a_number_that_no_float_holds(server: Server, root: Path) -> None:
+    odd = root / os.fsdecode(b"odd-\xff")
+    shutil.copytree(root / "iris-1", odd)
+    (odd / "summary.json").write_text(f'{{"stopped": "epochs", "best": {{"value": {"9" * 400}}}}}')
+    listed = fetched(server, "")
+    assert not listed.faults and {"iris-1", "odd-\\udcff"} <= {*listed.said}
+    assert "odd-%FF/" in listed.links and "Result" in fetched(server, "odd-%FF/").sections
+    shutil.rmtree(odd)
 
 
 def test_a_browser_keeps_up_and_keeps_its_place(browser: Any, server: Server, root: Path) -> None:
@@ -218,12 +229,22 @@ def test_a_browser_keeps_up_and_keeps_its_place(browser: Any, server: Server, ro
     page.on("request", lambda asked: told.append(asked.url))
     page.goto(f"http://127.0.0.1:{server.server_port}/{server.token}/")
     page.get_by_role("link", name="growing-2").click()
+    page.locator(".chart").first.press("ArrowRight")
+    page.locator(".chart").first.press("ArrowRight")
+    chosen = page.locator("figure output").first.inner_text()
     page.locator("summary").first.press("Enter")
+    scrolled = "[...document.querySelectorAll('.wide, .chart')].map(one => [one.scrollLeft, one.scrollTop]).join()"
+    page.set_viewport_size({"width": 320, "height": 500})  # so narrow that charts are wider
+    page.evaluate("document.querySelectorAll('.wide, .chart').forEach(one => one.scrollTo(30, 50))")
+    before = page.evaluate(scrolled)
+    assert "30,0" in before and ",50" in before and chosen
     with (growing / "metrics.jsonl").open("a") as file:
         file.write(json.dumps({"epoch": 4, "step": 28, "train": {"loss": 0.123456}}) + "\n")
     page.get_by_role("cell", name="0.1235").first.wait_for(timeout=15_000)
     assert page.locator("details").first.get_attribute("open") is not None, "what was open is open still"
     assert page.evaluate("document.activeElement.localName") == "summary"
+    assert page.evaluate(scrolled) == before
+    assert page.locator("figure output").first.inner_text() == chosen and page.locator(".chart .on").count() == 1
     assert {*told} == {server.url, f"{server.url}growing-2/"}
     page.close()
     shutil.rmtree(growing)

@@ -25,8 +25,8 @@ OWN = ("name", "seed")  # settings in which runs of one group may differ
 def compare_several(run: tuple[str, ...], form: str, runs: str, as_json: bool) -> None:
     """Compare runs side by side: the settings in which they differ, their metrics, and their course.
 
-    Runs that differ in nothing but their seed also count as one group, of which the means and their 95 % intervals are
-    told; groups are compared with the first one, seed by seed, by Student's paired t test.
+    Runs that came to their end and differ in nothing but their seed also count as one group, of which the means and
+    their 95 % intervals are told; groups are compared with the first one, seed by seed, by Student's paired t test.
     """
     from dltrain.cli import output
     from dltrain.runs.folder import RunFolder
@@ -41,17 +41,22 @@ def compare_several(run: tuple[str, ...], form: str, runs: str, as_json: bool) -
         path for each in found for path in each if path.partition(".")[0] in ("validation", "test")
     ))  # fmt: skip
     courses = [course(*pair) for pair in zip(folders, rows, strict=True)]
-    together = over_seeds(found, settings, [path for path in paths if path != "seed"], ["best", *measured])
+    ended = [pair for pair, each in zip(zip(found, settings, strict=True), rows, strict=True) if each.over]
+    together = over_seeds(ended, [path for path in paths if path != "seed"], ["best", *measured])
+    not_over = {each.name: each.state for each in rows if not each.over}
     if as_json or form == "json":
         chosen = [{path: each.get(path) for path in ("run", "best", *paths, *measured)} for each in found]
         each = [{**c, "course": values} for c, values in zip(chosen, courses, strict=True)]
-        output.emit({"runs": each, **together})
+        output.emit({"runs": each, **together, "not_over": not_over})
         return
     show_runs(found, paths, measured, courses, form)
     if form != "csv" and any(len(group["runs"]) > 1 for group in together["groups"]):
         show_groups(together["groups"], [path for path in paths if path != "seed"], ["best", *measured], form)
         if len(together["groups"]) > 1:
             show_tests(together["tests"], form)
+    if form != "csv" and not_over:
+        said = ", ".join(f"{name} ({state})" for name, state in not_over.items())
+        output.show("", f"in no mean and no test, as they did not come to their end: {said}")
 
 
 def course(folder: RunFolder, row: RunRow) -> list[float]:
@@ -64,14 +69,11 @@ def course(folder: RunFolder, row: RunRow) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def over_seeds(
-    found: Sequence[Known], settings: Sequence[Known], paths: Sequence[str], measured: Sequence[str]
-) -> dict[str, Any]:
+def over_seeds(runs: Sequence[tuple[Known, Known]], paths: Sequence[str], measured: Sequence[str]) -> dict[str, Any]:
     """Runs with the same settings as groups, and each later group compared with the first.
 
     Parameters:
-        found: all that is known of each run
-        settings: its config
+        runs: all that is known of each run, and its config
         paths: settings that tell the groups apart
         measured: paths of the metrics
 
@@ -81,7 +83,7 @@ def over_seeds(
     from dltrain.runs.seeds import paired, summary
 
     groups: dict[str, list[tuple[Known, Known]]] = {}
-    for each, setting in zip(found, settings, strict=True):
+    for each, setting in runs:
         same = {path: value for path, value in setting.items() if path not in OWN}
         groups.setdefault(repr(sorted(same.items())), []).append((each, setting))
     told, values = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -12,15 +13,41 @@ from dltrain.errors import DltrainError
 from dltrain.pages import run, study
 from dltrain.pages.furniture import STYLE, TELL
 from dltrain.pages.material import Material
-from dltrain.pages.page import built, framed
+from dltrain.pages.page import built, ending, framed
 from dltrain.report.html import Element, document, element, table
 from dltrain.runs.folder import RunFolder, is_run, names, split_name
 from dltrain.sweeps.folder import SweepFolder, is_sweep
 
-# every other second the page is asked for again; what has changed replaces what is shown
+# every other second the page is asked for again; what has changed replaces what is shown, and what can be opened,
+# scrolled, chosen or have the focus is found again by its section and its number in there
 FOLLOW = (
     TELL
     + """
+const textOf = spot => spot.querySelector('title').textContent;
+function places() {
+  const found = new Map();
+  for (const one of document.querySelectorAll('main :is(.chart, .wide, details, summary, a)')) {
+    const section = one.closest('section'), label = section && section.getAttribute('aria-label');
+    const name = [label, one.localName, one.className, one.getAttribute('href')].join();
+    let number = 0;
+    while (found.has(name + number)) number++;
+    found.set(name + number, one);
+  }
+  return found;
+}
+function kept(one) {
+  const spot = one.classList.contains('chart') ? one.querySelector('.on') : null;
+  return {open: one.open, left: one.scrollLeft, top: one.scrollTop,
+    focus: one === document.activeElement, said: spot && textOf(spot)};
+}
+function restore(one, old) {
+  if (one.localName === 'details') one.open = old.open;
+  if (old.focus) one.focus({preventScroll: true});
+  const spot = old.said === null ? null : spotsOf(one).find(spot => textOf(spot) === old.said);
+  if (spot) tell(one, spot);
+  one.scrollLeft = old.left;
+  one.scrollTop = old.top;
+}
 let shown = '';
 setInterval(async () => {
   if (document.hidden) return;
@@ -31,12 +58,9 @@ setInterval(async () => {
     state.textContent = fresh ? '' : 'this is not there any more';
     if (!fresh || fresh.innerHTML === shown) return;
     shown = fresh.innerHTML;
-    const all = what => [...document.querySelectorAll(what)];
-    const focus = all('.chart, summary').indexOf(document.activeElement);
-    const open = all('details').map(one => one.open);
+    const before = new Map([...places()].map(([place, one]) => [place, kept(one)]));
     main.replaceChildren(...fresh.childNodes);
-    all('details').forEach((one, i) => { one.open = open[i]; });
-    if (focus >= 0 && all('.chart, summary')[focus]) all('.chart, summary')[focus].focus({preventScroll: true});
+    for (const [place, one] of places()) if (before.has(place)) restore(one, before.get(place));
   } catch (error) {
     state.textContent = 'dltrain ui does not answer: it has ended, or the machine is busy';
   }
@@ -114,20 +138,22 @@ def address(name: str) -> str:
         >>> address("digits-1"), address("<b>")
         ('digits-1/', '%3Cb%3E/')
     """
-    return quote(name, safe="") + "/"
+    return quote(os.fsencode(name), safe="") + "/"  # a name may be no UTF-8
 
 
 def of_run(path: Path) -> str:
     """The page of a run: what can be said of it without its model."""
-    sections, _ = built(run.LIVE, Material(RunFolder.open(path)))
+    sections, left_out = built(run.LIVE, Material(RunFolder.open(path)))
     more = element("p", "`dltrain report ", path.name, "` writes the page with everything else.", class_="note")
-    return followed(path.name, "A run of dltrain.", [("all runs", "../")], [*sections.values(), more])
+    return followed(
+        path.name, "A run of dltrain.", [("all runs", "../")], [*sections.values(), *ending(left_out), more]
+    )
 
 
 def of_sweep(path: Path) -> str:
     """The page of a sweep."""
-    sections, _ = built(study.LIVE, study.Study(SweepFolder.open(path)))
-    return followed(path.name, "A sweep by dltrain.", [("all runs", "../")], list(sections.values()))
+    sections, left_out = built(study.LIVE, study.Study(SweepFolder.open(path)))
+    return followed(path.name, "A sweep by dltrain.", [("all runs", "../")], [*sections.values(), *ending(left_out)])
 
 
 def followed(title: str, about: str, links: list[tuple[str, str]], inner: list[Element]) -> str:

@@ -89,4 +89,4 @@ def made(folders: Sequence[RunFolder | SweepFolder], names: list[str]) -> tuple[
         raise UsageError(what, expected="each run once", got=", ".join(folder.name for folder in folders))
     materials = [Material(folder) for folder in folders if isinstance(folder, RunFolder)]
     title = f"{len(materials)} runs"
-    return "runs", *page(title, ", ".join(one.folder.name for one in materials), comparison.SECTIONS, materials)
+    return "runs", *page(title, ", ".join(comparison.names_of(materials)), comparison.SECTIONS, materials)

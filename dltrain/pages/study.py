@@ -12,7 +12,7 @@ from dltrain.report.html import Child, number, table
 from dltrain.report.svg import scatter_chart
 from dltrain.sweeps.folder import SweepFolder
 from dltrain.sweeps.leading import table as trials_of
-from dltrain.sweeps.reporting import FEWEST, MOST_LINES, importance, parallel
+from dltrain.sweeps.reporting import FEWEST, MOST_LINES, front, importance, parallel
 from dltrain.sweeps.trials import Trial
 
 BEST = 10  # trials that are listed with their settings
@@ -107,9 +107,23 @@ def course(study: Study) -> Iterator[Child]:
 
 def coordinates(study: Study) -> Iterator[Child]:
     """Every trial as a line over its settings; the best one, or the Pareto front, stands out."""
-    figure = parallel(study.space, study.folder.trials(), study.metric)
     rows = [[trial.number, study.settings(trial), trial.value] for trial in study.ranked[:MOST_LINES]]
+    figure = parallel(study.space, study.folder.trials(), study.metric)  # takes a complete trial
     yield chart(figure, ["trial", "settings", study.metric], rows)
+
+
+def pareto(study: Study) -> Iterator[Child]:
+    """The trials of which no other one is better in every objective, and all over the first two objectives."""
+    trials = study.folder.trials()
+    if not trials.objectives:
+        raise LeftOut("the sweep has one objective")
+    rows = [
+        [trial.number, *map(trial.objectives.get, trials.objectives), study.settings(trial)] for trial in trials.front()
+    ]
+    if not rows:
+        raise LeftOut("no trial is complete")
+    figure = front(trials, lambda trial: f"trial {trial.number}: {study.settings(trial)}")
+    yield chart(figure, ["trial", *trials.objectives, "settings"], rows)
 
 
 def slices(study: Study) -> Iterator[Child]:
@@ -189,6 +203,7 @@ def tail(path: str) -> str:
 SECTIONS = (
     Section("Result", result),
     Section("Best settings", best),
+    Section("Pareto front", pareto),
     Section("Course", course),
     Section("Parallel coordinates", coordinates),
     Section("Importance", shares),

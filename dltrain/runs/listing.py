@@ -118,15 +118,19 @@ def _checkpoint(step: int, path: Path) -> dict[str, Any]:
         verify(path)
     except DltrainError as error:
         problem = str(error)
-    return {"step": step, "file": path.name, "bytes": os.lstat(path).st_size, "problem": problem}
+    return {"step": step, "file": path.name, "bytes": bytes_of(path), "problem": problem}
 
 
 def size(folder: Path) -> int:
     """Bytes of all files of a folder; links count as themselves."""
-    total = 0
-    for place, _, contained in os.walk(folder):
-        total += sum(os.lstat(os.path.join(place, name)).st_size for name in contained)
-    return total
+    return sum(bytes_of(Path(place, name)) for place, _, contained in os.walk(folder) for name in contained)
+
+
+def bytes_of(path: Path) -> int:
+    """Bytes of a file itself, not of what it links to; 0 when a training has removed it meanwhile."""
+    with suppress(FileNotFoundError):
+        return os.lstat(path).st_size
+    return 0
 
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ def as_map(value: Any) -> dict[str, Any]:
 
 
 def numbers(value: Any) -> dict[str, float]:
-    """The finite numbers of a map.
+    """The numbers of a map that a float holds.
 
     Example:
         >>> numbers({"loss": 0.5, "accuracy": None, "name": "a"}), numbers("x")
@@ -151,5 +151,5 @@ def numbers(value: Any) -> dict[str, float]:
     return {
         str(key): float(one)
         for key, one in as_map(value).items()
-        if isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one)
+        if isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) <= sys.float_info.max
     }

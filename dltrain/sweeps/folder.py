@@ -211,6 +211,20 @@ class SweepFolder:
             hint = "leave --resume out to start a new sweep; `dltrain sweep resume` goes on with the old config"
             raise UsageError(what, where=self.name, hint=hint)
 
+    def check_storage(self, url: str) -> None:
+        """Refuse to go on with another storage than that of the sweep: nobody would see its trials there.
+
+        Raises:
+            UsageError: when it is another one, or there is none.
+        """
+        from dltrain.sweeps.storage import shown
+
+        known = (self.marker().get("storage") or {}).get("url")
+        if known != url:
+            what, expected = "the sweep was started without this storage", shown(known) if known else "no --storage"
+            hint = "leave --storage out to go on as it was started, or --resume to begin a new sweep in the storage"
+            raise UsageError(what, where=self.name, expected=expected, got=shown(url), hint=hint)
+
     def extend(self, sweep: Sweep, experiment: Experiment) -> None:
         """Go on with the trials and the time of another file of the same sweep.
 

@@ -30,11 +30,12 @@ def publish(
     """Put a sweep into a storage; returns what its folder keeps of that.
 
     Raises:
-        UsageError: when there is one of its name.
+        UsageError: when there is one of its name, or the URL holds a password.
         StorageError: when the storage cannot be reached.
     """
-    from dltrain.sweeps.storage import Storage
+    from dltrain.sweeps.storage import Storage, refuse_password
 
+    refuse_password(url)
     judge = {"metric": goal.metric, "higher": goal.higher, "objectives": dict(objectives)}
     Storage.create(url, sweep.name, {"sweep": sweep.resolved, "config": experiment.resolved, "judge": judge})
     return {"url": url, "name": sweep.name}
@@ -48,14 +49,15 @@ def joined(url: str, runs: str | Path) -> SweepFolder:
         runs: folder of the runs
 
     Raises:
-        UsageError: when the storage has no such sweep.
+        UsageError: when the storage has no such sweep, or the URL holds a password.
         StorageError: when it cannot be reached.
     """
     from dltrain.config import from_mapping as experiment_of
     from dltrain.runs.folder import names
-    from dltrain.sweeps.storage import Storage
+    from dltrain.sweeps.storage import Storage, refuse_password
     from dltrain.training.goal import Goal
 
+    refuse_password(url)
     place, _, name = url.partition("#")
     storage = Storage(place, name or None)
     shared = {"url": place, "name": storage.name}

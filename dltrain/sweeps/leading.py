@@ -49,7 +49,8 @@ def start(
 
     Raises:
         ConfigError: when the file is wrong, or the config refuses a value of its space.
-        UsageError: when it was started before with other settings.
+        UsageError: when it was started before with other settings or without this storage, or the storage's URL holds
+            a password.
     """
     sweep = read(given) if isinstance(given, (str, Path)) else from_mapping({**given, "config": "…"})
     if overrides:
@@ -57,6 +58,8 @@ def start(
     base = based(given, sweep)
     folder = SweepFolder.newest(runs, sweep.name) if resume else None
     if folder is not None:
+        if storage is not None:
+            folder.check_storage(storage)
         folder.extend(sweep, base({}))
     else:
         tried(sweep, base)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,13 @@ def marks(dimension: Dimension) -> dict[float, str]:
     return {unit: flow(dimension.value(unit)) for unit in places}
 
 
-def front(trials: Trials) -> str:
-    """The trials over the first two objectives, and those of the Pareto front, as SVG."""
+def front(trials: Trials, said: Callable[[Trial], str] | None = None) -> str:
+    """The trials over the first two objectives, and those of the Pareto front, as SVG.
+
+    Parameters:
+        trials: of a sweep with several objectives
+        said: what the pointer is told of a trial; left out, it is told nothing
+    """
     first, second = list(trials.objectives)[:2]
     best = trials.front()
     chosen = {trial.number for trial in best}
@@ -145,7 +151,8 @@ def front(trials: Trials) -> str:
         name: ([t.objectives[first] for t in group], [t.objectives[second] for t in group])
         for name, group in groups.items()
     }
-    return scatter_chart("the Pareto front", first, second, places)
+    told = {name: [said(trial) for trial in group] for name, group in groups.items()} if said else None
+    return scatter_chart("the Pareto front", first, second, places, told)
 
 
 def dimension(space: Space, path: str, complete: list[Trial], metric: str) -> str:

@@ -6,6 +6,7 @@ whoever adds them at once.  The study's `dltrain` attribute holds what a machine
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from dltrain.sweeps.model_based import imported
 
 ATTRIBUTE = "dltrain"
 FOLDER = "file://"
+PASSWORD = re.compile(  # after the name of an account, or as a parameter, also within one that is for ODBC
+    r"(?i)(?<=://)([^:/?@]*:).*(?=@)|((?:[?&;]|%3B)(?:ssl)?(?:password|passwd|pwd)(?:=|%3D)).*?(?=[&#]|$)"
+)
 REDIS = ("redis://", "rediss://", "unix://")
 
 
@@ -141,13 +145,25 @@ def reached(url: str) -> Iterator[None]:
         raise StorageError(f"the storage cannot be used: {said}", where=shown(url), hint=hint) from None
 
 
+def refuse_password(url: str) -> None:
+    """Refuse a URL that holds a password: it would be written into the folder of the sweep.
+
+    Raises:
+        UsageError: with where the password belongs.
+    """
+    if shown(url) != url:
+        what = "a password in a URL would be written into the sweep's folder"
+        hint = "leave it to the database's own client: PostgreSQL's reads the file PGPASSFILE, or PGPASSWORD"
+        raise UsageError(what, where=shown(url), expected="a URL without a password", hint=hint)
+
+
 def shown(url: str) -> str:
     """A URL without its password.
 
     Example:
-        >>> shown("postgresql://anna:secret@host/sweeps"), shown("file:///tmp/x")
-        ('postgresql://anna:…@host/sweeps', 'file:///tmp/x')
+        >>> shown("postgresql://anna:secret@host/sweeps"), shown("file:///tmp/a:b@c")
+        ('postgresql://anna:…@host/sweeps', 'file:///tmp/a:b@c')
+        >>> shown("redis://host?password=secret&db=1")
+        'redis://host?password=…&db=1'
     """
-    scheme, mark, rest = url.partition("://")
-    account, at, host = rest.rpartition("@")
-    return f"{scheme}{mark}{account.partition(':')[0] + ':…' if ':' in account else account}{at}{host}"
+    return PASSWORD.sub(lambda found: f"{found[1] or found[2]}…", url)

@@ -16,6 +16,7 @@ from dltrain.report.svg import scales
 
 MOST = 200  # examples
 ROWS, COLUMNS = 68, 104  # cells: squares of the plot
+UNEVEN = 1e-6  # of its length, that the middle of a line may move when its preparation is undone: rounding
 
 
 def boundary(run: Material) -> Iterator[Child]:
@@ -37,15 +38,20 @@ def boundary(run: Material) -> Iterator[Child]:
 
 
 def as_read(run: Material, x: Array) -> Array:
-    """Prepared features in the unit in which they were read, where that can be."""
-    undone = pipeline.undo(run.data.prepare, run.data.constants, x)
-    return np.asarray(x if undone is None else undone)
+    """Prepared features in the unit in which they were read, where these lie evenly in it; else as they are."""
+    low, middle, high = np.zeros(2), np.full(2, 0.5), np.ones(2)
+    undone = pipeline.undo(run.data.prepare, run.data.constants, np.stack([*x, low, middle, high]))
+    if undone is None:
+        return x
+    low, middle, high = undone[-3:]
+    even = np.abs(middle - (low + high) / 2) <= UNEVEN * np.abs(high - low)  # not so after a logarithm
+    return np.asarray(undone[:-3] if even.all() else x)
 
 
 def expected(run: Material, points: Array) -> Array:
     """The number of the class that is predicted at each point, (ROWS, COLUMNS)."""
     session, data = run.run.session, run.data
-    # the preparation of two features is linear where it can be undone: two points tell it
+    # what is shown is linear in what was prepared: two points tell it
     ends = as_read(run, np.array([[0.0, 0.0], [1.0, 1.0]]))
     x = ((points - ends[0]) / (ends[1] - ends[0])).astype(data.dtype)
     said = session.task.predict(session.evaluator().outputs(dict.fromkeys(session.graph.inputs, x)))
