@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from dltrain import api
+from dltrain.api.given import load_experiment
 from dltrain.cli.main import run as command
 from dltrain.config.shipped import find_shipped
 from dltrain.data import DataFolders, load
 from dltrain.errors import ConfigError, DataError
 from dltrain.registry import create
+from dltrain.training.session import prepare
 from dltrain.training.trained import load_run
 
 ROWS = 200
@@ -117,6 +119,14 @@ def test_windows_are_not_drawn(folder: Path, split: Any) -> None:
     with pytest.raises(ConfigError, match="overlap.*two parts.*chronological"):
         data_of(folder, source(), split)
     assert data_of(folder, source()).parts["test"].ids[-1] == ROWS - 25  # left out: by time
+
+
+def test_a_config_without_a_split_is_by_time(folder: Path) -> None:
+    without = config(data={"source": source(horizon=3)})
+    parts = prepare(load_experiment(without)).data.parts
+    assert parts["train"].ids.max() < parts["validation"].ids.min() < parts["test"].ids.min()
+    (folder / "s.yaml").write_text(json.dumps(without))
+    assert command(["check", "s.yaml"]) == 0
 
 
 def test_missing_values(folder: Path) -> None:
