@@ -196,6 +196,23 @@ def test_a_run_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture
     assert "too short; expected at least 24, a window; got 2 rows" in capsys.readouterr().err
 
 
+def test_new_files_are_read_as_the_runs_own(folder: Path) -> None:
+    """The same delimiter and header, and rows in the order of time, where the file has the column."""
+    lines = [f"{r} {value(r)}" for r in range(ROWS)]
+    (folder / "s.txt").write_text("\n".join(["no 2024", *lines]) + "\n")
+    spec = source(path="s.txt", target="2024", time="no", delimiter="space", header=True, horizon=3)
+    api.fit(config(data={"source": spec}, train={"epochs": 1}))
+    assert api.evaluate("sales", data="s.txt")["samples"] == ROWS - 26
+    assert len(api.predict("sales", ["s.txt"])["predictions"]) == 1
+    (folder / "wrong.txt").write_text("\n".join(["no 2024", *reversed(lines)]) + "\n")
+    with pytest.raises(DataError, match="not in the order of time"):
+        api.evaluate("sales", data="wrong.txt")
+    with pytest.raises(DataError, match="not in the order of time"):
+        api.predict("sales", ["wrong.txt"])
+    (folder / "bare.txt").write_text("\n".join(["2024", *(str(value(r)) for r in range(ROWS))]) + "\n")
+    assert len(api.predict("sales", ["bare.txt"])["predictions"]) == 1
+
+
 def test_other_data_have_no_naive_forecast(folder: Path) -> None:
     api.fit({"name": "f", "data": {"source": "iris"}, "model": {"graph": {"y": ["dense"]}}, "train": {"epochs": 1}})
     assert api.evaluate("f")["naive"] == []
