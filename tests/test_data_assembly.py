@@ -388,12 +388,15 @@ def test_the_catalog_lists_sources_and_files(tmp_path: Path, monkeypatch: pytest
     assert found["set/a.csv"] == {"name": "set/a.csv", "kind": "csv", "folder": "data", "bytes": 2}
 
 
-def test_a_split_left_out_is_stratified_for_classes() -> None:
-    section = SimpleNamespace(source="iris", split=None, prepare=None, prepare_target=[])
+def test_a_split_left_out_is_random() -> None:
     from dltrain.data import load
 
-    data = load(section, needs="classes", seed=0, folders=DataFolders(None), dtype="float32")
-    assert set(np.bincount(data.parts["test"].columns["y"]).tolist()) <= {7, 8}
+    sections = (
+        SimpleNamespace(source="iris", split=split, prepare=None, prepare_target=[]) for split in (None, "random")
+    )
+    found = [load(one, needs="classes", seed=0, folders=DataFolders(None), dtype="float32") for one in sections]
+    left_out, drawn = ({name: part.ids.tolist() for name, part in data.parts.items()} for data in found)
+    assert left_out == drawn
 
 
 PAGE = (Path(__file__).parent.parent / "docs" / "data.md").read_text()

@@ -14,6 +14,7 @@ from dltrain import api
 from dltrain.cli.main import run
 from dltrain.data.examples import Examples
 from dltrain.data.lazy import Lazy
+from dltrain.diagnose import label_lint
 from dltrain.diagnose.data_lint import as_table, of_rows
 from dltrain.registry import entries
 
@@ -41,6 +42,24 @@ def test_sound_data_are_left_in_peace() -> None:
 def test_sound_sources_have_no_fault(source: Any) -> None:
     found = api.lint_data({"data": {"source": source, "split": "stratified"}, "model": {"graph": {"y": ["dense"]}}})
     assert found["passed"] and found["verdicts"] == [] or {v["rule"] for v in found["verdicts"]} <= {"constant_columns"}
+
+
+def test_constant_columns_move_no_neighbours() -> None:
+    x, y = sound(200)
+    x += 6 * y[:, None]
+    y[[5, 15, 25]] ^= 1
+    plain = label_lint.dissenters(x, y)
+    constants = np.tile([1e-3 / 3, 1e6 / 3, 0.0], (200, 1))
+    assert plain.any()
+    assert np.array_equal(label_lint.dissenters(np.concatenate([x + 1e4, constants], 1), y), plain)
+
+
+def test_wide_examples_are_compared_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = sound()
+    seen: list[int] = []
+    monkeypatch.setattr(label_lint, "MOST_NUMBERS", 30 * 3)
+    monkeypatch.setattr(label_lint, "dissenters", lambda x, y: (seen.append(len(x)), np.zeros(len(x), bool))[1])
+    assert list(label_lint.doubtful_labels(of_rows(x, y=y))) == [] and seen == [30]
 
 
 def test_each_fault_is_told_from_the_others() -> None:

@@ -158,6 +158,21 @@ def test_a_temperature_is_the_best_of_a_grid(task: str) -> None:
     assert api.calibrate("sure")["heads"][0]["temperature"] == pytest.approx(told["temperature"], rel=1e-3)
 
 
+def test_where_all_is_right_the_temperature_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    y = np.arange(90) % 2
+    data = {"source": {"npz": {"path": "easy.npz"}}, "split": {"random": {"validation": 0.3, "test": 0.3}}}
+    settings = rare(data=data, optimizer={"adam": 0.05}, train={"epochs": 9, "monitor": "train.loss"})
+    np.savez("easy.npz", x=np.random.default_rng(0).standard_normal((90, 3)) + 20 * y[:, None], y=y)
+    api.fit(settings)
+    for _ in range(2):
+        found = api.calibrate("rare")
+        assert found["heads"][0]["temperature"] == 1 and "it is 1" in found["notes"][0]
+    losses = found["heads"][0]["parts"]["test"]["log_loss"]
+    assert losses[0] == losses[1]
+    assert command(["calibrate", "rare"]) == 0
+    assert "no temperature from 0.05 to 20" in "".join(capsys.readouterr())
+
+
 def test_a_temperature_changes_no_decision() -> None:
     api.fit(rare())
     api.threshold("rare")

@@ -234,22 +234,28 @@ def test_a_sound_recurrent_run_is_left_in_peace(layer: Any) -> None:
     assert not {"vanishing_through_time", "exploding_through_time", "saturated_gates"} & found.keys()
 
 
-def test_gradients_through_time_are_those_of_finite_differences() -> None:
-    """The norm at each step is that of the derivative of what arrives at the last step."""
-    graph = build_model({"graph": {"y": [{"simple_rnn": 3}]}}, {"x": (4, 2)}, seed=1, dtype="float64")
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("lengths", [(4, 4, 4, 4, 4), (4, 2, 1, 0, 2)])
+def test_gradients_through_time_are_those_of_finite_differences(lengths: tuple[int, ...], backwards: bool) -> None:
+    """The norm at each step back is that of the derivative of what arrives at the last step of each sequence."""
+    layer = {"simple_rnn": {"units": 3, "go_backwards": backwards, "with": "mask"}}
+    shapes: dict[str, tuple[int, ...]] = {"x": (4, 2), "mask": (4,)}
+    graph = build_model({"graph": {"y": [{"from": "x"}, layer]}}, shapes, seed=1, dtype="float64")
     x = np.random.default_rng(0).standard_normal((5, 4, 2))
+    there = np.arange(4) < np.array(lengths)[:, None]
     mode = Mode(True)
     mode.begin(0, 5)
     [node] = graph.plan_nodes
-    found = memory_of(node, [x], mode)
+    found = memory_of(node, [x, there.astype(float)], mode)
     assert found is not None
     dy = generator(0, "through time").standard_normal((5, 1, 3))[:, 0]
     W, U, b = (parameter.value for parameter in node.layer.parameters)
+    order = range(4)[:: -1 if backwards else 1]
 
     def value(shift: np.ndarray) -> float:
         h = np.zeros((5, 3))
-        for t in range(4):
-            h = np.tanh(x[:, t] @ W + b + h @ U + shift[:, t])
+        for t in order:
+            h = np.where(there[:, t, None], np.tanh(x[:, t] @ W + b + h @ U + shift[:, t]), h)
         return float((h * dy).sum())
 
     slopes = np.zeros((5, 4, 3))
@@ -257,7 +263,10 @@ def test_gradients_through_time_are_those_of_finite_differences() -> None:
         step = np.zeros(slopes.shape)
         step[place] = 1e-6
         slopes[place] = (value(step) - value(-step)) / 2e-6
-    np.testing.assert_allclose(found.gradients, np.sqrt(np.square(slopes).mean((0, 2))), rtol=1e-6)
+    ways = [[slopes[n, t] for t in order if there[n, t]][::-1] for n in range(5)]  # the last step first
+    far = max(lengths)
+    squares = [np.square([way[back] for way in ways if len(way) > back]).mean() for back in range(far)][::-1]
+    np.testing.assert_allclose(found.gradients, np.sqrt(squares), rtol=1e-6)
 
 
 def test_clipping_cures_an_exploding_run() -> None:

@@ -187,6 +187,27 @@ def test_frozen_layers_are_replayed() -> None:
     assert (found["phase"], found["path"], found["identical"]) == ("update", "logits.2.dense.kernel", True)
 
 
+def test_wires_keep_their_order() -> None:
+    graph = {"stem": [{"dense": 8}, "relu"], "body": [{"dense": 6}, "log"], "logits": ["dense"]}
+    with pytest.raises(NumericsError):
+        api.fit(iris(model={"graph": graph}, regularize=[]))
+    found = api.replay("iris")
+    assert (found["phase"], found["path"], found["identical"]) == ("forward", "body.1.log", True)
+
+
+def test_texts_whose_padding_is_cut_are_replayed() -> None:
+    lines = [f"{'the film ' * (k % 7)}is {('good', 'bad')[k % 2]}\t{k % 2}" for k in range(40)]
+    Path("a.tsv").write_text("\n".join([f"{'so ' * 30}long\t1", *lines]) + "\n")
+    words = [{"embedding": {"vocabulary_size": "$vocabulary_size", "units": 6, "padding": 0}}]
+    logits = [{"lstm": {"units": 8, "with": "mask"}}, {"dense": 4}, "relu", "log", "dense"]
+    graph = {"mask": [{"from": "x"}, "padding_mask"], "words": [{"from": "x"}, *words], "logits": logits}
+    settings = {"data__source": {"text_table": "a.tsv"}, "data__prepare": [], "regularize": [], "name": "text"}
+    with pytest.raises(NumericsError):
+        api.fit(iris(model={"graph": graph}, metrics=["accuracy"], **settings))
+    found = api.replay("text")
+    assert (found["phase"], found["path"], found["identical"]) == ("forward", "logits.3.log", True)
+
+
 def left() -> Path:
     """A file of a run that left the finite numbers."""
     with pytest.raises(NumericsError):
@@ -243,7 +264,8 @@ def changed(meta: dict[str, Any], arrays: dict[str, Array], key: str, value: Any
     [
         ("autopsy", []), ("autopsy/step", -1), ("autopsy/step", "1"), ("autopsy/index", 1 << 70),
         ("autopsy/micro_batch", 0), ("autopsy/steps_per_epoch", 0), ("autopsy/total_steps", "all"),
-        ("config", {}), ("config", {"model": 3}), ("config/model", {"graph": {"y": [{"dense": 10**9}]}}),
+        ("config", "{"), ("config", "[]"), ("config", {}), ("config", {"model": 3}),
+        ("config/model", {"graph": {"y": [{"dense": 10**9}]}}),
         ("data", {}), ("data/classes", None), ("data/shape", [9]), ("optimizer", {}), ("optimizer/step", None),
         ("batch/target", np.full(15, 10**9)), ("batch/target", np.zeros(3)), ("batch/target", np.zeros((15, 2))),
         ("batch/ids", np.zeros(2, int)), ("batch/inputs/x", np.zeros((15, 9), "f4")),
@@ -270,7 +292,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Array],
     runs = tmp_path_factory.mktemp("runs")
     with pytest.raises(NumericsError):
         api.fit(iris(optimizer={"gradient_descent": 1e39}), runs=runs)
-    return checkpoint.load(runs / "iris-1" / "autopsy.h5")
+    arrays, meta = checkpoint.load(runs / "iris-1" / "autopsy.h5")
+    return arrays, meta | {"config": json.loads(meta["config"])}
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from dltrain import api
+from dltrain.api.given import load_experiment
 from dltrain.cli.main import run as command
 from dltrain.config.shipped import find_shipped
 from dltrain.data import DataFolders, load
 from dltrain.errors import ConfigError, DataError
 from dltrain.registry import create
+from dltrain.training.session import prepare
 from dltrain.training.trained import load_run
 
 ROWS = 200
@@ -119,6 +121,14 @@ def test_windows_are_not_drawn(folder: Path, split: Any) -> None:
     assert data_of(folder, source()).parts["test"].ids[-1] == ROWS - 25  # left out: by time
 
 
+def test_a_config_without_a_split_is_by_time(folder: Path) -> None:
+    without = config(data={"source": source(horizon=3)})
+    parts = prepare(load_experiment(without)).data.parts
+    assert parts["train"].ids.max() < parts["validation"].ids.min() < parts["test"].ids.min()
+    (folder / "s.yaml").write_text(json.dumps(without))
+    assert command(["check", "s.yaml"]) == 0
+
+
 def test_missing_values(folder: Path) -> None:
     """Of features they are for `impute`, of targets they cost the window, a naive forecast takes the last known."""
     lines = csv_text(60).splitlines()
@@ -184,6 +194,23 @@ def test_a_run_from_the_command_line(folder: Path, capsys: pytest.CaptureFixture
     (folder / "new.csv").write_text("sales\n1\n2\n")
     assert command(["predict", "sales", "new.csv"]) == 3
     assert "too short; expected at least 24, a window; got 2 rows" in capsys.readouterr().err
+
+
+def test_new_files_are_read_as_the_runs_own(folder: Path) -> None:
+    """The same delimiter and header, and rows in the order of time, where the file has the column."""
+    lines = [f"{r} {value(r)}" for r in range(ROWS)]
+    (folder / "s.txt").write_text("\n".join(["no 2024", *lines]) + "\n")
+    spec = source(path="s.txt", target="2024", time="no", delimiter="space", header=True, horizon=3)
+    api.fit(config(data={"source": spec}, train={"epochs": 1}))
+    assert api.evaluate("sales", data="s.txt")["samples"] == ROWS - 26
+    assert len(api.predict("sales", ["s.txt"])["predictions"]) == 1
+    (folder / "wrong.txt").write_text("\n".join(["no 2024", *reversed(lines)]) + "\n")
+    with pytest.raises(DataError, match="not in the order of time"):
+        api.evaluate("sales", data="wrong.txt")
+    with pytest.raises(DataError, match="not in the order of time"):
+        api.predict("sales", ["wrong.txt"])
+    (folder / "bare.txt").write_text("\n".join(["2024", *(str(value(r)) for r in range(ROWS))]) + "\n")
+    assert len(api.predict("sales", ["bare.txt"])["predictions"]) == 1
 
 
 def test_other_data_have_no_naive_forecast(folder: Path) -> None:

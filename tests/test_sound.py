@@ -20,6 +20,7 @@ from dltrain.cli.main import run as command
 from dltrain.config.shipped import find_shipped
 from dltrain.data import DataFolders, Examples
 from dltrain.data.examples import Features
+from dltrain.data.folders import SettingError
 from dltrain.data.spectrogram import LogMel, mel_bank
 from dltrain.data.wav import decode, resampled
 from dltrain.errors import ConfigError, CorruptFileError, DataError
@@ -198,6 +199,17 @@ def test_bad_sets(folder: Path) -> None:
         api.check(
             {**CONFIG, "data": {"source": {"sounds": {"path": "tones", "label": "{label}_*", "test_files": "*.WAV"}}}}
         )
+    tones(folder / "more", 2)
+    beside = {"path": "tones", "label": "{label}_*", "test_path": "more", "rate": 8000}
+    with pytest.raises(SettingError, match="no file has such a name"):
+        pool_of(folder, **beside, test_files="*.WAV")
+    assert len(pool_of(folder, **beside, test_files="low_1*").given["test"]) == 5
+    for file in (folder / "tones").glob("low_1*"):
+        file.unlink()
+    with pytest.raises(SettingError, match="in the test part already"):
+        pool_of(folder, **beside, test_files="low_1*")
+    with pytest.raises(DataError, match="do not fit into the memory"):
+        pool_of(folder, path="tones", label="{label}_*", rate=10**12)  # before it is resampled
     with pytest.raises(DataError, match=r"the sound lies in no folder of a class.*label"):
         pool_of(folder, path="tones")
     (folder / "none").mkdir()

@@ -114,6 +114,9 @@ def test_times_of_events() -> None:
 
 
 def test_bad_mixes(folder: Path) -> None:
+    for part in ("validation", "test"):  # a split would draw it from the clips of training
+        with pytest.raises(ConfigError, match=f"{part}.*expected a whole number"):
+            api.check(config(source={"sound_mix": MIX | {part: 0}}))
     with pytest.raises(ConfigError, match=r"no recording has such a name; expected names such as 'activates/0\.wav'"):
         api.check(config(source={"sound_mix": MIX | {"trigger": "nobody/*"}}))
     for k in range(6):

@@ -83,6 +83,19 @@ def test_every_operation_has_its_derivative(operation: str) -> None:
     assert found["passed"] and all(row["numerical"] is not None for row in found["inputs"])
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("J = 1e8 + a", {"a": 1.0}), ("J = 1e15 + a*b", {"a": 2.0, "b": 3.0}),
+        ("J = (a + 1e7)^2 - b", {"a": 1.0, "b": 1.0}),
+        ("J = 0.001*a + 1e10", {"a": 1e-3}), ("J = b - 1e9*relu(a)", {"a": -1.0, "b": 2e12}),
+    ],
+)  # fmt: skip
+def test_a_large_value_is_no_kink(text: str, values: dict[str, float]) -> None:
+    assert trace_expression(text, values)["passed"]
+    assert not trace_expression("J = 1e8 + 1e6*relu(a)", {"a": 0.0})["passed"]
+
+
 def test_a_wrong_derivative_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RULES, "tanh", RULES["tanh"]._replace(slopes=lambda x, y: (1 - y,)))
     assert not trace_expression("J = tanh(x)", {"x": 1.3})["passed"]
@@ -104,6 +117,8 @@ def test_signs_bind_as_in_python(text: str) -> None:
         ("J = x; x = 3", "x is used before it is assigned"), ("exp = 3", "exp is a function"),
         ("J = " + "(" * 99 + "a", "nested too deeply"), ("J = " + "-" * 99 + "a", "nested too deeply"),
         ("J = a" + "+a" * 1500, "too long"), ("J = lambda: 0", "no part"), ("J = a[0]", "no part"),
+        ("J = a^²", "'²' is no part"), ("J = ٣*a", "'٣' is no part"), ("J = 2²", "'²' is no part"),
+        ("J = a²", "'²' is no part"),
     ],
 )  # fmt: skip
 def test_what_is_no_expression_is_refused(text: str, words: str) -> None:
@@ -214,6 +229,24 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["trace", "xor-by-hand", "--sample", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out).keys() == {"part", "sample", "id", "target", "loss", "operations"}
     assert command(["trace", "xor-by-hand"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["J = 3*a", "--set", "a=1", "--sample", "0"], "--sample"),
+        (["J = 3*a", "--set", "a=1", "--split", "test"], "--split"),
+        (["J = 3*a", "--set", "a=1", "--layer", "h"], "--layer"),
+        (["small", "--set", "seed=5"], "--set seed=5: a run keeps the settings"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if arguments[0] == "small":
+        api.fit({**SMALL, "name": "small", "train": {"epochs": 1}})
+    assert command(["trace", *arguments]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_no_text_leads_to_another_error() -> None:

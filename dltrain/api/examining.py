@@ -35,7 +35,7 @@ def gradcheck(
 
     Parameters:
         config_or_run: a config, or a run (then its weights are used)
-        sets: changes of the config
+        sets: changes of the config; a run takes none
         runs: folder of the run folders
         samples: size of the batch
         plugins: Python files that register further things

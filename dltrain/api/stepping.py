@@ -16,8 +16,15 @@ from dltrain.training.trained import load_run
 
 
 def session_of(config_or_run: Config, sets: Sequence[str], runs: str | Path) -> Any:
-    """The model of a config with its initial weights, or of a run with its trained ones; with its data."""
+    """The model of a config with its initial weights, or of a run with its trained ones; with its data.
+
+    Raises:
+        UsageError: when a run is to be changed.
+    """
     if isinstance(config_or_run, (str, Path)) and not Path(config_or_run).is_file():
+        if sets:
+            what, hint = "a run keeps the settings of its training", "give its `config.yaml` in place of the run"
+            raise UsageError(what, where=f"--set {sets[0]}", hint=hint)
         loaded = load_run(config_or_run, runs=runs)
         loaded.read_data()
         return loaded.session
@@ -41,7 +48,7 @@ def trace(
         sample: position in the part
         split: train, train_dev, validation or test
         layer: path of a layer, or a wire: only its operations
-        sets: changes of the config
+        sets: changes of the config; a run takes none
         runs: folder of the run folders
         plugins: Python files that register further things
 

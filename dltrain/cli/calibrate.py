@@ -65,6 +65,8 @@ def show(found: Mapping[str, Any]) -> None:
         part, told = list(head["parts"].items())[-1]
         output.show("", f"{part}: how often predictions of a confidence are right, after it", "")
         output.show(*(bar(row) for row in told["bins"][1]), "")
+    if found["notes"]:
+        output.show(*(f"note: {text}" for text in found["notes"]), "")
     output.show(f"{found['file']}: evaluate, predict and errors use it from now on")
 
 

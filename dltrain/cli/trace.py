@@ -51,6 +51,7 @@ def cli(config: str, sets: tuple[str, ...], threads: int | None, as_json: bool, 
     from dltrain.cli.output import emit
 
     if "=" in config:
+        refuse_parts_of_data()
         found = api.trace_expression(config, values_of(sets))
     else:
         found = api.trace(subject(config, options["runs"]), sets=sets, **options)
@@ -60,6 +61,22 @@ def cli(config: str, sets: tuple[str, ...], threads: int | None, as_json: bool, 
         show_expression(found)
     else:
         show_network(found)
+
+
+def refuse_parts_of_data() -> None:
+    """Refuse what an expression has not.
+
+    Raises:
+        UsageError: when a sample, a part or a layer was asked for.
+    """
+    from click.core import ParameterSource
+
+    from dltrain.errors import UsageError
+
+    context = click.get_current_context()
+    for name in ("sample", "split", "layer"):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise UsageError("an expression has no data and no layers", where=f"--{name}", hint="leave it out")
 
 
 def values_of(sets: Sequence[str]) -> dict[str, float]:

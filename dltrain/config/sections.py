@@ -67,7 +67,8 @@ class Data:
 
     Parameters:
         source: the data set
-        split: how examples are drawn for validation and test, where the source does not say it itself
+        split: how examples are drawn for validation and test, where the source does not say it itself; left out: by
+            time for the windows of a series, else at random
         prepare: preparations in their order, fitted on the training examples only
         prepare_target: the same for the numbers that a regression learns; the loss is that of prepared targets, metrics
             and predictions are in the unit of the data
@@ -81,7 +82,7 @@ class Data:
     def __init__(
         self,
         source: Source,
-        split: Split = "random",
+        split: Split | None = None,
         prepare: list[Preparation] = [],  # noqa: B006
         prepare_target: list[Undoable] = [],  # noqa: B006
         balance: Literal["oversample", "undersample"] | None = None,

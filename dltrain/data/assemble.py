@@ -91,8 +91,7 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     y, classes = target.y, target.classes
     if classes is not None:
         pool = replace(pool, classes=list(classes))
-    alike = classes is not None and y.ndim == 1  # a picture with a mask is of no class
-    split = create("split", section.split or usual_split(pool, alike))
+    split = create("split", section.split or usual_split(pool))
     positions = split.split(*groups_of(target, heads, pool), seed)
     drawn = positions["train"]
     counts = None if classes is None else class_counts(y[drawn], classes, pool, needs_of(needs) != "tags")
@@ -161,16 +160,13 @@ def assemble(pool: Pool, section: Any, *, needs: Needs, seed: int, dtype: str) -
     )
 
 
-def usual_split(pool: Pool, alike: bool) -> str:
-    """The split where a config names none: by time for what overlaps in time, with equal shares for classes.
+def usual_split(pool: Pool) -> str:
+    """The split where a config names none: by time for what overlaps in time, else at random.
 
     Parameters:
         pool: as it was read
-        alike: whether each example is of one class
     """
-    if "until" in pool.columns:
-        return "chronological"
-    return "stratified" if alike else "random"
+    return "chronological" if "until" in pool.columns else "random"
 
 
 def needs_of(needs: Need | Mapping[str, Need]) -> str:

@@ -122,7 +122,7 @@ def show(spec: Any, folders: DataFolders) -> dict[str, Any]:
     many `categories` there are, and which is the `most_frequent`.
     """
     pool = create("source", spec).load(folders)
-    section = SimpleNamespace(source=spec, split=usual_split(pool, False), prepare=[], prepare_target=[])
+    section = SimpleNamespace(source=spec, split=usual_split(pool), prepare=[], prepare_target=[])
     x = check_features(pool, missing=True)
     if not pool.categories and not (x.dtype.kind == "f" and np.isnan(x).any()):
         return describe(assemble(pool, section, needs=guess_needs(pool), seed=0, dtype="float64"))

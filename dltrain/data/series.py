@@ -88,8 +88,12 @@ class Series:
         missing = MISSING if self.missing is None else [entry.lower() for entry in self.missing]
         table = read_columns(file, self.chosen(file), header=self.header, delimiter=self.delimiter, missing=missing)
         [target] = Chooser(self, str(file)).positions("target", table.names, table.width)
-        columns = [table.names[k] if table.names else k for k in table.chosen.features]
-        layout = {name: getattr(self, name) for name in ("window", "horizon", "stride", "period")}
+        columns, times = (
+            [table.names[k] if table.names else k for k in some]
+            for some in (table.chosen.features, table.chosen.others.values())
+        )
+        kept = ("window", "horizon", "stride", "period", "header", "delimiter")
+        layout = {name: getattr(self, name) for name in kept} | {"time": next(iter(times), None)}
         places = {"features": len(self.features or [target]), "target": table.chosen.features.index(target)}
         return windows(table, {**layout, **places, "columns": columns, "missing": list(missing)})
 
@@ -203,17 +207,20 @@ def series_like(path: Path, like: DataSet, target: bool) -> Pool:
     """New windows as those of a run: all that have something to compare with, or without targets the last one.
 
     Parameters:
-        path: a table with the columns of the run's
+        path: a table written as the run's, with its columns; the time may be left out
         like: the run's data set
         target: whether forecasts are compared with what follows
     """
     layout = like.layout["series"]
     columns = layout["columns"] if target else layout["columns"][: layout["features"]]
+    time, how = layout.get("time"), {name: layout.get(name, "auto") for name in ("header", "delimiter")}
 
     def choose(names: list[str], width: int) -> Chosen:
-        return Chosen([position(column, names, width, str(path)) for column in columns], [])
+        there = time in (names or range(width))  # the file may come without it
+        times = {"time": position(time, names, width, str(path))} if there else {}
+        return Chosen([position(column, names, width, str(path)) for column in columns], [], others=times)
 
-    table = read_columns(path, choose, missing=layout["missing"])
+    table = read_columns(path, choose, missing=layout["missing"], **how)
     if target:
         return windows(table, layout)
     last = np.array([check_rows(table, layout["window"], "a window") - 1])

@@ -43,8 +43,8 @@ class SoundMix:
         backgrounds: names of the recordings of backgrounds
         background_path: folder or archive of the backgrounds; left out: that of the words
         samples: clips to learn from
-        validation: clips for validation
-        test: clips for the test
+        validation: clips for validation; there is no mix without, for a split would take them from training
+        test: clips for the test, at least one as well
         seconds: length of a clip
         steps: labels of a clip, T
         after: seconds behind the end of a trigger word that are labelled 1
@@ -79,8 +79,8 @@ class SoundMix:
         backgrounds: str = "backgrounds/*",
         background_path: str | None = None,
         samples: Annotated[int, Ge(8)] = 300,
-        validation: NonNegativeInt = 60,
-        test: NonNegativeInt = 60,
+        validation: PositiveInt = 60,
+        test: PositiveInt = 60,
         seconds: PositiveFloat = 10.0,
         steps: PositiveInt = 250,
         after: PositiveFloat = 0.5,
@@ -126,7 +126,7 @@ class SoundMix:
             given[part] = np.arange(row, row + count)
             row += count
         layout = {"sounds": {"rate": self.rate}, "events": {"steps": self.steps, "seconds": self.seconds}}
-        own_parts = {part: index for part, index in given.items() if part != "train" and len(index)}
+        own_parts = {part: index for part, index in given.items() if part != "train"}
         return Pool({"x": x, "y": y}, self.path, given=own_parts, layout=layout)
 
     def recordings(self, files: Sequence[MediaFile], role: str) -> list[Array]:

@@ -99,13 +99,15 @@ def with_part(files: list[MediaFile], part: str, names: str | None) -> list[Medi
     """Files, of which those with such names belong to a part.
 
     Raises:
-        SettingError: when there is none.
+        SettingError: when there is none, or all of them belong to it anyway.
     """
     if names is None:
         return files
     found = [replace(file, part=part) if fnmatchcase(file.name.name, names) else file for file in files]
-    if all(file.part != part for file in found):
-        what, expected = "no file has such a name", f"names such as {files[0].name.name!r}"
+    if found == files:
+        there = any(fnmatchcase(file.name.name, names) for file in files)
+        what = f"files of such a name are in the {part} part already" if there else "no file has such a name"
+        expected = f"names such as {files[0].name.name!r}"
         raise SettingError(what, where=f"{part}_files", expected=expected, got=names).about(names, f"{part}_files")
     return found
 
@@ -114,7 +116,7 @@ def decoded(files: Sequence[MediaFile], wanted: int | None) -> tuple[list[Array]
     """The samples (n,) float32 of each file at one rate, and that rate.
 
     Raises:
-        DataError: when none is wanted, and the files differ.
+        DataError: when none is wanted, and the files differ; when they do not fit into the memory at that rate.
     """
     found = [wav.decode(file.read(), file.where) for file in files]
     rates = [rate for _, rate in found]
@@ -124,6 +126,9 @@ def decoded(files: Sequence[MediaFile], wanted: int | None) -> tuple[list[Array]
         what = "the sounds differ in their rate"
         raise DataError(what, where=files[odd].where, expected=expected, got=f"{rates[odd]:,}", hint=hint)
     rate = wanted or rates[0]
+    anew = sum(len(samples) * rate // own for samples, own in found if own != rate)
+    widest = max(wav.taps(own, rate) for own in rates)
+    check_memory(anew + 2 * widest, 4, files[0].where)
     return [wav.resampled(samples, own, rate) for samples, own in found], rate
 
 

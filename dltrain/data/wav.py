@@ -142,3 +142,13 @@ def resampled(samples: Array, rate: int, wanted: int) -> Array:
 
     common = gcd(rate, wanted)
     return np.asarray(resample_poly(samples, wanted // common, rate // common)).astype(np.float32)
+
+
+def taps(rate: int, wanted: int) -> int:
+    """How many float64 numbers the low-pass filter of `resampled` has.
+
+    Example:
+        >>> taps(8000, 8000), taps(44100, 8000)
+        (0, 8821)
+    """
+    return 0 if rate == wanted else 20 * (max(rate, wanted) // gcd(rate, wanted)) + 1

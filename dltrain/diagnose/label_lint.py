@@ -14,6 +14,7 @@ from dltrain.diagnose.rule import Verdict, lint
 
 NEIGHBOURS = 8  # that must agree, all of them, on another class
 LOOKED_AT = 2000  # examples of the training part: all pairs of them are compared
+MOST_NUMBERS = 1 << 25  # of all of them together: of wide ones fewer are looked at
 DOUBTFUL = 0.03  # share of the examples whose neighbours all have another class, from which labels are a fault
 SHOWN = 5  # examples that a sentence names
 
@@ -38,7 +39,8 @@ def doubtful_labels(data: DataSet) -> Iterator[Verdict]:
     if examples is None or data.classes is None or examples.columns["y"].ndim > 1:
         return
     y = examples.columns["y"].astype(np.int64)
-    rows = np.flatnonzero(y != IGNORED)[:LOOKED_AT]
+    width = max(1, int(np.prod(examples.columns["x"].shape[1:])))
+    rows = np.flatnonzero(y != IGNORED)[: min(LOOKED_AT, MOST_NUMBERS // width)]
     if len(rows) <= 2 * NEIGHBOURS:
         return
     x = np.asarray(select(examples.columns["x"], rows), np.float64).reshape(len(rows), -1)
@@ -55,10 +57,13 @@ def dissenters(x: Array, y: Array) -> Array:
     """(n,) which rows have nearest neighbours that all have one class, and another than theirs.
 
     Parameters:
-        x: (n, D) features, of which each column is scaled by its deviation
+        x: (n, D) features, of which each column is scaled by its deviation; one that has none says nothing
         y: (n,) classes
     """
-    z = x / np.maximum(x.std(0), 1e-12)
+    largest = np.abs(x).max(0)
+    x = x - x.mean(0)
+    deviation = x.std(0)
+    z = x / np.where(deviation > 1e-9 * largest, deviation, np.inf)
     squares = (z * z).sum(1)
     far = squares[:, None] + squares - 2 * z @ z.T  # (n, n)
     np.fill_diagonal(far, np.inf)

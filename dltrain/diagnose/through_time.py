@@ -75,8 +75,11 @@ def memory_of(node: Node, inputs: list[Array], mode: Mode) -> Memory | None:
         layer.cell, z, *how, out, noted, dy, du, np.zeros_like(p), np.empty_like(first), False, np.empty
     )
     squares = np.square(z, dtype=np.float64).mean(2)  # (N, T), 0 where there is no step
-    norms = np.sqrt(squares.sum(0) / np.maximum(there.sum(0), 1))
-    return Memory(node.path, node.kind, tuple(map(float, norms[:: -1 if layer.go_backwards else 1])), saturated)
+    if layer.go_backwards:
+        squares, there = squares[:, ::-1], there[:, ::-1]
+    back = (there.sum(1, keepdims=True) - there.cumsum(1))[there]  # steps to the last one of its own sequence
+    norms = np.sqrt(np.bincount(back, squares[there]) / np.maximum(np.bincount(back), 1))
+    return Memory(node.path, node.kind, tuple(map(float, norms[::-1])), saturated)
 
 
 def saturation(cell: str, gates: Array) -> dict[str, float]:

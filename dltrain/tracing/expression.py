@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from dltrain.tracing.grammar import Step, parse
 
 STEP = 6e-6  # relative, of the central differences: the cube root of the rounding error of doubles
 AGREES = 1e-6  # relative difference from a numerical derivative
+ROUNDING = 4 * sys.float_info.epsilon  # relative, of a value
 
 Numbers = tuple[float, ...]
 
@@ -90,8 +92,10 @@ def trace_expression(text: str, given: Mapping[str, float]) -> dict[str, Any]:
         {"name": name, "value": value, "gradient": gradients[name], "numerical": numerical(steps, inputs, name)}
         for name, value in inputs.items()
     ]
-    compared = [(row["gradient"], row["numerical"]) for row in rows if row["numerical"] is not None]
-    errors = [abs(exact - close) / max(1.0, abs(exact)) for exact, close in compared]
+    compared = [row for row in rows if row["numerical"] is not None]
+    errors = [abs(row["gradient"] - row["numerical"]) / max(1.0, abs(row["gradient"])) for row in compared]
+    blur = ROUNDING * sum(abs(values[name] * slope) for name, slope in gradients.items())  # of the result
+    allowed = [AGREES + blur / step_of(row["value"]) / max(1.0, abs(row["gradient"])) for row in compared]
     result = steps[-1].name
     return {
         "expression": text,
@@ -102,7 +106,7 @@ def trace_expression(text: str, given: Mapping[str, float]) -> dict[str, Any]:
         "backward": way,
         "gradients": {name: gradients[name] for name in (*inputs, *(step.name for step in steps))},
         "largest_error": max(errors, default=0.0),
-        "passed": all(error < AGREES for error in errors),
+        "passed": all(error < most for error, most in zip(errors, allowed, strict=True)),
     }
 
 
@@ -180,9 +184,14 @@ def backward(steps: Sequence[Step], values: Mapping[str, float]) -> tuple[list[d
     return way, gradients
 
 
+def step_of(value: float) -> float:
+    """How far beside a value an expression is computed for a numerical derivative."""
+    return STEP * max(1.0, abs(value))
+
+
 def numerical(steps: Sequence[Step], inputs: Mapping[str, float], name: str) -> float | None:
     """The derivative of the result by an input, by central differences; None where a value beside it does not exist."""
-    h = STEP * max(1.0, abs(inputs[name]))
+    h = step_of(inputs[name])
     up, down = inputs[name] + h, inputs[name] - h
     result = steps[-1].name
     try:

@@ -24,7 +24,8 @@ from dltrain.suggest import hint
 LONGEST = 2000  # characters
 DEEPEST = 60  # brackets, signs and powers within each other
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs")
-TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([^\W\d]\w*)|(\*\*|[-+*/^()=;]))")
+NUMBER = r"[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?"
+TOKEN = re.compile(rf"\s*(?:({NUMBER})|([^\W\d]\w*)|(\*\*|[-+*/^()=;]))")
 
 
 @dataclass(frozen=True)
@@ -197,12 +198,13 @@ class Parser:
     def next(self) -> str:
         """The token ahead; empty at the end."""
         found = TOKEN.match(self.text, self.position)
-        if found is None:
-            rest = self.text[self.position :].strip()
-            if rest:
-                raise self.refusal(f"{rest[0]!r} is no part of an expression", "numbers, names, + - * / ^ and brackets")
-            return ""
-        return found[found.lastindex or 0]
+        name = found[2] if found and found[2] else ""
+        odd = [letter for letter in name if not f"a{letter}".isidentifier()]  # ² and ½ are letters of a word
+        rest = "" if found else self.text[self.position :].strip()
+        if rest or odd:
+            bad = (odd or rest)[0]
+            raise self.refusal(f"{bad!r} is no part of an expression", "numbers, names, + - * / ^ and brackets")
+        return found[found.lastindex or 0] if found else ""
 
     def wanted(self, token: str) -> None:
         """Step over a token that must be there."""

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from dltrain.training.trained import Run
 
 BINS = 15
-COLDEST, HOTTEST = 0.05, 20.0  # temperatures that are looked at
+COLDEST, HOTTEST = 0.05, 20.0  # of the temperatures that are looked at
+NO_BEST = (
+    f"no temperature from {COLDEST:g} to {HOTTEST:g} has the smallest log loss of the validation part, as where all of "
+    "it is right; it is 1"
+)
 TINY = np.finfo(np.float64).tiny
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -55,19 +59,24 @@ def log_loss(found: Judged, temperature: float) -> float:
     return float(-np.log(np.maximum(confidences(found, temperature)[2], TINY)).mean())
 
 
-def fitted(found: Judged) -> float:
-    """The temperature with the smallest log loss, by golden section; the loss has one minimum in 1/T.
+def fitted(found: Judged) -> float | None:
+    """The factor of the temperature with the smallest log loss, by golden section; the loss has one minimum in 1/T.
+
+    It is None where no temperature within the limits is better than those beside it: where all is right, the loss falls
+    for ever as the temperature does.
 
     Source: Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017.
     """
-    low, high = np.log(COLDEST), np.log(HOTTEST)
+    already = found[0].decision.temperature  # the outputs are divided by it
+    low, high = coldest, hottest = np.log(COLDEST / already), np.log(HOTTEST / already)
     while high - low > 1e-5:
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
         if log_loss(found, float(np.exp(left))) <= log_loss(found, float(np.exp(right))):
             high = right
         else:
             low = left
-    return float(np.exp((low + high) / 2))
+    at_limit = low == coldest or high == hottest
+    return None if at_limit else float(np.exp((low + high) / 2))
 
 
 def reliability(confidence: Array, right: Array) -> list[dict[str, float]]:
@@ -105,7 +114,7 @@ def calibrate(run: Run) -> dict[str, Any]:
 
     Returns:
         {run, checkpoint, heads: [{head, temperature, parts: {part: {samples, log_loss, calibration_error, bins}}}],
-        file}; the last three of a part are [before, after]
+        file, notes}; the last three of a part are [before, after]
 
     Raises:
         UsageError: when the run gives no probabilities, or has no validation part.
@@ -118,18 +127,21 @@ def calibrate(run: Run) -> dict[str, Any]:
     if not names:
         expected = "a classification or a multi_label whose loss takes logits, alone or as a head"
         raise UsageError(f"this {run.kind} gives no logits", where=run.folder.name, expected=expected)
-    heads, decisions = [], {}
+    heads, decisions, notes = [], {}, []
     for name in names:
         bound, scores, _ = found["validation"][name]
         if not np.isfinite(scores).all():
             raise DataError("an output of the model is not finite", where=run.folder.name)
         factor = fitted(found["validation"][name])
+        if factor is None:
+            factor = 1 / bound.decision.temperature
+            notes.append(f"{name}: {NO_BEST}" if name else NO_BEST)
         decisions[name] = with_temperature(bound.decision, factor)
         told = {part: told_of(heads_of[name], factor) for part, heads_of in found.items()}
         heads.append({"head": name, "temperature": decisions[name].temperature, "parts": told})
     keep(run, decisions)
     facts = {"run": str(run.folder.path), "checkpoint": run.step}
-    return {**facts, "heads": heads, "file": str(run.folder.decision_path)}
+    return {**facts, "heads": heads, "file": str(run.folder.decision_path), "notes": notes}
 
 
 def has_logits(bound: Bound) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -140,7 +141,8 @@ class Journal:
         Raises:
             StorageError: when the system refuses.
         """
-        content = checkpoint.image(step, {**self.fixed[0], **arrays}, {**self.fixed[1], **meta})
+        written = json.dumps(self.fixed[1]["config"])  # as text, since meta is sorted by name and wires have an order
+        content = checkpoint.image(step, {**self.fixed[0], **arrays}, {**self.fixed[1], **meta, "config": written})
         atomic_write(self.run.autopsy_path, content)
         return self.run.autopsy_path
 

@@ -16,6 +16,7 @@ import numpy as np
 from dltrain.data.loader import Batch, Mixed
 from dltrain.errors import CorruptFileError, DltrainError, NumericsError
 from dltrain.layers.base import Array
+from dltrain.runs.files import decode_json
 from dltrain.training import checkpoint
 from dltrain.training.autopsy import unsound
 from dltrain.training.journal import NoJournal
@@ -160,6 +161,8 @@ def read(path: Path) -> Remains:
     except CorruptFileError as error:
         what = "the file is damaged, or none that a run left behind a number that is not finite"
         raise CorruptFileError(what, where=str(path), got=error.what) from None
+    if isinstance(meta.get("config"), str):
+        meta["config"] = decode_json(meta["config"], f"{path}: config")
     place = meta.get("autopsy")
     columns, where = part(arrays, "batch"), str(path)
     lacks = [name for name in ("target", "ids") if name not in columns]

@@ -162,7 +162,14 @@ class Replay:
             trunk = cut(graph, optimizer.frozen(graph.parameters, None))
             if trunk is not None and set(self.batch.inputs) == {trunk.path}:
                 self.objective.graph = trunk.above
-        self.objective.graph.check_inputs(self.batch.inputs)
+        self.objective.graph.check_inputs({wire: self.filled(wire, x) for wire, x in self.batch.inputs.items()})
+
+    def filled(self, wire: str, x: Array) -> Array:
+        """An input with the padding of its texts, where batches are cut to the longest of their own."""
+        shape = self.objective.graph.inputs.get(wire, ())
+        short = shape[0] - x.shape[1] if len(shape) == 1 and x.ndim == 2 else 0
+        cuts = short > 0 and self.session.cuts_padding and not self.session.stateful
+        return np.pad(x, ((0, 0), (0, short))) if cuts else x
 
     def mode(self, arena: Arena | None = None) -> Mode:
         """The mode of the step."""
