@@ -217,7 +217,7 @@ def test_each_of_many_labels_has_its_threshold() -> None:
 def test_heads_are_tuned_by_name(here: Path) -> None:
     rng = np.random.default_rng(2)
     y = np.stack([rng.integers(3, size=400), rng.random(400) < 0.2], 1)
-    np.savez("heads.npz", x=rng.standard_normal((400, 3)) + y[:, 1:], y=y)
+    np.savez("heads.npz", x=rng.standard_normal((400, 3)) + y[:, 1:] + np.eye(3)[y[:, 0]], y=y)
     heads = {"kind": {"task": "classification", "target": 0}, "odd": {"task": "binary_classification", "target": 1}}
     data = {"source": {"npz": {"path": "heads.npz"}}, "split": {"random": {"validation": 0.4, "test": 0.2}}}
     graph = {"h": [{"dense": 6}, "tanh"], "kind": [{"from": "h"}, "dense"], "odd": [{"from": "h"}, "dense"]}
@@ -284,7 +284,7 @@ def test_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     keys = {"run", "checkpoint", "objective", "samples", "labels", "file", "notes"}
     assert json.loads(capsys.readouterr().out).keys() == keys
     assert command(["calibrate", "rare", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out).keys() == {"run", "checkpoint", "heads", "file"}
+    assert json.loads(capsys.readouterr().out).keys() == {"run", "checkpoint", "heads", "file", "notes"}
     assert command(["threshold", "rare", "--false-negative", "2"]) == 2
     assert "costs have no effect" in capsys.readouterr().err
     assert command(["threshold", "rare", "--reset"]) == 0
