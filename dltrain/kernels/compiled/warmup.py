@@ -44,7 +44,7 @@ def compile_beside(names: list[str], processes: int, told: Callable[[int, int], 
     Each is given name after name through a pipe, which closes when this process ends, however it ends: then it
     finishes its kernel and ends too.  Ctrl-C does not reach it.
     """
-    command = [sys.executable, "-m", __name__]
+    command = [sys.executable, "-P", "-m", __name__]  # not what a folder of this name here may hold
     left, done = iter(names), itertools.count(1)
 
     def lead() -> None:
