@@ -14,6 +14,11 @@ from dltrain.data.opening import allowance, stream, too_large
 from dltrain.errors import CorruptFileError
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+# What zipfile raises on archives that are damaged, or packed in a way that it does not know.
+BROKEN_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError),
+)
 LONGEST_NAME = 1 << 16  # bytes of a long name, or of further settings, of a file in an archive
 
 
@@ -51,7 +56,6 @@ def read_archive(path: Path, most: Callable[[str], int], members: int) -> dict[s
 def read_zip(path: Path, most: Callable[[str], int], members: int) -> dict[str, bytes]:
     """The same of a .zip: see `read_archive`."""
     found: dict[str, bytes] = {}
-    broken = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
     with stream(path) as (file, size):
         try:
             with zipfile.ZipFile(file) as archive:
@@ -67,7 +71,7 @@ def read_zip(path: Path, most: Callable[[str], int], members: int) -> dict[str, 
                             raise too_large(f"{path} {member.filename}", limit, "this file of the archive is too large")
                         with archive.open(member) as opened:
                             found[member.filename] = opened.read(member.file_size)
-        except (*broken, OSError) as error:
+        except (*BROKEN_ZIP, OSError) as error:
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise  # the disk's fault; a damaged directory leads to seeks that are invalid
             reason = str(error).partition("\n")[0][:120]

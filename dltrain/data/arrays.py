@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +36,7 @@ LONGEST_TEXT = 1024  # bytes of one text
 class Npz:
     """Arrays in a NumPy file: `numpy.savez("set.npz", x=features, y=targets)`.
 
-    Features are (N, …) numbers, targets (N,) or (N, M) numbers, or (N,) text.  Nothing is unpickled.
+    Features are (N, …) numbers, targets (N,) or (N, M) numbers, or (N,) text.  No object of Python is made.
 
     Parameters:
         path: the .npz file, relative to the config, ./data or $DLTRAIN_DATA
@@ -174,13 +173,14 @@ def read_npz(path: Path, names: tuple[str, ...] | None = None) -> dict[str, Arra
     """
     import zipfile
 
+    from dltrain.data.archives import BROKEN_ZIP
+
     where = str(path)
-    broken = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError)
     with stream(path) as (file, size):
         try:
             with zipfile.ZipFile(file) as archive:
                 return read_members(archive, names, size, where)
-        except (*broken, OSError) as error:
+        except (*BROKEN_ZIP, OSError) as error:
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise  # the disk's fault; a damaged directory leads to seeks that are invalid
             reason = str(error).partition("\n")[0][:120]
@@ -269,7 +269,7 @@ def check_type(dtype: Any, where: str) -> None:
     """Raise a CorruptFileError unless elements are plain numbers or short text."""
     if dtype.hasobject:
         hint = "store numbers or text: numpy.asarray(values, dtype=float)"
-        raise CorruptFileError("the array holds pickled objects, which are never loaded", where=where, hint=hint)
+        raise CorruptFileError("the array holds objects of Python, which are never loaded", where=where, hint=hint)
     text = dtype.kind in "US" and 0 < dtype.itemsize <= LONGEST_TEXT
     number = dtype.kind in "biuf" and dtype.itemsize <= 8
     if not (text or number):

@@ -161,8 +161,8 @@ def shown(url: str) -> str:
     """A URL without its password.
 
     Example:
-        >>> shown("postgresql://anna:secret@host/sweeps"), shown("file:///tmp/a:b@c")
-        ('postgresql://anna:…@host/sweeps', 'file:///tmp/a:b@c')
+        >>> shown("postgresql://anna:secret@host/sweeps"), shown("file:///shared/a:b@c")
+        ('postgresql://anna:…@host/sweeps', 'file:///shared/a:b@c')
         >>> shown("redis://host?password=secret&db=1")
         'redis://host?password=…&db=1'
     """

@@ -1,7 +1,7 @@
 """The file that a run leaves where it met a number that is not finite: all that its last step needs.
 
-It is written as checkpoints are (HDF5 behind a line with a SHA-256, no pickle), once in a run's folder, and read by
-`dltrain replay`.
+It is written as checkpoints are (HDF5 behind a line with a SHA-256; nothing in it is executed), once in a run's folder,
+and read by `dltrain replay`.
 """
 
 from __future__ import annotations
